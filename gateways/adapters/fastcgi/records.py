@@ -1,0 +1,137 @@
+"""FastCGI 1.0 on the wire: record types, record headers, name-value pairs.
+
+    typedef struct {
+        unsigned char version;          always 1
+        unsigned char type;
+        unsigned char requestIdB1;      0 for management records
+        unsigned char requestIdB0;
+        unsigned char contentLengthB1;  0..65535
+        unsigned char contentLengthB0;
+        unsigned char paddingLength;    0..255, skipped by the receiver
+        unsigned char reserved;
+    } FCGI_Record;                      FastCGI 1.0, section 3.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from struct import Struct
+from struct import error as StructError
+
+from gateways.errors import ProtocolError
+
+VERSION = 1
+HEADER_LENGTH = 8
+MAX_CONTENT = 65535
+#: The largest content that needs no padding to keep records aligned to 8 bytes (section 3.3 recommends it).
+MAX_ALIGNED_CONTENT = 65528
+
+# Record types (section 8).
+BEGIN_REQUEST = 1
+ABORT_REQUEST = 2
+END_REQUEST = 3
+PARAMS = 4
+STDIN = 5
+STDOUT = 6
+STDERR = 7
+DATA = 8
+GET_VALUES = 9
+GET_VALUES_RESULT = 10
+UNKNOWN_TYPE = 11
+
+# Roles and flags of BEGIN_REQUEST (section 5.1).
+RESPONDER = 1
+AUTHORIZER = 2
+FILTER = 3
+KEEP_CONN = 1
+
+# Protocol status of END_REQUEST (section 5.5).
+REQUEST_COMPLETE = 0
+CANT_MPX_CONN = 1
+OVERLOADED = 2
+UNKNOWN_ROLE = 3
+
+HEADER = Struct(">BBHHBx")
+BEGIN_BODY = Struct(">HB5x")
+END_BODY = Struct(">IB3x")
+UNKNOWN_BODY = Struct(">B7x")
+
+_LONG = Struct(">I")
+_PADDING = [bytes(-n % 8) for n in range(8)]
+
+
+def record(kind: int, request_id: int, content: bytes = b"") -> bytes:
+    """Frame one record, padded to a multiple of 8 bytes. ``content`` is at most 65535 bytes."""
+    length = len(content)
+    padding = _PADDING[length & 7]
+    return HEADER.pack(VERSION, kind, request_id, length, len(padding)) + content + padding
+
+
+def stream(kind: int, request_id: int, data: bytes) -> bytes:
+    """Frame ``data`` as stream records of at most 65528 bytes each; nothing for empty data, which would end it."""
+    if len(data) <= MAX_ALIGNED_CONTENT:
+        return record(kind, request_id, data) if data else b""
+    view = memoryview(data)
+    return b"".join(
+        [
+            record(kind, request_id, bytes(view[start : start + MAX_ALIGNED_CONTENT]))
+            for start in range(0, len(data), MAX_ALIGNED_CONTENT)
+        ]
+    )
+
+
+def begin_request(request_id: int, role: int = RESPONDER, keep: bool = False) -> bytes:
+    """Frame BEGIN_REQUEST (section 5.1)."""
+    return record(BEGIN_REQUEST, request_id, BEGIN_BODY.pack(role, KEEP_CONN if keep else 0))
+
+
+def end_request(request_id: int, app_status: int = 0, protocol_status: int = REQUEST_COMPLETE) -> bytes:
+    """Frame END_REQUEST (section 5.5)."""
+    return record(END_REQUEST, request_id, END_BODY.pack(app_status, protocol_status))
+
+
+def encode_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Encode name-value pairs (section 3.4): one length byte below 128, else four with the high bit set."""
+    parts: list[bytes] = []
+    for name, value in pairs:
+        for length in (len(name), len(value)):
+            parts.append(bytes((length,)) if length < 128 else _LONG.pack(length | 0x80000000))
+        parts.append(name)
+        parts.append(value)
+    return b"".join(parts)
+
+
+def decode_pairs(block: bytes) -> list[tuple[bytes, bytes]]:
+    """Decode the whole of a name-value stream (section 3.4), in wire order.
+
+    Raises ``ProtocolError`` (400) where a length points past the end of the block: nothing is allocated from a length
+    that lies (CVE-2025-23016).
+    """
+    pairs: list[tuple[bytes, bytes]] = []
+    position = 0
+    end = len(block)
+    try:
+        while position < end:
+            name_length = block[position]
+            position += 1
+            if name_length > 127:
+                name_length = _LONG.unpack_from(block, position - 1)[0] & 0x7FFFFFFF
+                position += 3
+            value_length = block[position]
+            position += 1
+            if value_length > 127:
+                value_length = _LONG.unpack_from(block, position - 1)[0] & 0x7FFFFFFF
+                position += 3
+            middle = position + name_length
+            stop = middle + value_length
+            if stop > end:
+                break
+            pairs.append((block[position:middle], block[middle:stop]))
+            position = stop
+        else:
+            return pairs
+    except (IndexError, StructError):  # the block ends inside a length
+        pass
+    raise ProtocolError(
+        f"FastCGI name-value pair at byte {position} reaches past the end of its {end} byte stream", "400 Bad Request"
+    )
