@@ -34,6 +34,12 @@ class BindError(GatewayError):
     exit_code = 4
 
 
+class ConnectError(GatewayError, ConnectionError):
+    """A backend cannot be reached: nothing listens there, no permission, no such file, or no answer in time."""
+
+    exit_code = 5
+
+
 class ProtocolError(GatewayError):
     """The peer sent bytes the protocol does not allow.
 
