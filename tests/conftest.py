@@ -1,0 +1,42 @@
+"""What holds for every test: a clean environment, reproducible examples, no benchmarks by accident."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from tests.support import requirements
+
+# A shared machine may be slow at any moment: the time limit is per test (pyproject.toml), not per example.
+settings.register_profile("home", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "home"))
+
+
+def pytest_configure() -> None:
+    """Drop what the developer's shell would bring into the servers and scripts that tests start."""
+    for name in list(os.environ):
+        if name.startswith(("GATEWAYS_", "LISTEN_")) and name != "GATEWAYS_REQUIRE_SERVERS":
+            del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # every address a test asks is on this machine
+
+
+def pytest_report_header() -> list[str]:
+    """Name the servers that the live tests will use."""
+    absent = [name for name in requirements.PACKAGES if requirements.find_program(name) is None]
+    if not absent:
+        return ["servers: all installed"]
+    outcome = "their tests fail" if requirements.required() else "their tests are skipped"
+    return [f"servers: {', '.join(absent)} not installed, {outcome}"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave benchmarks out, unless the marker expression names them."""
+    if "bench" in config.getoption("markexpr"):
+        return
+    benches = [item for item in items if item.get_closest_marker("bench")]
+    if benches:
+        config.hook.pytest_deselected(items=benches)
+        items[:] = [item for item in items if not item.get_closest_marker("bench")]
