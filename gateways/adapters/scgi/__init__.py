@@ -1,0 +1,5 @@
+"""SCGI, both sides of it, without I/O."""
+
+from gateways.adapters.scgi.server import ServerConnection
+
+__all__ = ["ServerConnection"]

@@ -1,0 +1,249 @@
+"""FastCGI 1.0, the application's side, without I/O: bytes in, events and bytes out.
+
+One request at a time on a connection: parsing stops where the request in hand ends, so pipelined requests wait in the
+buffer, and an interleaved one is refused with CANT_MPX_CONN (section 5.5). The states of the connection:
+
+    IDLE     no request; BEGIN_REQUEST starts one
+    PARAMS   the name-value stream is coming; its empty record yields a ``Request``
+    STDIN    the application runs; the body comes until its empty record
+    REPLY    the body is complete; the application runs on
+"""
+
+from __future__ import annotations
+
+from gateways.adapters.cgihead import encode_head
+from gateways.adapters.events import ABORTED, Limits, Request
+from gateways.adapters.fastcgi import records as fcgi
+from gateways.adapters.foreign import hint
+from gateways.errors import ProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from gateways.adapters.events import Event
+    from gateways.core.types import Headers
+
+IDLE, PARAMS, STDIN, REPLY = range(4)
+
+_TOO_LARGE = "431 Request Header Fields Too Large"
+_ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER"}
+
+
+class ServerConnection:
+    """One connection from a web server.
+
+    Feed it with ``receive_data`` and take events with ``next_event`` until that returns None. ``outgoing`` collects
+    what the protocol itself answers (management records, refusals) and must be sent. While a request is in hand,
+    ``encode_head``, ``encode_body`` and ``encode_errors`` frame the application's answer; ``complete`` ends it.
+    """
+
+    name = "FastCGI"
+
+    __slots__ = ("_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position") + (
+        ("_request_id", "_role", "_state", "max_requests", "outgoing")
+    )
+
+    def __init__(self, limits: Optional[Limits] = None, max_requests: int = 1) -> None:
+        self._limits = limits or Limits()
+        self._buffer: bytes | bytearray = b""
+        self._position = 0
+        self._state = IDLE
+        self._request_id = 0
+        self._draining = 0  # the id of an answered request whose body is still coming
+        self._role = 0
+        self._keep = False
+        self._params: list[bytes] = []
+        self._params_size = 0
+        self.outgoing: list[bytes] = []
+        #: What FCGI_MAX_CONNS and FCGI_MAX_REQS answer: how many requests this process serves at once.
+        self.max_requests = max_requests
+
+    # Receiving
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes from the peer. What is kept is at most one record (64 KiB) and what came behind it."""
+        buffer = self._buffer
+        if self._position == len(buffer):
+            self._buffer = data
+        elif isinstance(buffer, bytearray):
+            del buffer[: self._position]
+            buffer += data
+        else:
+            self._buffer = bytearray(buffer[self._position :]) + data
+        self._position = 0
+
+    @property
+    def idle(self) -> bool:
+        """True between requests, with nothing received of the next one: the time to close a kept connection."""
+        return self._state == IDLE and self._position == len(self._buffer)
+
+    @property
+    def buffered(self) -> int:
+        """How many received bytes wait to be parsed."""
+        return len(self._buffer) - self._position
+
+    @property
+    def input_complete(self) -> bool:
+        """True when nothing more of the last request's body can come."""
+        return self._state in (IDLE, REPLY) and not self._draining
+
+    def next_event(self) -> Event:
+        """Return the next event, or None when more bytes are needed.
+
+        Raises ``ProtocolError`` for what FastCGI forbids; the connection is of no use afterwards. An error with a
+        status concerns the request whose parameters were coming, which can still be answered.
+        """
+        while True:
+            buffer = self._buffer
+            start = self._position + fcgi.HEADER_LENGTH
+            if start > len(buffer):
+                if start - fcgi.HEADER_LENGTH < len(buffer) and buffer[self._position] != fcgi.VERSION:
+                    raise self._not_fastcgi()
+                return None
+            version, kind, request_id, length, padding = fcgi.HEADER.unpack_from(buffer, self._position)
+            if version != fcgi.VERSION:
+                raise self._not_fastcgi()
+            stop = start + length
+            if stop + padding > len(buffer):
+                return None
+            self._position = stop + padding
+            if kind == fcgi.STDIN and request_id == self._request_id and self._state == STDIN:
+                if not length:
+                    self._state = REPLY
+                return bytes(buffer[start:stop])
+            event = self._receive_record(kind, request_id, bytes(buffer[start:stop]))
+            if event is not None:
+                return event
+
+    def _receive_record(self, kind: int, request_id: int, content: bytes) -> Event:
+        """Act on one record that is not the body of the request in hand."""
+        if request_id == 0:
+            self._receive_management(kind, content)
+        elif kind == fcgi.BEGIN_REQUEST:
+            self._begin(request_id, content)
+        elif kind in (fcgi.PARAMS, fcgi.STDIN, fcgi.ABORT_REQUEST, fcgi.DATA):
+            # Records of ids that are not active are ignored (section 3.3): what is left of a request answered early.
+            if request_id == self._request_id and self._state != IDLE:
+                return self._receive_stream(kind, content)
+            if request_id == self._draining and kind == fcgi.STDIN and not content:
+                self._draining = 0
+        elif kind > fcgi.UNKNOWN_TYPE or kind == 0:
+            if request_id == self._request_id and self._state != IDLE:
+                raise ProtocolError(f"unknown FastCGI record type {kind} for request {request_id}")
+        else:
+            raise ProtocolError(f"FastCGI record type {kind} with request id {request_id} is not for an application")
+        return None
+
+    def _receive_stream(self, kind: int, content: bytes) -> Event:
+        """Act on a record of the active request."""
+        if kind == fcgi.ABORT_REQUEST:
+            return self._abort()
+        if self._state == PARAMS:
+            if kind == fcgi.PARAMS:
+                return self._receive_params(content)
+            raise ProtocolError("FastCGI STDIN or DATA record before the end of PARAMS")
+        # PARAMS after its end, STDIN after its end, DATA of a responder: the stream is over or not asked for.
+        return None
+
+    def _begin(self, request_id: int, content: bytes) -> None:
+        """BEGIN_REQUEST, section 5.1."""
+        if len(content) != 8:
+            raise ProtocolError(f"FastCGI BEGIN_REQUEST of {len(content)} bytes instead of 8")
+        role, flags = fcgi.BEGIN_BODY.unpack(content)
+        if self._state != IDLE:
+            if request_id == self._request_id:
+                raise ProtocolError(f"FastCGI BEGIN_REQUEST for request id {request_id}, which is in use")
+            self.outgoing.append(fcgi.end_request(request_id, 0, fcgi.CANT_MPX_CONN))
+            return
+        self._keep = bool(flags & fcgi.KEEP_CONN)
+        if role not in _ROLES:
+            self.outgoing.append(fcgi.end_request(request_id, 0, fcgi.UNKNOWN_ROLE))
+            if not self._keep:
+                raise ProtocolError(f"FastCGI role {role} is not served here")
+            return
+        self._request_id = request_id
+        self._draining = 0
+        self._role = role
+        self._state = PARAMS
+
+    def _receive_params(self, content: bytes) -> Event:
+        """A piece of the PARAMS stream: the stream counts, not how it is cut into records (section 3.3)."""
+        if content:
+            self._params_size += len(content)
+            if self._params_size > self._limits.size:
+                raise ProtocolError(f"FastCGI parameters of more than {self._limits.size} bytes", _TOO_LARGE)
+            self._params.append(content)
+            return None
+        block = self._params[0] if len(self._params) == 1 else b"".join(self._params)
+        self._params = []
+        self._params_size = 0
+        self._state = STDIN
+        variables = fcgi.decode_pairs(block)
+        if len(variables) > self._limits.count:
+            raise ProtocolError(f"more than {self._limits.count} FastCGI parameters", _TOO_LARGE)
+        variables.append((b"FCGI_ROLE", _ROLES[self._role]))
+        return Request(variables, self._keep)
+
+    def _abort(self) -> Event:
+        """ABORT_REQUEST, section 5.4: before the application runs it is answered here."""
+        if self._state == PARAMS:
+            self._params = []
+            self._params_size = 0
+            self.outgoing.append(self.complete(app_status=1))
+            if not self._keep:
+                raise ProtocolError("FastCGI request given up by the web server before it was complete")
+            return None
+        self._state = REPLY
+        return ABORTED
+
+    def _receive_management(self, kind: int, content: bytes) -> None:
+        """Records with request id 0 (section 4)."""
+        if kind == fcgi.GET_VALUES:
+            self.outgoing.append(fcgi.record(fcgi.GET_VALUES_RESULT, 0, self._values(content)))
+        elif kind == 0 or kind > fcgi.UNKNOWN_TYPE:
+            self.outgoing.append(fcgi.record(fcgi.UNKNOWN_TYPE, 0, fcgi.UNKNOWN_BODY.pack(kind)))
+        else:
+            raise ProtocolError(f"FastCGI record type {kind} with request id 0")
+
+    def _values(self, content: bytes) -> bytes:
+        """GET_VALUES, section 4.1: unknown names are left out of the answer."""
+        number = b"%d" % self.max_requests
+        known = {b"FCGI_MAX_CONNS": number, b"FCGI_MAX_REQS": number, b"FCGI_MPXS_CONNS": b"0"}
+        try:
+            asked = dict(fcgi.decode_pairs(content))
+        except ProtocolError as error:
+            raise ProtocolError(f"in GET_VALUES: {error}") from None  # no request, so no status to answer with
+        return fcgi.encode_pairs([(name, known[name]) for name in asked if name in known])
+
+    def _not_fastcgi(self) -> ProtocolError:
+        head = bytes(self._buffer[self._position : self._position + 8])
+        return ProtocolError(f"not FastCGI version 1, but {head!r}{hint(head, self.name)}")
+
+    # Sending
+
+    def encode_head(self, status: str, headers: Headers, block: bytes, end: bool) -> bytes:
+        """Frame the response's head and first block; with ``end`` also the end of the request.
+
+        The head is in one record with the block as far as it fits: HAProxy 2.6.12 dies of a head in parts.
+        """
+        return self.encode_body(encode_head(status, headers) + block, end)
+
+    def encode_body(self, block: bytes, end: bool) -> bytes:
+        """Frame a block of the response; with ``end`` also the end of the request."""
+        data = fcgi.stream(fcgi.STDOUT, self._request_id, block)
+        return data + self.complete() if end else data
+
+    def encode_errors(self, text: bytes) -> bytes:
+        """Frame text for the web server's error log (FCGI_STDERR, section 6.1); nothing without a request in hand."""
+        if self._state == IDLE:
+            return b""
+        return fcgi.stream(fcgi.STDERR, self._request_id, text)
+
+    def complete(self, app_status: int = 0) -> bytes:
+        """End the request in hand (section 5.5); records of it that still come are ignored."""
+        request_id = self._request_id
+        self._draining = request_id if self._state == STDIN else 0
+        self._state = IDLE
+        self._request_id = 0
+        return fcgi.record(fcgi.STDOUT, request_id) + fcgi.end_request(request_id, app_status)

@@ -1,0 +1,106 @@
+"""Call the application once: environ in, blocks out, ``close()`` always.
+
+Whatever goes wrong becomes one of three things: an error page while nothing was sent, a broken-off response when half
+of it was, or only a log line when it was complete. The reason is in ``wsgi.errors``, never in the page (but with the
+opt-in ``debug``).
+"""
+
+from __future__ import annotations
+
+from gateways.core.response import Response, error_body
+from gateways.errors import BootError, ClientDisconnected, ProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gateways.core.input import Errors
+    from gateways.core.types import Application, Environ, Transport
+
+_SERVER_ERROR = "500 Internal Server Error"
+
+
+def handle(
+    application: Application, environ: Environ, transport: Transport, errors: Errors, debug: bool = False
+) -> Response:
+    """Serve one request and return the finished ``Response``. Raises nothing: every failure is answered and logged.
+
+    ``errors`` is the stream in ``environ["wsgi.errors"]``, given apart because an application may replace that.
+    """
+
+    def warn(message: str) -> None:
+        errors.write(f"{_request_line(environ)}: {message}\n")
+
+    response = Response(transport, environ["REQUEST_METHOD"] == "HEAD", warn)
+    try:
+        result = application(environ, response.start)
+        try:
+            response.send(result)
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+    except BaseException as error:  # SystemExit too: sys.exit() in a handler must not take the server along
+        _fail(response, environ, errors, error, debug)
+    errors.flush()
+    return response
+
+
+def refuse(transport: Transport, error: ProtocolError, head_only: bool = False) -> Response:
+    """Answer a request that never became an environ with the status its error carries."""
+    response = Response(transport, head_only, lambda message: None)
+    _answer(response, error.status, "The web server sent a request that cannot be served. The error log says why.")
+    return response
+
+
+def _fail(response: Response, environ: Environ, errors: Errors, error: BaseException, debug: bool) -> None:
+    """Log ``error`` and end the response in the way that tells the truth about it."""
+    if isinstance(error, ClientDisconnected):
+        # The client's leaving is no fault of the application: one line, no traceback.
+        errors.write(f"{_request_line(environ)}: {error}\n")
+        response.abort()
+        return
+    report = _report(environ, error)
+    errors.write(report)
+    errors.flush()
+    if response.ended:
+        return
+    status, message = _SERVER_ERROR, "The application failed. The reason is in the error log."
+    if isinstance(error, ProtocolError) and error.status:
+        status, message = error.status, str(error)
+    elif isinstance(error, BootError):
+        message = "The application could not be loaded. The reason is in the error log."
+    if debug:
+        message = report
+    if response.reset():
+        _answer(response, status, message)
+    else:
+        response.abort()
+
+
+def _answer(response: Response, status: str, message: str) -> None:
+    headers, body = error_body(status, message)
+    try:
+        response.start(status, headers)
+        response.send([body])
+    except ClientDisconnected:
+        response.abort()
+
+
+def _report(environ: Environ, error: BaseException) -> str:
+    """The text for the log: request and cause in the first line, the traceback below."""
+    import traceback  # costs a CGI script 10 ms, so only when it is needed
+
+    if isinstance(error, BootError):
+        cause = error.__cause__
+        lines = traceback.format_exception(type(cause), cause, cause.__traceback__) if cause is not None else []
+        return "".join((f"gateways: {_request_line(environ)}: {error}\n", *lines))
+    frame = error.__traceback__
+    # The first frame is ours; a reader looks for his own.
+    if frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    lines = traceback.format_exception(type(error), error, frame)
+    return "".join((f"gateways: {_request_line(environ)}: {lines[-1].strip()}\n", *lines))
+
+
+def _request_line(environ: Environ) -> str:
+    path = environ.get("REQUEST_URI") or str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
+    return f"{environ['REQUEST_METHOD']} {path[:200]}"

@@ -1,0 +1,266 @@
+"""``start_response`` and what follows from it: header rules, Content-Length accounting, blocks (PEP 3333).
+
+The checks are plain statements, so that ``python -O`` keeps them: whatever passes here can be written into any of the
+transports without splitting a header, a response or a log line.
+"""
+
+from __future__ import annotations
+
+from gateways.errors import ClientDisconnected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Callable, Optional
+
+    from gateways.core.types import ExcInfo, Headers, Transport
+
+#: Blocks of a list are joined into one write up to this many bytes; above it copying costs more than a second write.
+MAX_JOIN = 262144
+
+_TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110, section 5.6.2
+_VALUE = {code: None for code in (9, *range(32, 127), *range(128, 256))}  # RFC 9110, section 5.5, in latin-1
+_HOP_BY_HOP = frozenset(
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer")
+    + ("trailers", "transfer-encoding", "upgrade")
+)
+_MAX_NAMES = 1000
+_names: dict[str, str] = {}  # header names that passed, and their lower case; bounded by _MAX_NAMES
+
+
+def check_status(status: object) -> str:
+    """Return ``status`` when it is a ``str`` like ``"200 OK"``: three digits from 200 up, a space, no controls.
+
+    Raises ``TypeError`` for another type, ``ValueError`` for another form. The reason may be empty, its space may not
+    (RFC 3875, section 6.3.3). An interim status (1xx) is no answer.
+    """
+    if not isinstance(status, str):
+        raise TypeError(f"status must be str, not {type(status).__name__}: {status!r}")
+    code = status[:3]
+    if len(code) != 3 or not (code.isascii() and code.isdigit()) or code < "200" or status[3:4] != " ":
+        raise ValueError(f'status must be like "200 OK" (three digits, a space, a reason): {status!r}')
+    if "\t" in status or (not (status.isascii() and status.isprintable()) and status.translate(_VALUE)):
+        raise ValueError(f"status holds a control character or one outside latin-1: {status!r}")
+    return status
+
+
+def check_headers(headers: object) -> tuple[Headers, Optional[int]]:
+    """Return a copy of the application's header list, and its Content-Length (None when there is none).
+
+    Raises ``TypeError`` unless it is a ``list`` of ``(str, str)`` tuples, and ``ValueError`` for a name that is no
+    token, a control character or one outside latin-1 in a value, a hop-by-hop header, ``Status``, and a Content-Length
+    that is not one number.
+    """
+    if type(headers) is not list:
+        raise TypeError(f"response headers must be a list, not {type(headers).__name__}")
+    length = None
+    checked = []
+    for item in headers:
+        if type(item) is not tuple or len(item) != 2:
+            raise TypeError(f"a response header must be a tuple (name, value), not {item!r}")
+        name, value = item
+        lower = _names.get(name) if type(name) is str else None
+        if lower is None:
+            lower = _check_name(name)
+        if not isinstance(value, str):
+            raise TypeError(f"value of response header {name} must be str, not {type(value).__name__}: {value!r}")
+        if not (value.isascii() and value.isprintable()) and value.translate(_VALUE):
+            raise ValueError(f"value of response header {name} holds a control or one outside latin-1: {value!r}")
+        if lower == "content-length":
+            if length is not None or not (value.isascii() and value.isdigit() and len(value) < 20):
+                raise ValueError(f"Content-Length must be given once, as a number: {value!r}")
+            length = int(value)
+        checked.append((name, value))
+    return checked, length
+
+
+def _check_name(name: object) -> str:
+    """Check a header name not seen before, and remember it."""
+    if not isinstance(name, str):
+        raise TypeError(f"name of a response header must be str, not {type(name).__name__}: {name!r}")
+    if not name or name.strip(_TOKEN):
+        raise ValueError(f"name of a response header is not a token (RFC 9110, section 5.6.2): {name!r}")
+    lower = name.lower()
+    if lower in _HOP_BY_HOP:
+        raise ValueError(f"{name} is for the web server to send, not for an application (PEP 3333)")
+    if lower == "status":
+        raise ValueError("a header named Status would replace the status line: give the status to start_response")
+    if len(_names) < _MAX_NAMES:
+        _names[str(name)] = lower
+    return lower
+
+
+class Response:
+    """One response: the ``start_response`` callable, and the way of its blocks to the transport.
+
+    After the request, ``status``, ``headers``, ``body_bytes`` (sent, without headers) and ``aborted`` tell what
+    happened, for the access log.
+    """
+
+    __slots__ = ("_bodyless", "_head_only", "_length", "_overrun", "_transport", "_warn") + (
+        ("aborted", "body_bytes", "ended", "headers", "sent", "status")
+    )
+
+    def __init__(self, transport: Transport, head_only: bool, warn: Callable[[str], None]) -> None:
+        self._transport = transport
+        self._head_only = head_only
+        self._warn = warn
+        self._bodyless = head_only
+        self._length: Optional[int] = None
+        self._overrun = False
+        self.status = ""
+        self.headers: Headers = []
+        self.sent = False
+        self.ended = False
+        self.aborted = False
+        self.body_bytes = 0
+
+    def start(
+        self, status: str, headers: Headers, exc_info: Optional[ExcInfo] = None
+    ) -> Callable[[bytes], None]:
+        """``start_response`` (PEP 3333). Returns ``write``.
+
+        A second call needs ``exc_info``, which is raised again when the headers have left already. Raises
+        ``AssertionError``, ``TypeError`` or ``ValueError`` for what PEP 3333 forbids; then nothing has changed.
+        """
+        if exc_info:
+            try:
+                if self.sent and exc_info[1] is not None:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # no cycle through the frame (PEP 3333)
+        elif self.status:
+            raise AssertionError("start_response was called a second time without exc_info (PEP 3333)")
+        checked, length = check_headers(headers)
+        self.status = check_status(status)
+        self.headers = checked
+        self._length = length
+        self._bodyless = self._head_only or status[:4] in ("204 ", "304 ")
+        if length is not None and status[:4] == "204 ":
+            self._drop_length()
+        return self.write
+
+    def write(self, block: bytes) -> None:
+        """Send one block now, headers before the first (PEP 3333). Raises ``TypeError`` unless it is ``bytes``."""
+        if not isinstance(block, bytes):
+            raise TypeError(f"a response block must be bytes, not {type(block).__name__}")
+        if not self.status:
+            raise AssertionError("the application sent a block before it called start_response (PEP 3333)")
+        if not block or self.ended:
+            if block and not self._bodyless:
+                self._too_long()
+            return
+        if self._bodyless:
+            block = b""
+            end = True
+        else:
+            end = False
+            length = self._length
+            if length is not None:
+                left = length - self.body_bytes
+                if len(block) >= left:
+                    if len(block) > left:
+                        self._too_long()
+                        block = block[:left]
+                    # With Content-Length reached, the end goes out in the same write as the last block.
+                    end = True
+        self._send(block, end)
+
+    def send(self, result: Iterable[bytes]) -> None:
+        """Send all blocks of what the application returned, and complete the response."""
+        kind = type(result)
+        if kind is list or kind is tuple:
+            self._send_whole(result)  # type: ignore[arg-type]
+            return
+        only = hasattr(kind, "__len__") and len(result) == 1  # type: ignore[arg-type]
+        for block in result:
+            if only and block and not self.sent and self._length is None and isinstance(block, bytes):
+                self._set_length(len(block))
+            self.write(block)
+            if self.ended and self._bodyless:
+                break
+        self.finish()
+
+    def _send_whole(self, blocks: list[bytes]) -> None:
+        """Send a list: all blocks are there, so their length is known and they leave together (PEP 3333)."""
+        for block in blocks:
+            if not isinstance(block, bytes):
+                raise TypeError(f"a response block must be bytes, not {type(block).__name__}")
+        total = len(blocks[0]) if len(blocks) == 1 else sum(map(len, blocks))
+        if self._length is None and not self.sent:
+            self._set_length(total)
+        if total and len(blocks) > 1 and total <= MAX_JOIN:
+            blocks = [b"".join(blocks)]
+        for block in blocks:
+            self.write(block)
+        if not self.ended:
+            self.finish()
+
+    def finish(self) -> None:
+        """Complete the response: headers if none left yet, and the end. A body shorter than announced is aborted."""
+        if not self.status:
+            raise AssertionError("the application returned without calling start_response (PEP 3333)")
+        if self.ended:
+            return
+        if not self.sent and self._length is None:
+            self._set_length(0)
+        if self._length is not None and self.body_bytes < self._length and not self._bodyless:
+            message = f"the application sent {self.body_bytes} bytes of body where its Content-Length is {self._length}"
+            if not self.sent:
+                raise ValueError(message)
+            self._warn(f"{message}; the response is broken off")
+            self.abort()
+            return
+        self._send(b"", True)
+
+    def abort(self) -> None:
+        """Break the response off, unless it is complete."""
+        if not self.ended:
+            self.ended = self.aborted = True
+            self._transport.abort()
+
+    def reset(self) -> bool:
+        """Forget an application's status and headers, to answer with an error instead; false when they have left."""
+        if self.sent:
+            return False
+        self.status = ""
+        self._length = None
+        self._bodyless = self._head_only
+        return True
+
+    def _send(self, block: bytes, end: bool) -> None:
+        try:
+            if self.sent:
+                self._transport.send_body(block, end)
+            else:
+                self.sent = True
+                self._transport.send_head(self.status, self.headers, block, end)
+        except ClientDisconnected:
+            self.ended = self.aborted = True
+            raise
+        self.body_bytes += len(block)
+        if end:
+            self.ended = True
+
+    def _set_length(self, length: int) -> None:
+        """Add the computed Content-Length ("Handling the Content-Length Header"); 204 and 304 have none to compute."""
+        if self.status and self.status[:4] not in ("204 ", "304 "):
+            self._length = length
+            self.headers.append(("Content-Length", str(length)))
+
+    def _drop_length(self) -> None:
+        self._length = None  # RFC 9110, section 8.6: none in a 204
+        self.headers = [item for item in self.headers if item[0].lower() != "content-length"]
+
+    def _too_long(self) -> None:
+        if self._overrun or self.aborted:
+            return
+        self._overrun = True
+        self._warn(f"the application sent more body than its Content-Length of {self._length}; the rest is dropped")
+
+
+def error_body(status: str, message: str) -> tuple[Headers, bytes]:
+    """The short page that answers for the gateway itself: headers and body. Nothing of the request is repeated."""
+    body = f"{status}\n\n{message}\n".encode("utf-8", "backslashreplace")
+    headers: Any = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
+    return headers, body
