@@ -58,8 +58,8 @@ class Connection:
     reports it; ``detached`` while a thread that no longer leads serves it (see worker.py).
     """
 
-    __slots__ = ("_broken", "_errors", "_lingering", "_received", "_service", "_waiting", "deadline", "detached") + (
-        ("fd", "peer", "protocol", "sock", "watched")
+    __slots__ = ("_broken", "_errors", "_lingering", "_received", "_reset", "_service", "_waiting", "deadline") + (
+        ("detached", "fd", "peer", "protocol", "sock", "watched")
     )
 
     def __init__(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
@@ -73,6 +73,7 @@ class Connection:
         self.deadline = monotonic() + service.header_timeout
         self._broken = False
         self._lingering = False
+        self._reset = False
         self._waiting = False  # for a first or a next request, nothing of which is here
         self._received = 0  # body bytes of the request in hand
         self._errors: Optional[Errors] = None
@@ -84,7 +85,10 @@ class Connection:
         try:
             data = self.sock.recv(READ_SIZE, _NOW)
         except BlockingIOError:
-            self._service.watch(self)
+            if self._service.stopping and self.protocol.idle:
+                self.close()
+            else:
+                self._service.watch(self)
             return
         except OSError:
             data = b""
@@ -106,10 +110,10 @@ class Connection:
 
     def on_stop(self) -> None:
         """The server stops: close when no request is on the way. Called by the leading thread while waiting."""
-        if self.protocol.idle:
+        if self._lingering:
+            self.close()
+        elif self.protocol.idle:
             self.on_readable()  # a request that came in this moment is still served
-            if self.fd >= 0 and self.protocol.idle and not self.detached:
-                self.close()
 
     def close(self) -> None:
         """Close the socket, whatever the state. May be called twice."""
@@ -118,8 +122,11 @@ class Connection:
         self._service.forget(self)
         self.fd = -1
         try:
-            # A process that the application forked may hold a copy of the descriptor: end the connection itself.
-            self.sock.shutdown(socket.SHUT_RDWR)
+            if self._reset:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            else:
+                # A process that the application forked may hold a copy of the descriptor: end the connection itself.
+                self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self.sock.close()
@@ -171,8 +178,7 @@ class Connection:
             if service.max_body_size and length is not None and length > service.max_body_size:
                 raise service.body_too_large()
         except ProtocolError as error:
-            self._log_refusal(error)
-            refuse(self, error)
+            self._answer(error)
             return request.keep and not self._broken
         errors = self._errors = Errors(self.send_errors)
         body = Input(self.receive, length)
@@ -193,7 +199,11 @@ class Connection:
         """Close after the last response: at once, or when what the peer still sends has been read."""
         if self._broken or self.protocol.input_complete or self._input_ends():
             self.close()
-            return
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """End our side, and read what still comes for a while."""
         # Closing with unread bytes resets the connection and can take the response with it.
         self._lingering = True
         self.deadline = monotonic() + self._service.linger_timeout
@@ -215,13 +225,19 @@ class Connection:
 
     def _refuse(self, error: ProtocolError) -> None:
         """End a connection on which the peer broke the protocol, with an answer where one is possible."""
-        self._log_refusal(error)
         if not error.status:
+            self._log_refusal(error)
             self.close()
             return
+        self._answer(error)
+        self._linger()
+
+    def _answer(self, error: ProtocolError) -> None:
+        """Send the answer that ``error`` carries."""
+        self._log_refusal(error)
+        self._service.begin(self)  # a peer that does not read must not hold the leader up
         refuse(self, error)
-        self._broken = self._broken or self.protocol.input_complete
-        self._end()
+        self._service.end(self)
 
     # The core's side: Transport, wsgi.input and wsgi.errors
 
@@ -253,12 +269,7 @@ class Connection:
         can still tell by a reset; a Unix socket cannot.
         """
         self._broken = True
-        if self.protocol.name != "FastCGI" and self.sock.family != socket.AF_UNIX:
-            try:
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                self.sock.close()
-            except OSError:
-                pass
+        self._reset = self.protocol.name != "FastCGI" and self.sock.family != socket.AF_UNIX
 
     def receive(self) -> bytes:
         """Return the next piece of the body; called by ``wsgi.input`` when it has no more."""

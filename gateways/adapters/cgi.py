@@ -1,0 +1,166 @@
+"""Plain CGI (RFC 3875): one process, one request, from the environment and standard input to standard output.
+
+A script pays for every import once per request, so this module and all below it keep to what the interpreter has
+loaded anyway.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gateways.adapters.cgihead import encode_head
+from gateways.core.environ import EnvironBuilder, content_length
+from gateways.core.handler import handle, refuse
+from gateways.core.input import Errors, Input
+from gateways.errors import ClientDisconnected, ProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Optional, Union
+
+    from gateways.core.types import Application, Headers
+
+_READ_SIZE = 65536
+_STDERR = 2
+
+
+def run_with_cgi(
+    application: Union[Application, str],
+    *,
+    script_name: Optional[str] = None,
+    environ: Iterable[tuple[str, str]] = (),
+    debug: bool = False,
+) -> None:
+    """Serve the one request of this CGI process.
+
+    ``application`` is a WSGI callable, or a string like ``"module:attribute"``, which is loaded here so that a failing
+    import is answered with 500 and explained on standard error. ``script_name`` overrides where the application is
+    mounted, ``environ`` adds pairs to its environ, ``debug`` shows tracebacks in the page.
+
+    Standard output is kept for the response: what the application prints goes to standard error. Exits with status 1
+    when the response could not be completed, the only way a CGI program has to say so.
+    """
+    stdin, stdout = _take_standard_streams()
+    os.environ.pop("HTTP_PROXY", None)  # httpoxy, CVE-2016-1000110: HTTP clients would take a request header for it
+    transport = CGI(stdin, stdout)
+    errors = Errors(_write_stderr)
+    builder = EnvironBuilder(
+        script_name=script_name,
+        extra=environ,
+        multithread=False,
+        multiprocess=True,
+        run_once=True,
+        trust_script=True,
+    )
+    try:
+        if "REQUEST_METHOD" not in os.environ:
+            raise ProtocolError(
+                "this is a CGI script and REQUEST_METHOD is not set: a web server has to start it",
+                "500 Internal Server Error",
+            )
+        request = builder.build(list(os.environb.items()))
+        transport.expect_body(content_length(request), chunked=_is_chunked())
+    except ProtocolError as error:
+        _write_stderr(f"gateways: {error}\n".encode("utf-8", "backslashreplace"))
+        response = refuse(transport, error)
+    else:
+        request["wsgi.errors"] = errors
+        request["wsgi.input"] = Input(transport.receive, content_length(request))
+        response = handle(_loaded(application), request, transport, errors, debug)
+    if response.aborted or transport.broken:
+        raise SystemExit(1)
+
+
+class CGI:
+    """The two descriptors of a CGI request, as the core's ``Transport``."""
+
+    __slots__ = ("_left", "_stdin", "_stdout", "broken")
+
+    def __init__(self, stdin: int, stdout: int) -> None:
+        self._stdin = stdin
+        self._stdout = stdout
+        self._left = 0
+        self.broken = False
+
+    def expect_body(self, length: Optional[int], chunked: bool) -> None:
+        """Set how far standard input may be read: never past CONTENT_LENGTH (section 4.2).
+
+        Without one there is no body, except that Apache passes a chunked upload on as a stream with an end.
+        """
+        self._left = length if length is not None else -1 if chunked else 0
+
+    def receive(self) -> bytes:
+        """Read a piece of the body for ``wsgi.input``; ``b""`` at its end."""
+        if self._left == 0:
+            return b""
+        size = _READ_SIZE if self._left < 0 else min(self._left, _READ_SIZE)
+        try:
+            data = os.read(self._stdin, size)
+        except OSError as error:
+            raise ClientDisconnected(f"the body broke off: {error.strerror}") from None
+        if self._left > 0:
+            self._left -= len(data)
+        return data
+
+    def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
+        """Write head and first block at once (``Transport``)."""
+        self._write(encode_head(status, headers) + block)
+
+    def send_body(self, block: bytes, end: bool) -> None:
+        """Write one more block (``Transport``)."""
+        self._write(block)
+
+    def abort(self) -> None:
+        """Remember to exit with a failure (``Transport``)."""
+        self.broken = True
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._stdout, view) :]
+        except OSError as error:
+            self.broken = True
+            raise ClientDisconnected(f"the response could not be written: {error.strerror}") from None
+
+
+def _take_standard_streams() -> tuple[int, int]:
+    """Move descriptors 0 and 1 out of the application's reach; return where they are now.
+
+    Left in their place are /dev/null and standard error, so that neither ``print`` nor a child process can write into
+    the response or read the body.
+    """
+    stdin, stdout = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    try:
+        os.dup2(_STDERR, 1)
+    except OSError:  # started without a standard error
+        os.dup2(null, 1)
+        os.dup2(null, _STDERR)
+    os.close(null)
+    # What was printed before now may wait in sys.stdout; it leaves through the new descriptor 1, too.
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return stdin, stdout
+
+
+def _write_stderr(data: bytes) -> None:
+    try:
+        os.write(_STDERR, data)
+    except OSError:
+        pass  # nobody reads the log: no reason to fail the request
+
+
+def _is_chunked() -> bool:
+    return os.environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+
+
+def _loaded(application: Union[Application, str]) -> Application:
+    if not isinstance(application, str):
+        return application
+    from gateways.loader import LazyApplication  # imports importlib and more: only for those who ask for it
+
+    return LazyApplication(application)

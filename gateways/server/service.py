@@ -1,0 +1,98 @@
+"""What all connections of one process share: the application, the settings, the logs, and the way back to the loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from gateways.adapters import fastcgi, scgi
+from gateways.adapters.events import Limits
+from gateways.core.environ import EnvironBuilder
+from gateways.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from gateways.core.types import Application
+    from gateways.server.accesslog import AccessLog
+    from gateways.server.connection import Connection, Protocol
+    from gateways.server.errorlog import ErrorLog
+    from gateways.settings import Settings
+
+
+class Service:
+    """The settings in the form that a connection uses them in, and what it may ask of its server.
+
+    ``tee_errors`` is false for a process that a web server started: its own error log then is that server's, which
+    gets the text as FCGI_STDERR already.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        settings: Settings,
+        error_log: ErrorLog,
+        access_log: Optional[AccessLog] = None,
+        spawned: bool = False,
+    ) -> None:
+        self.application = application
+        self.error_log = error_log
+        self.access_log = access_log
+        self.tee_errors = not spawned
+        self.debug = settings.debug
+        self.threads = settings.threads
+        self.header_timeout = settings.header_timeout
+        self.body_timeout = settings.body_timeout
+        self.write_timeout = settings.write_timeout
+        self.keepalive_timeout = settings.keepalive_timeout
+        self.linger_timeout = settings.linger_timeout
+        self.max_body_size = settings.max_body_size
+        self.stopping = False
+        self._limits = Limits(settings.max_header_size, settings.max_headers)
+        self.builders = {
+            name: EnvironBuilder(
+                script_name=settings.script_name,
+                extra=settings.environ,
+                multithread=settings.threads > 1,
+                multiprocess=spawned,
+                delimited=name == "FastCGI",
+                max_name_size=settings.max_name_size,
+            )
+            for name in ("FastCGI", "SCGI")
+        }
+
+    def new_protocol(self, name: str) -> Protocol:
+        """Return the parser for a connection on a listener of protocol ``"fastcgi"`` or ``"scgi"``."""
+        if name == "scgi":
+            return scgi.ServerConnection(self._limits)
+        return fastcgi.ServerConnection(self._limits, self.threads)
+
+    def body_too_large(self) -> ProtocolError:
+        """The error of a request whose body passes ``max_body_size``."""
+        return ProtocolError(
+            f"the request body is larger than max_body_size, {self.max_body_size} bytes", "413 Content Too Large"
+        )
+
+    def log_application(self, text: bytes) -> None:
+        """Write ``wsgi.errors`` text to the error log, one record for each line."""
+        for line in text.decode("utf-8", "replace").splitlines():
+            self.error_log.error(line)
+
+    # What worker.Server does for its connections
+
+    def begin(self, connection: Connection) -> None:
+        """The application is about to run for this connection."""
+
+    def end(self, connection: Connection) -> None:
+        """The application has finished for this connection."""
+
+    def watch(self, connection: Connection) -> None:
+        """The connection waits for bytes."""
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is about to be closed."""
+
+
+def peer_name(address: object) -> str:
+    """How a log line names the peer of an accepted socket."""
+    if isinstance(address, tuple):
+        host, port = address[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return "unix peer"
