@@ -1,0 +1,35 @@
+"""Fixtures of the live tests: one sandbox, and each deployment booted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live.deployments import DEPLOYMENTS, Deployment, running
+from tests.live.sandbox import Sandbox
+from tests.live.site import Site
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what boots a server."""
+    for item in items:
+        if "site" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.live)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The machine all deployments run on, one after another."""
+    machine = Sandbox()
+    yield machine
+    machine.close()
+
+
+# pytest sorts the tests of a session-wide parameter together: each deployment is booted once for all modules.
+@pytest.fixture(scope="session", params=DEPLOYMENTS, ids=lambda deployment: deployment.name)
+def site(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Site]:
+    """A running deployment."""
+    deployment: Deployment = request.param
+    with running(deployment, sandbox) as running_site:
+        yield running_site

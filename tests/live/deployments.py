@@ -1,0 +1,133 @@
+"""The deployments under test: each names a file of conf/, the server that reads it, and what answers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.live.sandbox import PROJECT, Sandbox, free_port
+from tests.live.servers import WEB_SERVERS, Process, WebServer, start_backend
+from tests.live.site import Site
+
+UNIX = "/run/gateways/app.sock"
+SRV = "/srv/example"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One way to run an application behind a web server."""
+
+    name: str
+    server: str
+    """A key of WEB_SERVERS."""
+    conf: str
+    """The file below conf/."""
+    transport: str
+    """cgi, fastcgi or scgi."""
+    mount: str = ""
+    """The URL path of the application: SCRIPT_NAME, before encoding."""
+    address: str | None = None
+    """Where `gateways serve` listens, as written in conf/; None when the web server runs a script."""
+    arguments: tuple[str, ...] = ()
+    """More arguments of `gateways serve`."""
+    literals: tuple[str, ...] = (SRV,)
+    """The paths in the file that are changed, beside the address."""
+
+    @property
+    def family(self) -> str:
+        """The web server's name, whatever its modules: nginx, apache or lighttpd."""
+        return self.server.partition("-")[0]
+
+    @property
+    def spawned(self) -> bool:
+        """Whether the web server starts the application's process."""
+        return self.address is None
+
+    @property
+    def persistent(self) -> bool:
+        """Whether a process answers more than one request."""
+        return self.transport != "cgi"
+
+    @property
+    def htaccess(self) -> bool:
+        """Whether the file is a customer's .htaccess on a shared host."""
+        return self.conf.endswith(".htaccess")
+
+
+DEPLOYMENTS = (
+    Deployment("nginx-fastcgi", "nginx", "nginx/fastcgi.conf", "fastcgi", "", UNIX),
+    Deployment("nginx-fastcgi-mounted", "nginx", "nginx/fastcgi-mounted.conf", "fastcgi", "/app", "127.0.0.1:9000"),
+    Deployment("nginx-scgi", "nginx", "nginx/scgi.conf", "scgi", "", UNIX),
+    Deployment("nginx-scgi-mounted", "nginx", "nginx/scgi-mounted.conf", "scgi", "/app", "127.0.0.1:4000"),
+    Deployment("apache-cgid", "apache", "apache/cgi.conf", "cgi", "/app"),
+    Deployment("apache-cgi", "apache-prefork", "apache/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
+    Deployment("apache-fcgid", "apache", "apache/fcgid.conf", "fastcgi"),
+    Deployment("apache-proxy-fcgi", "apache", "apache/proxy_fcgi.conf", "fastcgi", "", UNIX),
+    Deployment(
+        "apache-proxy-fcgi-sethandler", "apache", "apache/proxy_fcgi-sethandler.conf", "fastcgi", "/app",
+        "127.0.0.1:9000", ("--script-name", "/app"),
+    ),
+    Deployment("apache-proxy-scgi", "apache", "apache/proxy_scgi.conf", "scgi", "", "127.0.0.1:4000"),
+    Deployment("apache-htaccess-cgi", "apache", "apache/htaccess/cgi.htaccess", "cgi"),
+    Deployment("apache-htaccess-fcgid", "apache", "apache/htaccess/fcgid.htaccess", "fastcgi"),
+    Deployment("lighttpd-cgi", "lighttpd", "lighttpd/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
+    Deployment("lighttpd-fastcgi", "lighttpd", "lighttpd/fastcgi.conf", "fastcgi", "", UNIX),
+    Deployment(
+        "lighttpd-fastcgi-spawned", "lighttpd", "lighttpd/fastcgi-spawned.conf", "fastcgi",
+        literals=(SRV, UNIX, "/var/log/lighttpd"),
+    ),
+    Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000", literals=()),
+)  # fmt: skip
+
+
+@contextmanager
+def running(deployment: Deployment, sandbox: Sandbox) -> Iterator[Site]:
+    """Boot the backend and the web server of a deployment, and stop both."""
+    server = WEB_SERVERS[deployment.server](sandbox, deployment.name)
+    log = sandbox.logs / f"{deployment.name}.backend.log"
+    with ExitStack() as stack:
+        replace = {literal: _place(sandbox, literal) for literal in deployment.literals}
+        backend = None
+        if deployment.address is not None:
+            backend, replace[deployment.address] = _start_backend(deployment, sandbox, log)
+            stack.callback(backend.stop)
+        server.start(_configure(deployment, sandbox, server, replace))
+        stack.callback(server.stop)
+        site = Site(deployment, sandbox, server, backend)
+        stack.callback(site.close)
+        yield site
+
+
+def _place(sandbox: Sandbox, literal: str) -> str:
+    """Where a path of conf/ is in the sandbox."""
+    return {SRV: str(sandbox.srv), UNIX: f"{sandbox.run}/app.sock", "/var/log/lighttpd": str(sandbox.logs)}[literal]
+
+
+def _start_backend(deployment: Deployment, sandbox: Sandbox, log: Path) -> tuple[Process, str]:
+    """Serve the application; also return the address, as the web server writes it."""
+    flag = f"--{deployment.transport}"
+    if deployment.address == UNIX:
+        path = _place(sandbox, UNIX)
+        return start_backend(sandbox, [flag, f"unix:{path}", *deployment.arguments], path, log), path
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    return start_backend(sandbox, [flag, address, *deployment.arguments], ("127.0.0.1", port), log), address
+
+
+def _configure(deployment: Deployment, sandbox: Sandbox, server: WebServer, replace: Mapping[str, str]) -> Path:
+    """Adapt the deployment's file to the sandbox, and return the file that the web server includes."""
+    changes = {**replace, **server.replacements()}
+    if deployment.htaccess:
+        script = PROJECT / "cgi-bin" / ("app.cgi" if deployment.transport == "cgi" else "app.fcgi")
+        hosting = sandbox.srv / "hosting"
+        sandbox.install_script(script, hosting)
+        sandbox.install_application(hosting)
+        (hosting / ".htaccess").write_text((PROJECT / "conf" / deployment.conf).read_text())
+        return sandbox.configure("../tests/live/hosting.conf", changes)
+    if deployment.conf == "lighttpd/scgi.conf":
+        # The only file that writes host and port apart.
+        host, _, port = replace["127.0.0.1:4000"].partition(":")
+        changes = {"4000": port, f'"{host}"': f'"{host}"'}
+    return sandbox.configure(deployment.conf, changes)

@@ -1,0 +1,240 @@
+"""Processes that a web server, spawn-fcgi, systemd or supervisor starts: they end when told to, and when left alone.
+
+Everything here boots servers of its own, in a sandbox of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.live.deployments import DEPLOYMENTS, UNIX, Deployment, running
+from tests.live.sandbox import PROJECT, Sandbox
+from tests.live.servers import Nginx, Process, alive
+from tests.live.site import Site, wait_for_file
+from tests.support import requirements
+
+pytestmark = pytest.mark.live
+
+BY_NAME = {deployment.name: deployment for deployment in DEPLOYMENTS}
+SPAWNED = ["apache-fcgid", "apache-htaccess-fcgid", "lighttpd-fastcgi-spawned"]
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Sandbox]:
+    """A sandbox beside the one in which the deployments run."""
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture
+def boot(machine: Sandbox) -> Iterator[Callable[[str], Site]]:
+    """Boot a deployment by name, for one test."""
+    with ExitStack() as stack:
+        yield lambda name: stack.enter_context(running(BY_NAME[name], machine))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Say whether the condition became true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def applications(site: Site) -> list[int]:
+    """The processes that run app.fcgi below the web server."""
+    assert site.server.process is not None
+    return [pid for pid in site.server.process.children() if b"app.fcgi" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def stop_in_mid_request(site: Site, signum: int) -> None:
+    """Send a signal to the process that answers a request: it finishes the request, and then ends."""
+    started, released = site.sandbox.signal("started"), site.sandbox.signal("released")
+    with site.get(f"/do/slow?started={started}&file={released}", stream=True) as response:
+        lines = response.iter_lines(chunk_size=1)
+        pid = int(next(lines))
+        assert wait_for_file(started)
+        os.kill(pid, signum)
+        time.sleep(0.2)
+        assert alive(pid)
+        released.touch()
+        assert next(lines) == b"released"
+    assert wait_until(lambda: not alive(pid))
+
+
+@pytest.mark.parametrize("name", SPAWNED)
+def test_a_request_in_hand_is_finished(boot: Callable[[str], Site], name: str) -> None:
+    site = boot(name)
+    stop_in_mid_request(site, signal.SIGTERM)
+    # The web server starts another process.
+    assert wait_until(lambda: site.get("/again").status_code == 200)
+
+
+@pytest.mark.parametrize("name", SPAWNED)
+def test_processes_end_with_the_web_server(boot: Callable[[str], Site], name: str) -> None:
+    """Stopped as its administrator stops it. mod_fcgid would wait 8 s before it kills: ours need no killing."""
+    site = boot(name)
+    site.get("/")
+    processes = applications(site)
+    assert processes
+    assert site.server.process is not None
+    begun = time.monotonic()
+    site.server.process.popen.send_signal(signal.SIGTERM)
+    site.server.process.popen.wait(15)
+    assert wait_until(lambda: not any(alive(pid) for pid in processes), 2)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("name", SPAWNED)
+def test_processes_end_when_the_web_server_is_killed(boot: Callable[[str], Site], name: str) -> None:
+    """kill -9 tells nobody: an application that went on would keep the socket and the old code for ever."""
+    site = boot(name)
+    site.get("/")
+    processes = applications(site)
+    assert processes
+    assert site.server.process is not None
+    for pid in [site.server.process.pid, *site.server.process.children()]:
+        if pid not in processes:
+            os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: not any(alive(pid) for pid in processes)), "an application outlived its web server"
+
+
+@pytest.mark.parametrize("name", ["nginx-fastcgi", "nginx-scgi"])
+def test_gateways_serve_finishes_the_request_in_hand(boot: Callable[[str], Site], name: str) -> None:
+    site = boot(name)
+    stop_in_mid_request(site, signal.SIGTERM)
+    assert site.backend is not None
+    assert site.backend.popen.wait(5) == 0
+
+
+@pytest.mark.parametrize("name", ["apache-cgid", *SPAWNED])
+def test_an_application_that_cannot_be_imported(machine: Sandbox, name: str) -> None:
+    """The client gets a 500, the administrator the reason; and the next request a page, once the cause is gone."""
+    places = (machine.scripts / "app.py", machine.srv / "hosting" / "app.py")
+    with ExitStack() as stack:
+        site = stack.enter_context(running(BY_NAME[name], machine))
+        stack.callback(machine.install_application, machine.scripts)
+        for place in places:
+            place.write_text("import a_module_that_nobody_has\n")
+        response = site.get("/")
+        assert response.status_code == 500
+        assert "a_module_that_nobody_has" not in response.text
+        logs = [site.server.error_log, *machine.logs.glob("example.log")]
+        assert wait_until(lambda: any("a_module_that_nobody_has" in log.read_text() for log in logs)), logs
+        for directory in {place.parent for place in places}:
+            machine.install_application(directory)
+        assert wait_until(lambda: site.get("/").status_code == 200)
+
+
+def behind_nginx(machine: Sandbox, stack: ExitStack) -> Site:
+    """nginx with conf/nginx/fastcgi.conf; whoever listens on the socket is the caller's matter."""
+    server = Nginx(machine, "nginx-spawned")
+    conf = machine.configure(
+        "nginx/fastcgi.conf",
+        {UNIX: f"{machine.run}/app.sock", "/srv/example": str(machine.srv), **server.replacements()},
+    )
+    server.start(conf)
+    stack.callback(server.stop)
+    site = Site(Deployment("nginx", "nginx", "nginx/fastcgi.conf", "fastcgi"), machine, server, None)
+    stack.callback(site.close)
+    return site
+
+
+def test_spawn_fcgi(machine: Sandbox) -> None:
+    """spawn-fcgi is gone as soon as the process runs: that is no reason for the process to end."""
+    program = requirements.require_program("spawn-fcgi")
+    pid_file = machine.run / "app.pid"
+    subprocess.run(
+        [program, "-s", machine.run / "app.sock", "-P", pid_file, "--", machine.scripts / "app.fcgi"],
+        check=True, stdout=subprocess.DEVNULL, cwd=machine.scripts, **machine.account,
+    )  # fmt: skip
+    pid = int(pid_file.read_text())
+    with ExitStack() as stack:
+        stack.callback(lambda: alive(pid) and os.kill(pid, signal.SIGKILL))
+        site = behind_nginx(machine, stack)
+        assert wait_until(lambda: site.get("/").status_code == 200)
+        time.sleep(2.5)
+        assert site.dump("GET", "/")["process"]["pid"] == pid
+        stop_in_mid_request(site, signal.SIGTERM)
+
+
+def exec_start(unit: str, machine: Sandbox) -> list[str]:
+    """The command of a systemd unit, for the sandbox."""
+    found = re.search(r"^ExecStart=(.*)$", (PROJECT / "conf/systemd" / unit).read_text(), re.MULTILINE)
+    assert found
+    return shlex.split(found[1].replace("/srv/example", str(machine.srv)).replace("/run/gateways", str(machine.run)))
+
+
+def test_systemd_socket_activation(machine: Sandbox) -> None:
+    """systemd's own tool starts the command of example.service with the socket of example.socket."""
+    program = requirements.require_program("systemd-socket-activate", "systemd")
+    name = re.search(r"^FileDescriptorName=(.*)$", (PROJECT / "conf/systemd/example.socket").read_text(), re.MULTILINE)
+    assert name
+    path = f"{machine.run}/app.sock"
+    with ExitStack() as stack:
+        log = machine.logs / "systemd.log"
+        process = Process(
+            [program, "-l", path, f"--fdname={name[1]}", *exec_start("example.service", machine)],
+            log=log, cwd=machine.scripts, **machine.account,
+        )  # fmt: skip
+        stack.callback(process.kill)
+        assert wait_until(lambda: os.path.exists(path))
+        site = behind_nginx(machine, stack)
+        assert site.get("/").status_code == 200, log.read_text()
+        stop_in_mid_request(site, signal.SIGTERM)
+        assert process.popen.wait(5) == 0
+        assert os.path.exists(path), "the socket is systemd's"
+        os.unlink(path)
+
+
+def test_systemd_standalone_service(machine: Sandbox) -> None:
+    path = f"{machine.run}/app.sock"
+    process = Process(
+        exec_start("example-standalone.service", machine),
+        log=machine.logs / "standalone.log", cwd=machine.scripts, **machine.account,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        stack.callback(process.kill)
+        process.wait_for(path)
+        assert behind_nginx(machine, stack).get("/").status_code == 200
+        assert process.stop() == 0
+        assert not os.path.exists(path)
+
+
+def test_supervisor_fcgi_program(machine: Sandbox) -> None:
+    """supervisor makes the socket and passes it as descriptor 0."""
+    text = (PROJECT / "conf/supervisor/example-fcgi.conf").read_text()
+    found = re.search(r"^command=(.*)$", text, re.MULTILINE)
+    assert found
+    path = f"{machine.run}/app.sock"
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        stack.callback(os.unlink, path)
+        listener.bind(path)
+        os.chmod(path, 0o666)
+        listener.listen()
+        log = machine.logs / "supervisor.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                shlex.split(found[1].replace("/srv/example", str(machine.srv))),
+                stdin=listener, stdout=output, stderr=output, cwd=machine.scripts, **machine.account,
+            )  # fmt: skip
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        assert behind_nginx(machine, stack).get("/").status_code == 200, log.read_text()
+        process.terminate()
+        assert process.wait(5) == 0

@@ -1,0 +1,136 @@
+"""What an application answers must reach the client: whole, at once, and honestly when it fails."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import uuid
+
+import pytest
+
+from tests.live.differences import known
+from tests.live.site import Site, wait_for_file
+
+
+def test_status_and_headers(site: Site) -> None:
+    response = site.get("/do/headers")
+    assert response.status_code == 418
+    assert response.reason == "I am a Teapot" or known(site.deployment, "reason phrase replaced")
+    assert response.raw.headers.getlist("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
+    assert response.headers["X-Latin"] == "caf\xe9"
+    assert response.text == "short and stout\n"
+
+
+def test_head(site: Site) -> None:
+    response = site.request("HEAD", "/head")
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["Content-Type"] == "application/json"
+    # Nothing is left on the connection that could be taken for the next response.
+    assert site.dump("GET", "/next")["environ"]["REQUEST_METHOD"] == "GET"
+
+
+def test_head_of_a_stream(site: Site) -> None:
+    """The application is not run to its end for a body that nobody gets."""
+    response = site.request("HEAD", "/do/large")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_not_modified(site: Site) -> None:
+    first = site.get("/do/not-modified")
+    assert (first.status_code, first.text, first.headers["ETag"]) == (200, "the entity\n", '"tag"')
+    again = site.get("/do/not-modified", headers={"If-None-Match": '"tag"'})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", '"tag"')
+    assert site.get("/do/not-modified").text == "the entity\n"
+
+
+def test_no_content(site: Site) -> None:
+    response = site.get("/do/no-content")
+    assert (response.status_code, response.content) == (204, b"")
+
+
+def test_redirect(site: Site) -> None:
+    response = site.get("/do/redirect")
+    assert response.status_code == 302
+    assert response.headers["Location"] == "http://elsewhere.example/path?q=1"
+
+
+def test_large_response(site: Site) -> None:
+    digest = hashlib.sha256(b"".join(bytes([number]) * 65536 for number in range(160))).hexdigest()
+    assert hashlib.sha256(site.get("/do/large").content).hexdigest() == digest
+
+
+def test_first_block_of_a_stream_arrives_while_the_application_waits(site: Site) -> None:
+    """The application goes on when the client has the first line: a server that holds it back makes it give up."""
+    released = site.sandbox.signal("released")
+    with site.get(f"/do/stream?file={released}", stream=True) as response:
+        lines = response.iter_lines(chunk_size=1)
+        assert next(lines) == b"first"
+        released.touch()
+        assert next(lines) == b"released"
+
+
+def test_client_that_leaves_closes_the_iterable(site: Site) -> None:
+    closed = site.sandbox.signal("closed")
+    with site.connect() as connection:
+        connection.sendall(f"GET {site.mount}/do/endless?file={closed} HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode())
+        assert b"200 OK" in connection.recv(65536)
+    content = wait_for_file(closed)
+    assert content == "closed"
+    assert site.get("/next").status_code == 200
+
+
+def test_error_before_the_response(site: Site) -> None:
+    token = uuid.uuid4().hex
+    response = site.get(f"/do/error?{token}")
+    assert response.status_code == 500
+    assert token not in response.text
+    assert "Traceback" not in response.text
+    assert_logged(site, f"probe fails early: {token}")
+
+
+def test_error_before_the_first_block(site: Site) -> None:
+    """start_response was called, but nothing was sent: a 500 is still possible (PEP 3333)."""
+    token = uuid.uuid4().hex
+    response = site.get(f"/do/error-in-iterator?{token}")
+    assert response.status_code == 500
+    assert_logged(site, f"probe fails before the first block: {token}")
+
+
+@pytest.mark.parametrize("path", ["/do/error-late", "/do/short"])
+def test_half_a_response_is_not_a_whole_one(site: Site, path: str) -> None:
+    """A cache must not keep it: the connection ends before the response does, or it is an error from the start."""
+    token = uuid.uuid4().hex
+    try:
+        status, body = site.raw("GET", f"{site.mount}{path}?{token}")
+    except (http.client.IncompleteRead, ConnectionResetError):
+        pass
+    else:
+        assert status >= 500 or known(site.deployment, f"half a response looks whole: {path}"), (status, len(body))
+    if path == "/do/error-late":
+        assert_logged(site, f"probe fails late: {token}")
+    assert site.get("/next").status_code == 200
+
+
+def test_errors_stream_is_logged(site: Site) -> None:
+    token = uuid.uuid4().hex
+    assert site.get(f"/do/log?{token}").text == "logged\n"
+    assert_logged(site, f"probe logs: {token}")
+
+
+def test_printing_does_not_damage_the_response(site: Site) -> None:
+    response = site.get("/do/chatter")
+    assert (response.status_code, response.text) == (200, "the body\n")
+
+
+def test_wsgiref_validate_has_nothing_to_complain_about(site: Site) -> None:
+    """validate reports an iterable that was never closed on standard error, when it is garbage."""
+    site.get("/")
+    for path in site.logs():
+        assert "without being closed" not in path.read_text(errors="replace")
+        assert "AssertionError" not in path.read_text(errors="replace")
+
+
+def assert_logged(site: Site, text: str) -> None:
+    """The text is in the web server's error log; SCGI has no way to get it there, so the backend's own log has it."""
+    log = site.logs()[-1] if known(site.deployment, "errors stay with the backend") else site.logs()[0]
+    assert site.wait_for_log(text, log), f"{text!r} is not in {log.name}: {log.read_text(errors='replace')[-3000:]}"
