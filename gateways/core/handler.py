@@ -54,8 +54,8 @@ def refuse(transport: Transport, error: ProtocolError, head_only: bool = False) 
 def _fail(response: Response, environ: Environ, errors: Errors, error: BaseException, debug: bool) -> None:
     """Log ``error`` and end the response in the way that tells the truth about it."""
     if isinstance(error, ClientDisconnected):
-        # The client's leaving is no fault of the application: one line, no traceback.
-        errors.write(f"{_request_line(environ)}: {error}\n")
+        # The client's leaving is no fault of the application, and nothing for its error log.
+        response.failure = f"{_request_line(environ)}: {error}"
         response.abort()
         return
     report = _report(environ, error)

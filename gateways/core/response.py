@@ -93,12 +93,12 @@ def _check_name(name: object) -> str:
 class Response:
     """One response: the ``start_response`` callable, and the way of its blocks to the transport.
 
-    After the request, ``status``, ``headers``, ``body_bytes`` (sent, without headers) and ``aborted`` tell what
-    happened, for the access log.
+    After the request, ``status``, ``headers``, ``body_bytes`` (sent, without headers), ``aborted`` and ``failure`` (why
+    the client did not get it) tell what happened, for the logs.
     """
 
     __slots__ = ("_bodyless", "_head_only", "_length", "_overrun", "_transport", "_warn") + (
-        ("aborted", "body_bytes", "ended", "headers", "sent", "status")
+        ("aborted", "body_bytes", "ended", "failure", "headers", "sent", "status")
     )
 
     def __init__(self, transport: Transport, head_only: bool, warn: Callable[[str], None]) -> None:
@@ -113,6 +113,7 @@ class Response:
         self.sent = False
         self.ended = False
         self.aborted = False
+        self.failure = ""
         self.body_bytes = 0
 
     def start(

@@ -189,6 +189,8 @@ class Connection:
         response = handle(service.application, environ, self, errors, service.debug)
         if body.short:
             service.error_log.warning(f"{self.peer}: body shorter than its CONTENT_LENGTH of {length} bytes")
+        if response.failure:
+            service.error_log.info(f"{self.peer}: {response.failure}")
         if service.access_log is not None:
             self._log_access(environ, response, monotonic() - started)
         self._errors = None
