@@ -18,7 +18,6 @@ from gateways.errors import ClientDisconnected, ProtocolError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Optional, Union
 
     from gateways.core.types import Application, Headers
 
@@ -27,9 +26,9 @@ _STDERR = 2
 
 
 def run_with_cgi(
-    application: Union[Application, str],
+    application: Application | str,
     *,
-    script_name: Optional[str] = None,
+    script_name: str | None = None,
     environ: Iterable[tuple[str, str]] = (),
     debug: bool = False,
 ) -> None:
@@ -84,7 +83,7 @@ class CGI:
         self._left = 0
         self.broken = False
 
-    def expect_body(self, length: Optional[int], chunked: bool) -> None:
+    def expect_body(self, length: int | None, chunked: bool) -> None:
         """Set how far standard input may be read: never past CONTENT_LENGTH (section 4.2).
 
         Without one there is no body, except that Apache passes a chunked upload on as a stream with an end.
@@ -158,7 +157,7 @@ def _is_chunked() -> bool:
     return os.environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
 
 
-def _loaded(application: Union[Application, str]) -> Application:
+def _loaded(application: Application | str) -> Application:
     if not isinstance(application, str):
         return application
     from gateways.loader import LazyApplication  # imports importlib and more: only for those who ask for it

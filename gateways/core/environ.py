@@ -105,9 +105,8 @@ class EnvironBuilder:
             raise ProtocolError("a variable has a NUL byte in its value" if names else _NO_METHOD, _BAD_REQUEST)
         environ: dict[Any, Any] = dict(zip(names, values))
         if len(environ) != len(names):
-            environ = _join(names, values)
+            _join_headers(environ, names, values)
         environ.pop(None, None)
-
         environ.pop("HTTP_PROXY", None)  # CVE-2016-5385: HTTP clients take it for a setting
         environ.pop("HTTP_CONTENT_TYPE", None)
         declared = environ.pop("HTTP_CONTENT_LENGTH", None)
@@ -204,21 +203,19 @@ class _Names(NameMap):
         return key
 
 
-def _join(names: list[str | None], values: list[str]) -> Environ:
-    """Make an environ of variables of which some came twice: nginx and HAProxy send a variable per header line.
+def _join_headers(environ: Environ, names: list[str | None], values: list[str]) -> None:
+    """Join the header fields that came as several variables: nginx, HAProxy and h2o send one per line.
 
-    A joined value is not what either of two spoofed ones was meant to be (``X-User`` and ``X_User``).
+    A joined value is not what either of two spoofed ones was meant to be (``X-User`` and ``X_User``). Of anything else
+    that came twice, as SCRIPT_NAME does when an nginx configuration overrides fastcgi_params, the last counts.
     """
-    found: dict[str, list[str]] = {}
+    fields: dict[str, list[str]] = {}
     for name, value in zip(names, values):
-        if name is not None:
-            found.setdefault(name, []).append(value)
-    return {
-        name: values[-1]
-        if len(values) == 1 or name in _SINGLE or name[:5] != "HTTP_"
-        else ("; " if name == "HTTP_COOKIE" else ", ").join(values)
-        for name, values in found.items()
-    }
+        if name is not None and name[:5] == "HTTP_" and name not in _SINGLE:
+            fields.setdefault(name, []).append(value)
+    for name, lines in fields.items():
+        if len(lines) > 1:
+            environ[name] = ("; " if name == "HTTP_COOKIE" else ", ").join(lines)
 
 
 def _server(environ: Environ, name: str, port: str, scheme: str) -> tuple[str, str]:

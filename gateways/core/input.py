@@ -9,9 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Callable, Optional
-
-    from gateways.core.types import ErrorSink
+    from typing import Callable
 
 #: Error text is handed on when it grows past this, flushed or not: a stream must not become a store.
 MAX_ERRORS_BUFFER = 8192
@@ -31,14 +29,14 @@ class Input:
 
     __slots__ = ("_buffer", "_position", "_receive", "_remaining", "short")
 
-    def __init__(self, receive: Callable[[], bytes], length: Optional[int]) -> None:
+    def __init__(self, receive: Callable[[], bytes], length: int | None) -> None:
         self._receive = receive
         self._remaining = length
         self._buffer = b""
         self._position = 0
         self.short = False
 
-    def read(self, size: Optional[int] = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         """Return ``size`` bytes, fewer only at the end of the body; all that is left for -1 or None."""
         if size is None or size < 0:
             parts = [self._take(len(self._buffer))]
@@ -56,7 +54,7 @@ class Input:
             parts.append(data)
         return b"".join(parts)
 
-    def readline(self, size: Optional[int] = -1) -> bytes:
+    def readline(self, size: int | None = -1) -> bytes:
         """Return up to and including the next line feed, at most ``size`` bytes when it is given and not negative."""
         limit = -1 if size is None or size < 0 else size
         parts: list[bytes] = []
@@ -71,7 +69,7 @@ class Input:
                 limit -= len(piece)
         return b"".join(parts)
 
-    def readlines(self, hint: Optional[int] = None) -> list[bytes]:
+    def readlines(self, hint: int | None = None) -> list[bytes]:
         """Return the lines that are left; with a positive ``hint``, stop after the line that reaches so many bytes."""
         lines: list[bytes] = []
         total = 0
@@ -120,7 +118,7 @@ class Errors:
 
     encoding = "utf-8"
 
-    def __init__(self, sink: ErrorSink) -> None:
+    def __init__(self, sink: Callable[[bytes], None]) -> None:
         self._sink = sink
         self._parts: list[str] = []
         self._size = 0

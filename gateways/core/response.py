@@ -11,7 +11,7 @@ from gateways.errors import ClientDisconnected
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Callable, Optional
+    from typing import Any, Callable
 
     from gateways.core.types import ExcInfo, Headers, Transport
 
@@ -19,10 +19,20 @@ if TYPE_CHECKING:
 MAX_JOIN = 262144
 
 _TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110, section 5.6.2
-_VALUE = {code: None for code in (9, *range(32, 127), *range(128, 256))}  # RFC 9110, section 5.5, in latin-1
+_VALUE = dict.fromkeys((9, *range(32, 127), *range(128, 256)))  # RFC 9110, section 5.5, in latin-1
 _HOP_BY_HOP = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer")
-    + ("trailers", "transfer-encoding", "upgrade")
+    [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    ]
 )
 _MAX_NAMES = 1000
 _names: dict[str, str] = {}  # header names that passed, and their lower case; bounded by _MAX_NAMES
@@ -44,7 +54,7 @@ def check_status(status: object) -> str:
     return status
 
 
-def check_headers(headers: object) -> tuple[Headers, Optional[int]]:
+def check_headers(headers: object) -> tuple[Headers, int | None]:
     """Return a copy of the application's header list, and its Content-Length (None when there is none).
 
     Raises ``TypeError`` unless it is a ``list`` of ``(str, str)`` tuples, and ``ValueError`` for a name that is no
@@ -97,8 +107,9 @@ class Response:
     the client did not get it) tell what happened, for the logs.
     """
 
-    __slots__ = ("_bodyless", "_head_only", "_length", "_overrun", "_transport", "_warn") + (
-        ("aborted", "body_bytes", "ended", "failure", "headers", "sent", "status")
+    __slots__ = (
+        *("_bodyless", "_head_only", "_length", "_overrun", "_transport", "_warn"),
+        *("aborted", "body_bytes", "ended", "failure", "headers", "sent", "status"),
     )
 
     def __init__(self, transport: Transport, head_only: bool, warn: Callable[[str], None]) -> None:
@@ -106,7 +117,7 @@ class Response:
         self._head_only = head_only
         self._warn = warn
         self._bodyless = head_only
-        self._length: Optional[int] = None
+        self._length: int | None = None
         self._overrun = False
         self.status = ""
         self.headers: Headers = []
@@ -116,9 +127,7 @@ class Response:
         self.failure = ""
         self.body_bytes = 0
 
-    def start(
-        self, status: str, headers: Headers, exc_info: Optional[ExcInfo] = None
-    ) -> Callable[[bytes], None]:
+    def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Callable[[bytes], None]:
         """``start_response`` (PEP 3333). Returns ``write``.
 
         A second call needs ``exc_info``, which is raised again when the headers have left already. Raises

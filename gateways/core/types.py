@@ -35,9 +35,3 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """Break the response off in the way the peer sees as a failure: it must never look complete."""
-
-
-class ErrorSink(Protocol):
-    """Where ``wsgi.errors`` writes go: whole escaped lines, encoded."""
-
-    def __call__(self, data: bytes) -> None: ...

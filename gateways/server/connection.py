@@ -22,7 +22,7 @@ import select
 import socket
 import struct
 from time import monotonic
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Union
 
 from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import ABORTED, Request
@@ -58,8 +58,9 @@ class Connection:
     reports it; ``detached`` while a thread that no longer leads serves it (see worker.py).
     """
 
-    __slots__ = ("_broken", "_errors", "_lingering", "_received", "_reset", "_service", "_waiting", "deadline") + (
-        ("detached", "fd", "peer", "protocol", "sock", "watched")
+    __slots__ = (
+        *("_broken", "_errors", "_lingering", "_received", "_reset", "_service", "_waiting"),
+        *("deadline", "detached", "fd", "peer", "protocol", "sock", "watched"),
     )
 
     def __init__(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
@@ -76,7 +77,7 @@ class Connection:
         self._reset = False
         self._waiting = False  # for a first or a next request, nothing of which is here
         self._received = 0  # body bytes of the request in hand
-        self._errors: Optional[Errors] = None
+        self._errors: Errors | None = None
 
     # The loop's side
 

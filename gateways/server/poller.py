@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import select
 import selectors
-from typing import Optional
 
 #: How many events one wait returns. What is left is returned by the next wait, so nothing starves.
 _BATCH = 64
@@ -27,7 +26,7 @@ class EpollPoller:
         """Stop watching ``fd``."""
         self._epoll.unregister(fd)
 
-    def poll(self, timeout: Optional[float]) -> list[int]:
+    def poll(self, timeout: float | None) -> list[int]:
         """Return the readable descriptors; wait for at most ``timeout`` seconds, for ever when it is None."""
         return [fd for fd, _ in self._epoll.poll(timeout, _BATCH)]
 
@@ -50,7 +49,7 @@ class SelectorPoller:
         """Stop watching ``fd``."""
         self._selector.unregister(fd)
 
-    def poll(self, timeout: Optional[float]) -> list[int]:
+    def poll(self, timeout: float | None) -> list[int]:
         """Return the readable descriptors; wait for at most ``timeout`` seconds, for ever when it is None."""
         return [key.fd for key, _ in self._selector.select(timeout)]
 

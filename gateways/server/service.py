@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import Limits
@@ -29,7 +29,7 @@ class Service:
         application: Application,
         settings: Settings,
         error_log: ErrorLog,
-        access_log: Optional[AccessLog] = None,
+        access_log: AccessLog | None = None,
         spawned: bool = False,
     ) -> None:
         self.application = application

@@ -21,7 +21,7 @@ import socket
 import threading
 import time
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from gateways.server.connection import Connection
 from gateways.server.poller import Poller
@@ -63,7 +63,7 @@ class Server(Service):
         listeners: Sequence[Listener],
         settings: Settings,
         error_log: ErrorLog,
-        access_log: Optional[AccessLog] = None,
+        access_log: AccessLog | None = None,
         spawned: bool = False,
     ) -> None:
         super().__init__(application, settings, error_log, access_log, spawned)
@@ -82,10 +82,10 @@ class Server(Service):
         os.set_blocking(self._wake_in, False)
         # Leadership. A gate is a lock that its thread waits on; _leader is the gate of the leading thread.
         self._lock = threading.Lock()
-        self._leader: Optional[Lock] = None
+        self._leader: Lock | None = None
         self._idle: list[Lock] = []
         self._thread_count = 0
-        self._busy: Optional[Connection] = None  # what the leader serves
+        self._busy: Connection | None = None  # what the leader serves
         self._served = 0
         self._monitor_rests = False
         self._monitor_gate = _closed_gate()
@@ -266,8 +266,7 @@ class Server(Service):
 
     def watch(self, connection: Connection) -> None:
         """Let the poller report the connection's next bytes."""
-        if connection.deadline < self._next_sweep:
-            self._next_sweep = connection.deadline
+        self._next_sweep = min(self._next_sweep, connection.deadline)
         if not connection.watched:
             if self.stopping:
                 self._wake()  # the leader looks at waiting connections when it is woken
@@ -315,7 +314,7 @@ class Server(Service):
             self.end(connection)
             connection.close()
 
-    def _timeout(self) -> Optional[float]:
+    def _timeout(self) -> float | None:
         """How long the poller may wait, seconds: until the next deadline; None for ever."""
         now = monotonic()
         waits = []

@@ -1,15 +1,15 @@
 """FastCGI 1.0 on the wire: record types, record headers, name-value pairs.
 
-    typedef struct {
-        unsigned char version;          always 1
-        unsigned char type;
-        unsigned char requestIdB1;      0 for management records
-        unsigned char requestIdB0;
-        unsigned char contentLengthB1;  0..65535
-        unsigned char contentLengthB0;
-        unsigned char paddingLength;    0..255, skipped by the receiver
-        unsigned char reserved;
-    } FCGI_Record;                      FastCGI 1.0, section 3.3
+typedef struct {
+    unsigned char version;          always 1
+    unsigned char type;
+    unsigned char requestIdB1;      0 for management records
+    unsigned char requestIdB0;
+    unsigned char contentLengthB1;  0..65535
+    unsigned char contentLengthB0;
+    unsigned char paddingLength;    0..255, skipped by the receiver
+    unsigned char reserved;
+} FCGI_Record;                      FastCGI 1.0, section 3.3
 """
 
 from __future__ import annotations

@@ -19,8 +19,6 @@ from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
-
     from gateways.adapters.events import Event
     from gateways.core.types import Headers
 
@@ -40,11 +38,12 @@ class ServerConnection:
 
     name = "FastCGI"
 
-    __slots__ = ("_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position") + (
-        ("_request_id", "_role", "_state", "max_requests", "outgoing")
+    __slots__ = (
+        *("_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position"),
+        *("_request_id", "_role", "_state", "max_requests", "outgoing"),
     )
 
-    def __init__(self, limits: Optional[Limits] = None, max_requests: int = 1) -> None:
+    def __init__(self, limits: Limits | None = None, max_requests: int = 1) -> None:
         self._limits = limits or Limits()
         self._buffer: bytes | bytearray = b""
         self._position = 0

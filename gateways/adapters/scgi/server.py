@@ -15,8 +15,6 @@ from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
-
     from gateways.adapters.events import Event
     from gateways.core.types import Headers, Variables
 
@@ -36,7 +34,7 @@ class ServerConnection:
 
     __slots__ = ("_buffer", "_limits", "_remaining", "_size", "_started", "outgoing")
 
-    def __init__(self, limits: Optional[Limits] = None) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._buffer = bytearray()
         self._size = -1  # of the header netstring, once its length is known
