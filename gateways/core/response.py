@@ -21,18 +21,10 @@ MAX_JOIN = 262144
 _TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110, section 5.6.2
 _VALUE = dict.fromkeys((9, *range(32, 127), *range(128, 256)))  # RFC 9110, section 5.5, in latin-1
 _HOP_BY_HOP = frozenset(
-    [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "trailers",
-        "transfer-encoding",
-        "upgrade",
-    ]
+    (
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "trailers", "transfer-encoding", "upgrade"),
+    )
 )
 _MAX_NAMES = 1000
 _names: dict[str, str] = {}  # header names that passed, and their lower case; bounded by _MAX_NAMES
