@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+TYPE_CHECKING = False  # importing ``typing`` costs a CGI script milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateways.core.types import Readable
 
 DEFAULT_BLOCK_SIZE = 65536
-
-
-class Readable(Protocol):
-    """What ``FileWrapper`` needs of a file; ``close()`` is called when it is there."""
-
-    def read(self, size: int, /) -> bytes: ...
 
 
 class FileWrapper:
