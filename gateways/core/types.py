@@ -35,3 +35,9 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """Break the response off in the way the peer sees as a failure: it must never look complete."""
+
+
+class Readable(Protocol):
+    """What ``wsgi.file_wrapper`` needs of a file; its ``close()`` is called when there is one."""
+
+    def read(self, size: int, /) -> bytes: ...
