@@ -36,8 +36,7 @@ def check_status(status: object) -> str:
     Raises ``TypeError`` for another type, ``ValueError`` for another form. The reason may be empty, its space may not
     (RFC 3875, section 6.3.3). An interim status (1xx) is no answer.
     """
-    if not isinstance(status, str):
-        raise TypeError(f"status must be str, not {type(status).__name__}: {status!r}")
+    status = _plain(status, "status")
     code = status[:3]
     if len(code) != 3 or not (code.isascii() and code.isdigit()) or code < "200" or status[3:4] != " ":
         raise ValueError(f'status must be like "200 OK" (three digits, a space, a reason): {status!r}')
@@ -63,9 +62,10 @@ def check_headers(headers: object) -> tuple[Headers, int | None]:
         name, value = item
         lower = _names.get(name) if type(name) is str else None
         if lower is None:
+            name = _plain(name, "name of a response header")
             lower = _check_name(name)
-        if not isinstance(value, str):
-            raise TypeError(f"value of response header {name} must be str, not {type(value).__name__}: {value!r}")
+        if type(value) is not str:
+            value = _plain(value, f"value of response header {name}")
         if not (value.isascii() and value.isprintable()) and value.translate(_VALUE):
             raise ValueError(f"value of response header {name} holds a control or one outside latin-1: {value!r}")
         if lower == "content-length":
@@ -76,10 +76,18 @@ def check_headers(headers: object) -> tuple[Headers, int | None]:
     return checked, length
 
 
-def _check_name(name: object) -> str:
+def _plain(text: object, what: str) -> str:
+    """Return ``text`` as a plain ``str``. Raises ``TypeError`` unless it is one, or of a subclass.
+
+    A subclass may show itself as another text than it is (an ``Enum`` does): what was checked is what must be sent.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be str, not {type(text).__name__}: {text!r}")
+    return str.__str__(text)
+
+
+def _check_name(name: str) -> str:
     """Check a header name not seen before, and remember it."""
-    if not isinstance(name, str):
-        raise TypeError(f"name of a response header must be str, not {type(name).__name__}: {name!r}")
     if not name or name.strip(_TOKEN):
         raise ValueError(f"name of a response header is not a token (RFC 9110, section 5.6.2): {name!r}")
     lower = name.lower()
@@ -88,7 +96,7 @@ def _check_name(name: object) -> str:
     if lower == "status":
         raise ValueError("a header named Status would replace the status line: give the status to start_response")
     if len(_names) < _MAX_NAMES:
-        _names[str(name)] = lower
+        _names[name] = lower
     return lower
 
 
@@ -133,8 +141,10 @@ class Response:
                 exc_info = None  # no cycle through the frame (PEP 3333)
         elif self.status:
             raise AssertionError("start_response was called a second time without exc_info (PEP 3333)")
+        if self.sent:
+            raise AssertionError("start_response was called when its headers had left already (PEP 3333)")
         checked, length = check_headers(headers)
-        self.status = check_status(status)
+        status = self.status = check_status(status)
         self.headers = checked
         self._length = length
         self._bodyless = self._head_only or status[:4] in ("204 ", "304 ")
