@@ -145,38 +145,25 @@ class Response:
             raise AssertionError("start_response was called when its headers had left already (PEP 3333)")
         checked, length = check_headers(headers)
         status = self.status = check_status(status)
+        if length is not None and status[:4] == "204 ":  # RFC 9110, section 8.6: there is none in a 204
+            checked = [item for item in checked if item[0].lower() != "content-length"]
+            length = None
         self.headers = checked
         self._length = length
         self._bodyless = self._head_only or status[:4] in ("204 ", "304 ")
-        if length is not None and status[:4] == "204 ":
-            self._drop_length()
         return self.write
 
     def write(self, block: bytes) -> None:
-        """Send one block now, headers before the first (PEP 3333). Raises ``TypeError`` unless it is ``bytes``."""
-        if not isinstance(block, bytes):
-            raise TypeError(f"a response block must be bytes, not {type(block).__name__}")
-        if not self.status:
-            raise AssertionError("the application sent a block before it called start_response (PEP 3333)")
-        if not block or self.ended:
-            if block and not self._bodyless:
-                self._too_long()
-            return
-        if self._bodyless:
-            block = b""
-            end = True
-        else:
-            end = False
-            length = self._length
-            if length is not None:
-                left = length - self.body_bytes
-                if len(block) >= left:
-                    if len(block) > left:
-                        self._too_long()
-                        block = block[:left]
-                    # With Content-Length reached, the end goes out in the same write as the last block.
-                    end = True
-        self._send(block, end)
+        """The ``write`` callable: send one block now, headers before the first (PEP 3333).
+
+        Raises ``TypeError`` unless ``block`` is ``bytes``, ``ValueError`` past the announced Content-Length, and
+        ``ClientDisconnected`` once the response was broken off.
+        """
+        if self.aborted:
+            raise ClientDisconnected("the response was broken off")
+        self._put(block)
+        if self._overrun:
+            raise ValueError(self._too_long())
 
     def send(self, result: Iterable[bytes]) -> None:
         """Send all blocks of what the application returned, and complete the response."""
@@ -184,14 +171,14 @@ class Response:
         if kind is list or kind is tuple:
             self._send_whole(result)  # type: ignore[arg-type]
             return
-        only = hasattr(kind, "__len__") and len(result) == 1  # type: ignore[arg-type]
+        single = _has_one_block(result)
         for block in result:
-            if only and block and not self.sent and self._length is None and isinstance(block, bytes):
-                self._set_length(len(block))
-            self.write(block)
-            if self.ended and self._bodyless:
-                break
-        self.finish()
+            if single and block and isinstance(block, bytes):
+                self._announce(len(block))
+            self._put(block)
+            if self.ended and (self._overrun or self._bodyless):
+                break  # nothing more can be sent, and an endless application would never know
+        self._finish()
 
     def _send_whole(self, blocks: list[bytes]) -> None:
         """Send a list: all blocks are there, so their length is known and they leave together (PEP 3333)."""
@@ -199,25 +186,49 @@ class Response:
             if not isinstance(block, bytes):
                 raise TypeError(f"a response block must be bytes, not {type(block).__name__}")
         total = len(blocks[0]) if len(blocks) == 1 else sum(map(len, blocks))
-        if self._length is None and not self.sent:
-            self._set_length(total)
+        self._announce(total)
+        if self._length is not None and total < self._length and not (self.sent or self._bodyless):
+            raise ValueError(self._too_short(total))
         if total and len(blocks) > 1 and total <= MAX_JOIN:
             blocks = [b"".join(blocks)]
         for block in blocks:
-            self.write(block)
-        if not self.ended:
-            self.finish()
+            self._put(block)
+        self._finish()
 
-    def finish(self) -> None:
+    def _put(self, block: bytes) -> None:
+        """Send one block, cut at Content-Length."""
+        if not isinstance(block, bytes):
+            raise TypeError(f"a response block must be bytes, not {type(block).__name__}")
+        if not self.status:
+            raise AssertionError("the application sent a block before it called start_response (PEP 3333)")
+        if not block:
+            return
+        if self._bodyless:
+            if not self.ended:
+                self._send(b"", True)
+            return
+        end = False
+        if self._length is not None:
+            left = self._length - self.body_bytes
+            if len(block) > left:
+                self._overrun = True
+                block = block[:left]
+            # With Content-Length reached, the end goes out in the same write as the last block.
+            end = len(block) == left
+        if not self.ended:
+            self._send(block, end)
+
+    def _finish(self) -> None:
         """Complete the response: headers if none left yet, and the end. A body shorter than announced is aborted."""
         if not self.status:
             raise AssertionError("the application returned without calling start_response (PEP 3333)")
+        if self._overrun:
+            self._warn(f"{self._too_long()}; the rest is dropped")
         if self.ended:
             return
-        if not self.sent and self._length is None:
-            self._set_length(0)
+        self._announce(0)
         if self._length is not None and self.body_bytes < self._length and not self._bodyless:
-            message = f"the application sent {self.body_bytes} bytes of body where its Content-Length is {self._length}"
+            message = self._too_short(self.body_bytes)
             if not self.sent:
                 raise ValueError(message)
             self._warn(f"{message}; the response is broken off")
@@ -254,21 +265,30 @@ class Response:
         if end:
             self.ended = True
 
-    def _set_length(self, length: int) -> None:
-        """Add the computed Content-Length ("Handling the Content-Length Header"); 204 and 304 have none to compute."""
-        if self.status and self.status[:4] not in ("204 ", "304 "):
+    def _announce(self, length: int) -> None:
+        """Add the computed Content-Length, where one can be computed ("Handling the Content-Length Header").
+
+        A 204 has none, and of a 304 or an empty answer to HEAD nobody knows how long the body would have been.
+        """
+        if self._length is not None or self.sent or self.status[:4] in ("", "204 ", "304 "):
+            return
+        if length or not self._head_only:
             self._length = length
             self.headers.append(("Content-Length", str(length)))
 
-    def _drop_length(self) -> None:
-        self._length = None  # RFC 9110, section 8.6: none in a 204
-        self.headers = [item for item in self.headers if item[0].lower() != "content-length"]
+    def _too_long(self) -> str:
+        return f"the application sent more body than its Content-Length of {self._length}"
 
-    def _too_long(self) -> None:
-        if self._overrun or self.aborted:
-            return
-        self._overrun = True
-        self._warn(f"the application sent more body than its Content-Length of {self._length}; the rest is dropped")
+    def _too_short(self, total: int) -> str:
+        return f"the application sent {total} bytes of body where its Content-Length is {self._length}"
+
+
+def _has_one_block(result: Iterable[bytes]) -> bool:
+    """Say whether ``len(result)`` is known to be 1; a proxy may have a length in name only."""
+    try:
+        return len(result) == 1  # type: ignore[arg-type]
+    except (TypeError, AttributeError, NotImplementedError):
+        return False
 
 
 def error_body(status: str, message: str) -> tuple[Headers, bytes]:
