@@ -8,7 +8,7 @@ opt-in ``debug``).
 from __future__ import annotations
 
 from gateways.core.response import Response, error_body
-from gateways.errors import BootError, ClientDisconnected, ProtocolError
+from gateways.errors import BootError, ClientDisconnected, GatewayError, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _fail(response: Response, environ: Environ, errors: Errors, error: BaseExcep
     """Log ``error`` and end the response in the way that tells the truth about it."""
     if isinstance(error, ClientDisconnected):
         # The client's leaving is no fault of the application, and nothing for its error log.
-        response.failure = f"{_request_line(environ)}: {error}"
+        response.failure = f"{_request_line(environ)}: {_one_line(error)}"
         response.abort()
         return
     report = _report(environ, error)
@@ -86,21 +86,35 @@ def _answer(response: Response, status: str, message: str) -> None:
 
 
 def _report(environ: Environ, error: BaseException) -> str:
-    """The text for the log: request and cause in the first line, the traceback below."""
+    """The text for the log: request and cause in the first line, the traceback indented below.
+
+    No text of the application's begins a line, so that what a client brought into an error message cannot pass for a
+    record of its own.
+    """
+    cause = error.__cause__ if isinstance(error, BootError) else error
+    name = "" if isinstance(error, GatewayError) else f"{type(error).__name__}: "
+    report = f"gateways: {_request_line(environ)}: {name}{_one_line(error)}\n"
+    if cause is None or isinstance(error, ProtocolError):  # the request is at fault
+        return report
     import traceback  # costs a CGI script 10 ms, so only when it is needed
 
-    if isinstance(error, BootError):
-        cause = error.__cause__
-        lines = traceback.format_exception(type(cause), cause, cause.__traceback__) if cause is not None else []
-        return "".join((f"gateways: {_request_line(environ)}: {error}\n", *lines))
-    frame = error.__traceback__
+    frame = cause.__traceback__
     # The first frame is ours; a reader looks for his own.
     if frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
-    lines = traceback.format_exception(type(error), error, frame)
-    return "".join((f"gateways: {_request_line(environ)}: {lines[-1].strip()}\n", *lines))
+    text = "".join(traceback.format_exception(type(cause), cause, frame))
+    return report + "".join([f"  {line}\n" for line in text.rstrip("\n").split("\n")])
 
 
 def _request_line(environ: Environ) -> str:
-    path = environ.get("REQUEST_URI") or str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
-    return f"{environ['REQUEST_METHOD']} {path[:200]}"
+    # An application may have put anything there, and a decoded path may hold a line feed.
+    path = environ.get("REQUEST_URI") or f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    return _one_line(f"{environ.get('REQUEST_METHOD')} {path}")[:200]
+
+
+def _one_line(value: object) -> str:
+    """Return ``value`` as text without line feeds; ``Errors`` escapes the other controls."""
+    try:
+        return str(value).replace("\n", "\\n")
+    except Exception:
+        return "(it cannot be shown as text)"
