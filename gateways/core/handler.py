@@ -27,7 +27,7 @@ def handle(
     """
 
     def warn(message: str) -> None:
-        errors.write(f"{_request_line(environ)}: {message}\n")
+        errors.write(f"gateways: {_request_line(environ)}: {message}\n")
 
     response = Response(transport, environ["REQUEST_METHOD"] == "HEAD", warn)
     try:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 #: Error text is handed on when it grows past this, flushed or not: a stream must not become a store.
 MAX_ERRORS_BUFFER = 8192
 
-# C0 without tab and line feed, DEL and C1: they steer terminals and forge log lines.
+# C0 without tab and line feed, DEL and C1, and Unicode's line ends: they steer terminals and forge log lines.
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+_ESCAPES.update({0x2028: "\\u2028", 0x2029: "\\u2029"})
 
 
 class Input:
@@ -59,9 +60,9 @@ class Input:
         limit = -1 if size is None or size < 0 else size
         parts: list[bytes] = []
         while limit and (self._position < len(self._buffer) or self._fill()):
-            stop = self._buffer.find(b"\n", self._position) + 1
-            wanted = (stop or len(self._buffer)) - self._position
-            piece = self._take(wanted if limit < 0 else min(wanted, limit))
+            stop = len(self._buffer) if limit < 0 else self._position + limit
+            end = self._buffer.find(b"\n", self._position, stop) + 1 or stop
+            piece = self._take(end - self._position)
             parts.append(piece)
             if piece.endswith(b"\n"):
                 break
