@@ -13,13 +13,13 @@ from gateways.adapters.cgihead import encode_head
 from gateways.core.environ import EnvironBuilder, content_length
 from gateways.core.handler import handle, refuse
 from gateways.core.input import Errors, Input
-from gateways.errors import ClientDisconnected, ProtocolError
+from gateways.errors import ClientDisconnected, ConfigError, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateways.core.types import Application, Headers
+    from gateways.core.types import Application, Environ, Headers
 
 _READ_SIZE = 65536
 _STDERR = 2
@@ -38,36 +38,34 @@ def run_with_cgi(
     import is answered with 500 and explained on standard error. ``script_name`` overrides where the application is
     mounted, ``environ`` adds pairs to its environ, ``debug`` shows tracebacks in the page.
 
-    Standard output is kept for the response: what the application prints goes to standard error. Exits with status 1
-    when the response could not be completed, the only way a CGI program has to say so.
+    Standard output is kept for the response: what the application prints goes to standard error. Returns when the
+    request was answered, with an error page too. Raises ``SystemExit`` with status 1 when the response could not be
+    completed, the only way a CGI program has to say so; with 2 when this is no CGI request or an argument is wrong.
     """
-    stdin, stdout = _take_standard_streams()
+    transport = CGI(*_take_standard_streams())
     os.environ.pop("HTTP_PROXY", None)  # httpoxy, CVE-2016-1000110: HTTP clients would take a request header for it
-    transport = CGI(stdin, stdout)
     errors = Errors(_write_stderr)
-    builder = EnvironBuilder(
-        script_name=script_name,
-        extra=environ,
-        multithread=False,
-        multiprocess=True,
-        run_once=True,
-        trust_script=True,
-    )
     try:
-        if "REQUEST_METHOD" not in os.environ:
-            raise ProtocolError(
-                "this is a CGI script and REQUEST_METHOD is not set: a web server has to start it",
-                "500 Internal Server Error",
-            )
-        request = builder.build(list(os.environb.items()))
-        transport.expect_body(content_length(request), chunked=_is_chunked())
-    except ProtocolError as error:
-        _write_stderr(f"gateways: {error}\n".encode("utf-8", "backslashreplace"))
-        response = refuse(transport, error)
+        request = _build_environ(script_name, environ)
+        application = _load(application)
+    except (ConfigError, ProtocolError) as error:
+        errors.write(f"gateways: {error}\n")
+        errors.flush()
+        response = refuse(transport, error, os.environ.get("REQUEST_METHOD") == "HEAD")
+        if isinstance(error, ConfigError):
+            raise SystemExit(error.exit_code) from None
     else:
+        length = content_length(request)
+        transport.expect_body(length, chunked=_is_chunked())
+        body = Input(transport.receive, length)
         request["wsgi.errors"] = errors
-        request["wsgi.input"] = Input(transport.receive, content_length(request))
-        response = handle(_loaded(application), request, transport, errors, debug)
+        request["wsgi.input"] = body
+        response = handle(application, request, transport, errors, debug)
+        if body.short:
+            errors.write(f"gateways: the body was shorter than its CONTENT_LENGTH of {length} bytes\n")
+        if response.failure:
+            errors.write(f"gateways: {response.failure}\n")
+        errors.flush()
     if response.aborted or transport.broken:
         raise SystemExit(1)
 
@@ -131,19 +129,32 @@ def _take_standard_streams() -> tuple[int, int]:
     Left in their place are /dev/null and standard error, so that neither ``print`` nor a child process can write into
     the response or read the body.
     """
-    stdin, stdout = os.dup(0), os.dup(1)
+    closed = []
     null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    try:
-        os.dup2(_STDERR, 1)
-    except OSError:  # started without a standard error
-        os.dup2(null, 1)
-        os.dup2(null, _STDERR)
+    while null <= _STDERR:  # a closed one would be the number of the next file that anybody opens
+        closed.append(null)
+        null = os.open(os.devnull, os.O_RDWR)
+    stdin, stdout = os.dup(0), os.dup(1)
+    for descriptor in (0, *closed):
+        os.dup2(null, descriptor)
     os.close(null)
-    # What was printed before now may wait in sys.stdout; it leaves through the new descriptor 1, too.
-    if sys.stdout is not None:
-        sys.stdout.flush()
+    os.dup2(_STDERR, 1)
+    try:
+        sys.stdout.flush()  # what was printed before now leaves through the new descriptor 1, too
+    except (AttributeError, OSError, ValueError):
+        pass  # there is none, or nobody reads it
+    if 1 in closed:
+        raise SystemExit("gateways: standard output is closed: a CGI script has to answer there")
     return stdin, stdout
+
+
+def _build_environ(script_name: str | None, extra: Iterable[tuple[str, str]]) -> Environ:
+    if "REQUEST_METHOD" not in os.environ:
+        raise ConfigError("this is a CGI script and REQUEST_METHOD is not set: a web server has to start it")
+    builder = EnvironBuilder(
+        script_name=script_name, extra=extra, multithread=False, multiprocess=True, run_once=True, trust_script=True
+    )
+    return builder.build(list(os.environb.items()))
 
 
 def _write_stderr(data: bytes) -> None:
@@ -157,7 +168,7 @@ def _is_chunked() -> bool:
     return os.environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
 
 
-def _loaded(application: Application | str) -> Application:
+def _load(application: Application | str) -> Application:
     if not isinstance(application, str):
         return application
     from gateways.loader import LazyApplication  # imports importlib and more: only for those who ask for it

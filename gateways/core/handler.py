@@ -44,10 +44,11 @@ def handle(
     return response
 
 
-def refuse(transport: Transport, error: ProtocolError, head_only: bool = False) -> Response:
-    """Answer a request that never became an environ with the status its error carries."""
+def refuse(transport: Transport, error: GatewayError, head_only: bool = False) -> Response:
+    """Answer a request that never became an environ: with the status its error carries, else with 500."""
     response = Response(transport, head_only, lambda message: None)
-    _answer(response, error.status, "The web server sent a request that cannot be served. The error log says why.")
+    status = error.status if isinstance(error, ProtocolError) else _SERVER_ERROR
+    _answer(response, status, "The request could not be served. The error log says why.")
     return response
 
 
