@@ -12,7 +12,7 @@ def describe(data: bytes) -> str:
         return "HTTP"
     if start[:2] == b"\x16\x03":
         return "TLS"
-    if start[:2] == b"\x01\x01":
+    if start[:2] in (b"\x01\x01", b"\x01\x09"):  # BEGIN_REQUEST or GET_VALUES
         return "FastCGI"
     if start[:2] == b"\x12\x34":
         return "AJP13"

@@ -1,0 +1,84 @@
+"""Drive a sans-I/O server side with bytes in any pieces, and keep what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Union
+
+from gateways.adapters import fastcgi, scgi
+from gateways.adapters.events import Aborted, Request
+from gateways.errors import ProtocolError
+
+Protocol = Union[fastcgi.ServerConnection, scgi.ServerConnection]
+
+RESPONSE = b"the response"
+
+
+class Outcome:
+    """``events`` as plain values, with the pieces of each body joined, and ``output``, the bytes sent."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.output = b""
+        self.most_buffered = 0
+
+    @property
+    def finished(self) -> bool:
+        """True right after an answer."""
+        return self.events[-1:] == ["answered"]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outcome) and (self.events, self.output) == (other.events, other.output)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Outcome(events={self.events!r}, output={self.output!r})"
+
+
+def drive(protocol: Protocol, pieces: Iterable[bytes], *, reads_body: bool = True) -> Outcome:
+    """Feed ``pieces`` and answer every request: after its body, or at once without ``reads_body``."""
+    outcome = Outcome()
+    for piece in pieces:
+        protocol.receive_data(piece)
+        try:
+            _take_events(protocol, outcome, reads_body)
+        except ProtocolError as error:
+            outcome.output += b"".join(protocol.outgoing)
+            outcome.events.append(("error", error.status))
+            if error.status:
+                outcome.output += _respond(protocol)
+            break
+        outcome.most_buffered = max(outcome.most_buffered, protocol.buffered)
+    return outcome
+
+
+def _take_events(protocol: Protocol, outcome: Outcome, reads_body: bool) -> None:
+    while not (outcome.finished and protocol.name == "SCGI"):
+        event = protocol.next_event()
+        outcome.output += b"".join(protocol.outgoing)
+        protocol.outgoing.clear()
+        if event is None:
+            return
+        if isinstance(event, Request):
+            outcome.events.append(("request", list(event.variables), event.keep))
+        elif isinstance(event, Aborted):
+            outcome.events.append("aborted")
+            outcome.output += protocol.complete(app_status=1)
+        elif event and isinstance(outcome.events[-1], bytes):
+            outcome.events[-1] += event
+        elif event:
+            outcome.events.append(event)
+        if event == b"" or (isinstance(event, Request) and not reads_body):
+            outcome.events.append("answered")
+            outcome.output += _respond(protocol)
+
+
+def _respond(protocol: Protocol) -> bytes:
+    return protocol.encode_head("200 OK", [], RESPONSE, True)
+
+
+def cut(data: bytes, points: Sequence[int]) -> list[bytes]:
+    """Cut ``data`` at ``points``."""
+    edges = [0, *sorted(points), len(data)]
+    return [data[start:stop] for start, stop in zip(edges, edges[1:]) if start < stop]
