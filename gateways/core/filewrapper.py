@@ -4,9 +4,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # importing ``typing`` costs a CGI script milliseconds
 if TYPE_CHECKING:
+    TYPE_CHECKING = False
+if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Protocol
 
-    from gateways.core.types import Readable
+    class Readable(Protocol):
+        """What ``FileWrapper`` needs of a file; ``close()`` is called when it is there."""
+
+        def read(self, size: int, /) -> bytes: ...
+
 
 DEFAULT_BLOCK_SIZE = 65536
 

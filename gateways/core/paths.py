@@ -30,14 +30,14 @@ def repair(environ: Mapping[str, Any], mount: str | None = None, real_script: bo
     Each result is empty or begins with a slash; they are not both empty, and SCRIPT_NAME does not end with a slash.
     """
     script, path = _split(environ, real_script)
-    if mount is not None:
-        script, path = _rebase(environ, mount, script, path)
     script = script.rstrip("/")
     if script and script[0] != "/":
         script = "/" + script
-    if path:
-        return script, path if path[0] == "/" else "/" + path
-    return script, "" if script else "/"
+    if path and path[0] != "/":
+        path = "/" + path
+    if mount is not None:
+        script, path = _rebase(environ, mount, script, path)
+    return script, path if path or script else "/"
 
 
 def unquote(text: str) -> str:
@@ -134,10 +134,10 @@ def _without_path_info(environ: Mapping[str, Any], script: str, real_script: boo
     whole = here or (asked[0] if asked else "")
     if whole.startswith(script + "/"):  # SCRIPT_NAME was set, PATH_INFO was not
         return script, whole[len(script) :]
-    if whole[-1:] == "/" and script.startswith(whole):
-        index = script[len(whole) :]
-        if "/" not in index and (here or "." in index):  # fastcgi_index, HAProxy's index
-            return "", whole
+    if here:  # the two differ where SCRIPT_NAME was set, or has a fastcgi_index at its end
+        return "", here
+    if whole[-1:] == "/" and script.startswith(whole) and _is_file(script) and "/" not in script[len(whole) :]:
+        return "", whole  # HAProxy's index
     return "", script
 
 
