@@ -52,6 +52,16 @@ class ProtocolError(GatewayError):
         self.status = status
 
 
+class TruncatedResponse(ProtocolError):
+    """A backend ended the connection before its answer was complete."""
+
+
+class BackendTimeout(GatewayError, TimeoutError):
+    """A backend neither took nor sent a byte for as long as the client was told to wait."""
+
+    exit_code = 6
+
+
 class ClientDisconnected(GatewayError, ConnectionError):
     """The client or the web server went away while the request was in hand.
 
