@@ -13,7 +13,6 @@ import stat
 import sys
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import Optional
 
 from gateways.errors import ConfigError, ConnectError
 
@@ -21,6 +20,15 @@ FORMS = "unix:/path, host:port, [::1]:port, :port, @abstract-name, fd:N or syste
 
 #: Bytes of a path in ``struct sockaddr_un``, less the final NUL.
 MAX_PATH = 107 if sys.platform == "linux" else 103
+
+_REASONS = {
+    errno.EAGAIN: "the server accepts no more connections (its backlog is full); it may be stuck or overloaded",
+    errno.ENOENT: "no such socket file; start the server, or give the path it listens on",
+    errno.EACCES: "no permission; run as a user who may write to the socket, or give it a wider socket mode",
+    errno.EPERM: "no permission; a firewall or a sandbox forbids it",
+    errno.EPROTOTYPE: "it is a socket of another type, not of a FastCGI or SCGI server",
+    errno.ECONNREFUSED: "nothing listens there; start the server, or check the address",
+}
 
 #: Seconds between two tries while the backlog of a Unix socket is full.
 _RETRY = 0.01
@@ -80,7 +88,7 @@ def parse_address(text: str) -> Address:
     return _parse_tcp(text)
 
 
-def connect(address: Address, timeout: Optional[float]) -> socket.socket:
+def connect(address: Address, timeout: float | None) -> socket.socket:
     """Connect to ``address`` and return the socket, with ``timeout`` set on it.
 
     ``timeout``, in seconds, holds for each address a host name has; None waits for ever. While the backlog of a Unix
@@ -148,9 +156,11 @@ def _parse_tcp(text: str) -> Address:
     host, colon, port = text.rpartition(":")
     if "/" in text or not colon:
         raise _refused(text, _hint(text))
+    if host.startswith("[") != host.endswith("]") or text.endswith("]"):
+        raise _refused(text, "an IPv6 address is written [address]:port, such as [::1]:9000")
     if not re.fullmatch("[0-9]{1,9}", port) or int(port) > 65535:
         raise _refused(text, f"the port {port!r} is not a number from 0 to 65535")
-    if host.startswith("[") and host.endswith("]"):
+    if host.startswith("["):
         host = host[1:-1]
         try:
             socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
@@ -182,7 +192,7 @@ def _refused(text: str, reason: str) -> ConfigError:
     return ConfigError(f"{text!r} is not an address: {reason} (allowed: {FORMS})")
 
 
-def _connect_unix(name: str, timeout: Optional[float]) -> socket.socket:
+def _connect_unix(name: str, timeout: float | None) -> socket.socket:
     deadline = None if timeout is None else monotonic() + timeout
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -200,25 +210,16 @@ def _connect_unix(name: str, timeout: Optional[float]) -> socket.socket:
         raise
 
 
-def _why(address: Address, error: OSError, timeout: Optional[float]) -> str:
+def _why(address: Address, error: OSError, timeout: float | None) -> str:
     """Explain a connection that failed, and what can be done about it."""
     if isinstance(error, socket.gaierror):
         return f"the host {address.host!r} is unknown ({error.strerror}); check its spelling or use an IP address"
-    if isinstance(error, socket.timeout):
-        return f"no answer in {timeout:g} s; check the address, and that no firewall drops the connection"
-    if error.errno == errno.EAGAIN:
-        return "the server accepts no more connections (its backlog is full); it may be stuck or overloaded"
-    if error.errno == errno.ENOENT:
-        return "no such socket file; start the server, or give the path it listens on"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "no permission; run as a user who may write to the socket, or start the server with a wider socket mode"
-    if error.errno == errno.EPROTOTYPE:
-        return "it is a socket of another type, not of a FastCGI or SCGI server"
-    if error.errno == errno.ECONNREFUSED:
-        if address.kind == "unix" and not _is_socket(address.path):
-            return "the file is not a socket; give the path the server listens on"
-        return "nothing listens there; start the server, or check the address"
-    return error.strerror or str(error)
+    if isinstance(error, (socket.timeout, TimeoutError)):
+        within = "" if timeout is None else f" in {timeout:g} s"
+        return f"no answer{within}; check the address, and that no firewall drops the connection"
+    if error.errno == errno.ECONNREFUSED and address.kind == "unix" and not _is_socket(address.path):
+        return "the file is not a socket; give the path the server listens on"
+    return _REASONS.get(error.errno or 0) or error.strerror or str(error)
 
 
 def _is_socket(path: str) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -21,6 +24,14 @@ def pytest_configure() -> None:
         if name.startswith(("GATEWAYS_", "LISTEN_")) and name != "GATEWAYS_REQUIRE_SERVERS":
             del os.environ[name]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # every address a test asks is on this machine
+
+
+@pytest.fixture
+def socket_dir() -> Iterator[Path]:
+    """A directory for sockets: its path is short (107 bytes are all there is), and every user may enter it."""
+    with tempfile.TemporaryDirectory(prefix="gw-") as directory:
+        os.chmod(directory, 0o755)
+        yield Path(directory)
 
 
 def pytest_report_header() -> list[str]:

@@ -1,0 +1,44 @@
+"""Do something as a user without privileges, for tests that run as root."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from typing import Callable, TypeVar
+
+T = TypeVar("T")
+
+#: The user ``nobody`` and his group, the same number on every Linux.
+NOBODY = 65534
+
+
+def as_nobody(call: Callable[[], T]) -> T:
+    """Return what ``call()`` returns when nobody calls it, in a process of its own; where we are not root, call it.
+
+    What it imports has to be imported before: nobody may not be able to read the interpreter's files.
+    """
+    if os.geteuid() != 0:
+        return call()
+    receiver, sender = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.close(receiver)
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            try:
+                outcome = (True, call())
+            except BaseException as error:
+                outcome = (False, f"{type(error).__name__}: {error}")
+            with open(sender, "wb") as pipe:
+                pickle.dump(outcome, pipe)
+        finally:
+            os._exit(0)
+    os.close(sender)
+    with open(receiver, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(pid, 0)
+    succeeded, result = pickle.loads(data)
+    assert succeeded, result
+    return result  # type: ignore[no-any-return]
