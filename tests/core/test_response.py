@@ -1,0 +1,663 @@
+from __future__ import annotations
+
+import enum
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateways.core.response import MAX_JOIN, Response, check_headers, check_status
+from gateways.errors import ClientDisconnected
+from tests.core.hostile_headers import accepted, hostile
+from tests.core.recording import Recorder, answer, answering, make_environ
+
+TEXT = ("Content-Type", "text/plain")
+
+
+# Status and headers
+
+
+@pytest.mark.parametrize("way", ["first", "exc_info"])
+def test_nothing_that_splits_a_response_passes(way: str) -> None:
+    """Incidents 1.4: CVE-2016-9964, gh-143916, gh-144370, CVE-2026-33523."""
+    assert accepted(way) == []
+
+
+def test_nothing_that_splits_a_response_passes_under_python_O() -> None:
+    """The checks of wsgiref vanish there (issue #150726)."""
+    script = """
+from tests.core.hostile_headers import accepted
+print(__debug__, len(accepted("first")), len(accepted("exc_info")))
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-O", "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "False 0 0\n"
+
+
+def test_hostile_headers_are_answered_with_500_and_nothing_of_them_leaks() -> None:
+    for status, headers in itertools.islice(hostile(), 0, None, 7):
+        answered = answer(answering([b"page"], status, headers))
+        assert answered.status == "500 Internal Server Error"
+        assert ("X-Good", "1") not in answered.headers
+        assert b"page" not in answered.body
+        assert "ValueError" in answered.log
+
+
+def test_an_application_that_goes_on_after_a_refusal_gets_no_response_out() -> None:
+    def application(environ: Any, start_response: Any) -> Any:
+        try:
+            start_response("200 OK\r\nX: 1", [TEXT])
+        except ValueError:
+            pass
+        return [b"page"]
+
+    answered = answer(application)
+    assert answered.status == "500 Internal Server Error"
+    assert "before it called start_response" in answered.log
+
+
+def test_a_good_call_after_a_refused_one_counts() -> None:
+    def application(environ: Any, start_response: Any) -> Any:
+        with pytest.raises(ValueError, match="control"):
+            start_response("200 OK", [TEXT, ("X-Bad", "\0")])
+        start_response("200 OK", [TEXT])
+        return [b"page"]
+
+    assert answer(application).body == b"page"
+
+
+@pytest.mark.parametrize("status", ["200 OK", "200 ", "404 Not Found", "599 !~", "299 Gr\xfc\xdfe", "200 a  b"])
+def test_good_status(status: str) -> None:
+    assert check_status(status) == status
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        *("", "200", "20", "2000 OK", "99 x", "1000 y", "099 x", "100 Continue", "101 Switching Protocols", "199 x"),
+        *("OK", "abc OK", " 200 OK", "+20 OK", "2_0 OK", "200\tOK", "200-OK", "²00 OK", "٢٠٠ OK", "200 tab\there"),
+    ],
+)
+def test_C14_bad_status(status: str) -> None:
+    with pytest.raises(ValueError, match="status"):
+        check_status(status)
+
+
+@pytest.mark.parametrize("status", [200, b"200 OK", None, ("200 OK",)])
+def test_status_of_another_type(status: object) -> None:
+    with pytest.raises(TypeError, match="status must be str"):
+        check_status(status)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (TEXT,),
+        {"Content-Type": "text/plain"},
+        iter([TEXT]),
+        None,
+        type("List", (list,), {})([TEXT]),  # PEP 3333: type(response_headers) is list
+        [["Content-Type", "text/plain"]],
+        ["Content-Type: text/plain"],
+        ["ab"],
+        [("Content-Type",)],
+        [("Content-Type", "text/plain", "x")],
+        [(b"Content-Type", "text/plain")],
+        [("Content-Type", b"text/plain")],
+        [("Content-Length", 5)],
+        [("Content-Type", None)],
+        [(None, "text/plain")],
+    ],
+)
+def test_headers_of_another_type(headers: object) -> None:
+    with pytest.raises(TypeError):
+        check_headers(headers)
+
+
+class Color(str, enum.Enum):
+    RED = "X-Red"
+
+
+class Liar(str):
+    """Is one text, shows another, and calls every text harmless."""
+
+    def __str__(self) -> str:
+        return "1\r\nSet-Cookie: session=stolen"
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return str(self).encode()
+
+    def isascii(self) -> bool:
+        return True
+
+    def isprintable(self) -> bool:
+        return True
+
+    def strip(self, characters: str | None = None) -> str:
+        return ""
+
+    def translate(self, table: Any) -> str:
+        return ""
+
+
+def test_subclasses_of_str_are_sent_as_what_they_hold() -> None:
+    """Frameworks have them: marked-safe text, enums. PEP 3333 says "strings"; wsgiref.validate is stricter."""
+    headers, length = check_headers([(Color.RED, Liar("2")), ("Content-Length", Liar("5"))])
+    assert headers == [("X-Red", "2"), ("Content-Length", "5")]
+    assert {type(text) for pair in headers for text in pair} == {str}
+    assert length == 5
+    status = check_status(Liar("200 OK"))
+    assert (type(status), status) == (str, "200 OK")
+
+
+@pytest.mark.parametrize("value", ["a\r\nb", "\0", "\u010a"])
+def test_subclasses_of_str_are_checked_for_what_they_hold(value: str) -> None:
+    for headers in ([("X-Value", Liar(value))], [(Liar(value), "1")]):
+        with pytest.raises(ValueError, match="response header"):
+            check_headers(headers)
+    with pytest.raises(ValueError, match="status"):
+        check_status(Liar(f"200 {value}"))
+
+
+def test_values_may_be_empty_latin1_and_hold_tabs() -> None:
+    headers = [("X-Empty", ""), ("X-Latin", "caf\xe9 \x80\xff"), ("X-Tab", "a\tb"), ("x!#$%&'*+-.^_`|~9", " ")]
+    assert check_headers(headers) == (headers, None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE"),
+        *("Trailer", "Trailers", "Transfer-Encoding", "Upgrade", "transfer-ENCODING"),
+    ],
+)
+def test_hop_by_hop_headers_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="for the web server to send"):
+        check_headers([(name, "x")])
+
+
+@pytest.mark.parametrize("name", ["Status", "STATUS", "status"])
+def test_a_status_header_is_refused(name: str) -> None:
+    """In CGI it would replace the status line that start_response was given."""
+    for _ in range(2):  # refused names are not remembered as good ones
+        with pytest.raises(ValueError, match="Status"):
+            check_headers([(name, "200 OK")])
+
+
+@pytest.mark.parametrize("value", ["-1", "+5", "", " 5", "5 ", "0x5", "5_0", "5, 5", "5.0", "٥", "²", "1" * 20])
+def test_content_length_is_one_number(value: str) -> None:
+    with pytest.raises(ValueError, match="Content-Length"):
+        check_headers([("Content-Length", value)])
+
+
+@pytest.mark.parametrize("second", ["5", "6"])
+def test_content_length_twice(second: str) -> None:
+    with pytest.raises(ValueError, match="once"):
+        check_headers([("Content-Length", "5"), ("CONTENT-length", second)])
+
+
+def test_changing_the_list_after_start_response_has_no_effect() -> None:
+    headers = [TEXT, ("X-First", "1")]
+
+    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", headers)
+        headers.append(("Content-Length", "1\r\n"))
+        headers[1] = ("Transfer-Encoding", "chunked")
+        yield b"page"
+
+    answered = answer(application)
+    assert answered.headers == [TEXT, ("X-First", "1")]
+    assert headers[1][0] == "Transfer-Encoding"
+
+
+def test_the_list_is_left_as_it_was() -> None:
+    headers = [TEXT]
+    assert answer(answering([b"page"], headers=headers)).header("Content-Length") == "4"
+    assert headers == [TEXT]
+
+
+def test_remembered_names_are_bounded() -> None:
+    from gateways.core import response
+
+    check_headers([(f"X-Random-{number}", "1") for number in range(response._MAX_NAMES + 10)])
+    assert len(response._names) <= response._MAX_NAMES
+    with pytest.raises(ValueError, match="token"):
+        check_headers([("X Random", "1")])
+
+
+# start_response a second time
+
+
+def test_a_second_call_needs_exc_info() -> None:
+    response = Response(Recorder(), False, lambda message: None)
+    response.start("200 OK", [TEXT])
+    with pytest.raises(AssertionError, match="second time"):
+        response.start("404 Not Found", [TEXT])
+    assert response.status == "200 OK"
+
+
+def error_info(error: BaseException) -> Any:
+    try:
+        raise error
+    except type(error):
+        return sys.exc_info()
+
+
+def test_exc_info_replaces_what_was_not_sent() -> None:
+    def application(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [TEXT, ("X-First", "1"), ("Content-Length", "100")])
+        start_response("500 Oops", [TEXT], error_info(LookupError("lost")))
+        return [b"sorry"]
+
+    answered = answer(application)
+    assert (answered.status, answered.body) == ("500 Oops", b"sorry")
+    assert answered.headers == [TEXT, ("Content-Length", "5")]
+
+
+def test_exc_info_in_the_first_call_is_fine() -> None:
+    response = Response(Recorder(), False, lambda message: None)
+    response.start("500 Oops", [TEXT], error_info(LookupError("lost")))
+    assert response.status == "500 Oops"
+
+
+def test_exc_info_is_raised_again_after_the_headers_have_left() -> None:
+    error = LookupError("lost")
+    response = Response(Recorder(), False, lambda message: None)
+    write = response.start("200 OK", [TEXT])
+    write(b"half")
+    with pytest.raises(LookupError) as caught:
+        response.start("500 Oops", [TEXT], error_info(error))
+    assert caught.value is error
+    assert "error_info" in [entry.name for entry in caught.traceback]
+    assert response.status == "200 OK"
+
+
+def test_exc_info_leaves_no_cycle() -> None:
+    """PEP 3333: a traceback in a frame that is part of it would keep the request alive until the next collection."""
+    response = Response(Recorder(), False, lambda message: None)
+    response.start("200 OK", [TEXT])(b"half")
+    try:
+        response.start("500 Oops", [TEXT], error_info(LookupError("lost")))
+    except LookupError as error:
+        frames = [frame for frame, _ in walk(error) if frame.f_code.co_name == "start"]
+        assert [frame.f_locals["exc_info"] for frame in frames] == [None]
+
+
+def walk(error: BaseException) -> Iterator[tuple[Any, int]]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame, trace.tb_lineno
+        trace = trace.tb_next
+
+
+def test_empty_exc_info_does_not_replace_headers_that_have_left() -> None:
+    """sys.exc_info() outside of an except clause."""
+    response = Response(Recorder(), False, lambda message: None)
+    response.start("200 OK", [TEXT, ("Content-Length", "4")])(b"ha")
+    with pytest.raises(AssertionError, match="had left already"):
+        response.start("500 Oops", [TEXT], (None, None, None))
+    assert response.status == "200 OK"
+    response.write(b"lf")
+    assert response.ended
+
+
+# Blocks
+
+
+def generated(*blocks: bytes) -> Iterable[bytes]:
+    yield from blocks
+
+
+class Sized:
+    """An iterable with a length, as some frameworks' responses are."""
+
+    def __init__(self, *blocks: bytes, length: object = None) -> None:
+        self.blocks = blocks
+        self.length = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.blocks)
+
+    def __len__(self) -> int:
+        if isinstance(self.length, BaseException):
+            raise self.length
+        return len(self.blocks)
+
+
+@pytest.mark.parametrize(
+    ("result", "length"),
+    [
+        ([b"hello"], "5"),
+        ([b""], "0"),
+        ([], "0"),
+        ((b"hello",), "5"),
+        ([b"he", b"", b"llo"], "5"),  # all blocks are there
+        ((b"he", b"llo"), "5"),
+        (Sized(b"hello"), "5"),
+        (Sized(b"he", b"llo"), None),
+        (Sized(b""), "0"),
+        (Sized(b"hello", length=TypeError("a proxy has no length after all")), None),
+        (Sized(b"hello", length=NotImplementedError()), None),
+        (generated(b"hello"), None),
+        (generated(), "0"),
+        (generated(b"", b""), "0"),
+        (iter([b"he", b"llo"]), None),
+    ],
+)
+def test_content_length_is_computed_where_it_is_known(result: Any, length: str | None) -> None:
+    answered = answer(answering(result))
+    assert answered.status == "200 OK"
+    assert answered.header("Content-Length") == length
+    assert answered.body in (b"hello", b"")
+
+
+def test_content_length_of_the_application_stands() -> None:
+    answered = answer(answering([b"he", b"llo"], headers=[TEXT, ("content-length", "5")]))
+    assert answered.headers == [TEXT, ("content-length", "5")]
+
+
+def test_a_short_list_is_one_send() -> None:
+    answered = answer(answering([b"one", b"", b"two"]))
+    assert answered.sends == [b"onetwo"]
+
+
+def test_a_large_list_is_not_copied() -> None:
+    blocks = [b"x" * MAX_JOIN, b"y"]
+    assert answer(answering(blocks)).sends == blocks
+
+
+def test_each_block_of_an_iterable_leaves_at_once() -> None:
+    """PEP 3333, "Middleware Handling of Block Boundaries": no block is delayed until the next one is there."""
+    recorder = Recorder()
+    response = Response(recorder, False, lambda message: None)
+
+    def blocks() -> Iterator[bytes]:
+        for number in range(3):
+            assert len(recorder.sends) == number
+            yield b"x" * (number + 1)
+        assert recorder.sends == [b"x", b"xx", b"xxx"]
+
+    response.start("200 OK", [TEXT])
+    response.send(blocks())
+    assert recorder.ended
+
+
+def test_the_last_block_brings_the_end_when_content_length_is_reached() -> None:
+    recorder = Recorder()
+    response = Response(recorder, False, lambda message: None)
+
+    def blocks() -> Iterator[bytes]:
+        yield b"he"
+        assert not recorder.ended
+        yield b"llo"
+        assert recorder.ended
+
+    response.start("200 OK", [TEXT, ("Content-Length", "5")])
+    response.send(blocks())
+    assert recorder.sends == [b"he", b"llo"]
+
+
+def test_headers_wait_for_the_first_block_that_is_not_empty() -> None:
+    recorder = Recorder()
+    response = Response(recorder, False, lambda message: None)
+
+    def blocks() -> Iterator[bytes]:
+        yield b""
+        assert recorder.status == ""
+        # It is still allowed to start over.
+        response.start("404 Not Found", [TEXT], error_info(LookupError("lost")))
+        yield b""
+        assert recorder.status == ""
+        yield b"here"
+        assert recorder.status == "404 Not Found"
+
+    response.start("200 OK", [TEXT])
+    response.send(blocks())
+    assert recorder.sends == [b"here", b""]
+
+
+def test_write_sends_at_once_and_before_the_iterable() -> None:
+    recorders = []
+
+    def application(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [TEXT])
+        recorder = start_response.__self__._transport
+        recorders.append(recorder)
+        assert write(b"") is None
+        assert recorder.sends == []
+        write(b"one ")
+        assert recorder.sends == [b"one "]
+        write(b"two ")
+        return [b"three"]
+
+    answered = answer(application)
+    assert recorders == [answered]
+    assert answered.body == b"one two three"
+    assert answered.header("Content-Length") is None
+
+
+def test_write_while_the_iterable_is_read() -> None:
+    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+        write = start_response("200 OK", [TEXT])
+        yield b"one "
+        write(b"two ")
+        yield b"three"
+
+    assert answer(application).body == b"one two three"
+
+
+@pytest.mark.parametrize("block", ["text", 5, None, bytearray(b"x"), memoryview(b"x")])
+def test_a_block_that_is_not_bytes_is_an_error(block: Any) -> None:
+    def writer(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [TEXT])(block)
+        return []
+
+    for application in (answering([block]), answering(iter([block])), answering([b"ok", block]), writer):
+        answered = answer(application)
+        assert answered.status == "500 Internal Server Error"
+        assert f"must be bytes, not {type(block).__name__}" in answered.log
+
+
+@pytest.mark.parametrize("result", ["text", b"bytes", 5, None, object()])
+def test_a_result_that_is_no_iterable_of_bytes_is_an_error(result: Any) -> None:
+    answered = answer(answering(result))
+    assert answered.status == "500 Internal Server Error"
+    assert "TypeError" in answered.log
+
+
+@pytest.mark.parametrize("result", [[b"page"], [], iter([b"page"]), iter([])])
+def test_a_response_without_start_response_is_an_error(result: Any) -> None:
+    answered = answer(lambda environ, start_response: result)
+    assert answered.status == "500 Internal Server Error"
+    assert "start_response" in answered.log
+
+
+# Content-Length against what is really sent
+
+
+def with_length(length: int) -> list[tuple[str, str]]:
+    return [TEXT, ("Content-Length", str(length))]
+
+
+@pytest.mark.parametrize(
+    "result", [[b"hello!"], [b"he", b"llo!"], Sized(b"hello!"), generated(b"hello", b"!"), generated(b"hel", b"lo!!")]
+)
+def test_a_body_too_long_is_cut_and_logged(result: Any) -> None:
+    answered = answer(answering(result, headers=with_length(5)))
+    assert answered.body == b"hello"
+    assert answered.ended
+    assert answered.log == (
+        "gateways: GET /: the application sent more body than its Content-Length of 5; the rest is dropped\n"
+    )
+
+
+def test_an_endless_body_is_left_when_its_content_length_is_reached() -> None:
+    """PEP 3333: "should stop iterating over the response when enough data has been sent"."""
+    answered = answer(answering(itertools.repeat(b"xx"), headers=with_length(5)))
+    assert answered.body == b"xxxxx"
+
+
+def test_a_body_of_the_right_length_is_read_to_its_end() -> None:
+    """The generator's own last lines run."""
+    finished = []
+
+    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", with_length(5))
+        yield b"hello"
+        yield b""
+        finished.append(True)
+
+    assert answer(application).log == ""
+    assert finished
+
+
+def test_write_past_content_length_is_an_error() -> None:
+    caught: list[str] = []
+
+    def application(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", with_length(5))
+        write(b"hell")
+        for _ in range(2):
+            with pytest.raises(ValueError, match="more body than its Content-Length of 5") as error:
+                write(b"o!")
+            caught.append(str(error.value))
+        return [b"more"]
+
+    answered = answer(application)
+    assert answered.body == b"hello"
+    assert answered.log.count("\n") == 1
+    assert len(caught) == 2
+
+
+@pytest.mark.parametrize("result", [[b"hell"], (b"he", b"ll"), [], generated(), generated(b"")])
+def test_a_body_too_short_is_an_error_page_while_nothing_has_left(result: Any) -> None:
+    answered = answer(answering(result, headers=with_length(5)))
+    assert answered.status == "500 Internal Server Error"
+    assert answered.ended
+    assert "bytes of body where its Content-Length is 5" in answered.log
+
+
+@pytest.mark.parametrize("result", [generated(b"hell"), Sized(b"he", b"ll"), iter([b"h", b"", b"e"])])
+def test_a_body_too_short_is_broken_off(result: Any) -> None:
+    """Never filled up, never a clean end: a web server must not cache half a page."""
+    answered = answer(answering(result, headers=with_length(5)))
+    assert answered.aborted
+    assert answered.response.aborted
+    assert not answered.ended
+    assert "its Content-Length is 5; the response is broken off\n" in answered.log
+
+
+def test_a_body_written_too_short_is_broken_off() -> None:
+    def application(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", with_length(5))(b"he")
+        return [b"ll"]
+
+    assert answer(application).aborted
+
+
+def test_content_length_0_with_a_body() -> None:
+    answered = answer(answering(generated(b"page"), headers=with_length(0)))
+    assert (answered.body, answered.ended) == (b"", True)
+    assert "more body" in answered.log
+
+
+# Responses without a body
+
+
+@pytest.mark.parametrize("result", [[b"hello"], Sized(b"hello")])
+def test_head_has_the_headers_of_get(result: Any) -> None:
+    got = answer(answering(result))
+    head = answer(answering(result), make_environ("HEAD"))
+    assert (head.status, head.headers) == (got.status, got.headers)
+    assert head.sends == [b""]
+    assert head.log == ""
+
+
+@pytest.mark.parametrize("result", [[], [b""], iter([]), generated(b"")])
+def test_head_answered_without_a_body_does_not_say_that_there_is_none(result: Any) -> None:
+    """An application that knows HEAD leaves the body away itself; of GET's length it has said nothing."""
+    answered = answer(answering(result), make_environ("HEAD"))
+    assert answered.status == "200 OK"
+    assert answered.header("Content-Length") is None
+
+
+@pytest.mark.parametrize("result", [[], [b"he"], [b"hello!!"], generated(b"he")])
+def test_head_keeps_the_content_length_it_is_given(result: Any) -> None:
+    answered = answer(answering(result, headers=with_length(5)), make_environ("HEAD"))
+    assert answered.header("Content-Length") == "5"
+    assert answered.sends == [b""]
+    assert answered.log == ""
+
+
+def test_head_leaves_an_endless_body() -> None:
+    answered = answer(answering(itertools.repeat(b"x")), make_environ("HEAD"))
+    assert answered.ended
+
+
+def test_head_with_write() -> None:
+    def application(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [TEXT])
+        write(b"one")
+        write(b"two")
+        return [b"three"]
+
+    answered = answer(application, make_environ("HEAD"))
+    assert (answered.sends, answered.ended) == ([b""], True)
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+@pytest.mark.parametrize("result", [[], [b"body"], generated(b"bo", b"dy"), Sized(b"body")])
+def test_204_and_304_have_no_body(status: str, result: Any) -> None:
+    answered = answer(answering(result, status, headers=[]))
+    assert (answered.status, answered.headers, answered.sends) == (status, [], [b""])
+
+
+def test_304_keeps_its_content_length_and_204_has_none() -> None:
+    """RFC 9110, section 8.6."""
+    headers = [("ETag", '"1"'), ("Content-Length", "5")]
+    assert answer(answering([], "304 Not Modified", headers)).headers == headers
+    assert answer(answering([], "204 No Content", headers)).headers == [("ETag", '"1"')]
+    assert answer(answering([b"hello"], "204 No Content", headers)).sends == [b""]
+
+
+def test_an_error_page_after_a_204_has_its_body() -> None:
+    def application(environ: Any, start_response: Any) -> Any:
+        start_response("204 No Content", [])
+        raise LookupError("lost")
+
+    answered = answer(application)
+    assert answered.status == "500 Internal Server Error"
+    assert answered.header("Content-Length") == str(len(answered.body)) != "0"
+
+
+# What is told for the logs
+
+
+def test_a_response_tells_what_happened() -> None:
+    response = answer(answering(generated(b"he", b"llo"), "203 Sure")).response
+    assert (response.status, response.headers, response.body_bytes) == ("203 Sure", [TEXT], 5)
+    assert (response.sent, response.ended, response.aborted, response.failure) == (True, True, False, "")
+
+
+def test_write_after_the_client_has_gone_raises_each_time() -> None:
+    raised = []
+
+    def application(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [TEXT])
+        for _ in range(3):
+            try:
+                write(b"block")
+            except ClientDisconnected as error:
+                raised.append(str(error))
+        return []
+
+    answered = answer(application, break_at=1)
+    assert len(raised) == 2
+    assert answered.response.aborted
