@@ -12,7 +12,6 @@ import pytest
 
 from gateways.addresses import MAX_PATH, Address, connect, parse_address
 from gateways.errors import ConfigError, ConnectError
-
 from tests.support.users import as_nobody
 
 
@@ -220,7 +219,11 @@ def test_connect_waits_for_room_in_a_full_backlog(unix_server: socket.socket) ->
     clients = full(unix_server)
     address = Address("unix", path=unix_server.getsockname())
     assert "its backlog is full" in refusal(address, 0.05)
-    timer = threading.Timer(0.05, lambda: unix_server.accept()[0].close())
+
+    def make_room() -> None:
+        unix_server.accept()[0].close()
+
+    timer = threading.Timer(0.05, make_room)
     timer.start()
     connect(address, 10.0).close()
     timer.join()
