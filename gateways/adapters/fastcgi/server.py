@@ -182,6 +182,8 @@ class ServerConnection:
         if len(variables) > self._limits.count:
             raise ProtocolError(f"more than {self._limits.count} FastCGI parameters", _TOO_LARGE)
         variables.append((b"FCGI_ROLE", _ROLES[self._role]))
+        if self._role == fcgi.AUTHORIZER:
+            variables.append((b"CONTENT_LENGTH", b"0"))  # no body (section 6.3), and from Apache no end of it either
         return Request(variables, self._keep)
 
     def _abort(self) -> Event:
