@@ -45,10 +45,15 @@ WRITE_SIZE = 262144
 #: How much of a body is read ahead while the response cannot be sent because the peer is still sending.
 READ_AHEAD = 1048576
 
+#: How long a server that stops waits for the first bytes of a connection made just before, seconds.
+STOP_PATIENCE = 0.2
+
 _NOW = socket.MSG_DONTWAIT
 _SEND = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 _RESET = struct.pack("ii", 1, 0)
 _FOREVER = float("inf")
+#: What an application is told that reads on after the end of its own response: the next bytes may be another request.
+_COMPLETE = "the response is complete"
 
 
 class Connection:
@@ -59,7 +64,7 @@ class Connection:
     """
 
     __slots__ = (
-        *("_broken", "_errors", "_lingering", "_received", "_reset", "_service", "_waiting"),
+        *("_broken", "_errors", "_given_up", "_lingering", "_over", "_received", "_service", "_waiting"),
         *("deadline", "detached", "fd", "peer", "protocol", "sock", "watched"),
     )
 
@@ -73,9 +78,10 @@ class Connection:
         self.detached = False
         self.deadline = monotonic() + service.header_timeout
         self._broken = False
+        self._given_up = False  # by ABORT_REQUEST: the request ends early, the connection can go on
+        self._over = ""  # why nothing more is read or sent for the request in hand
         self._lingering = False
-        self._reset = False
-        self._waiting = False  # for a first or a next request, nothing of which is here
+        self._waiting = False  # used before, and now for a next request, nothing of which is here
         self._received = 0  # body bytes of the request in hand
         self._errors: Errors | None = None
 
@@ -86,7 +92,7 @@ class Connection:
         try:
             data = self.sock.recv(READ_SIZE, _NOW)
         except BlockingIOError:
-            if self._service.stopping and self.protocol.idle:
+            if self._service.stopping and self._waiting:
                 self.close()
             else:
                 self._service.watch(self)
@@ -114,16 +120,22 @@ class Connection:
         if self._lingering:
             self.close()
         elif self.protocol.idle:
-            self.on_readable()  # a request that came in this moment is still served
+            # A request that came in this moment is still served, and a new connection's first one awaited briefly.
+            self.deadline = min(self.deadline, monotonic() + STOP_PATIENCE)
+            self.on_readable()
 
     def close(self) -> None:
-        """Close the socket, whatever the state. May be called twice."""
+        """Close the socket, whatever the state. May be called twice.
+
+        A broken-off response must not look complete. FastCGI needs no more for that than a close without END_REQUEST.
+        Where the close is the end of a response (SCGI), TCP can still tell by a reset; a Unix socket cannot.
+        """
         if self.fd < 0:
             return
         self._service.forget(self)
         self.fd = -1
         try:
-            if self._reset:
+            if self._broken and self.protocol.name == "SCGI" and self.sock.family != socket.AF_UNIX:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             else:
                 # A process that the application forked may hold a copy of the descriptor: end the connection itself.
@@ -139,7 +151,6 @@ class Connection:
             try:
                 event = protocol.next_event()
             except ProtocolError as error:
-                self._flush_outgoing()
                 self._refuse(error)
                 return
             if protocol.outgoing and not self._flush_outgoing():
@@ -172,6 +183,7 @@ class Connection:
         service = self._service
         builder = service.builders[self.protocol.name]
         self.deadline = _FOREVER
+        self._over = ""
         self._received = 0
         try:
             environ = builder.build(request.variables)
@@ -188,6 +200,8 @@ class Connection:
         service.begin(self)
         started = monotonic()
         response = handle(service.application, environ, self, errors, service.debug)
+        if self._given_up:
+            self._end_given_up()
         if body.short:
             service.error_log.warning(f"{self.peer}: body shorter than its CONTENT_LENGTH of {length} bytes")
         if response.failure:
@@ -197,6 +211,15 @@ class Connection:
         self._errors = None
         service.end(self)
         return request.keep and not self._broken and not service.stopping
+
+    def _end_given_up(self) -> None:
+        """Answer ABORT_REQUEST (FastCGI 1.0, section 5.4), now that the application has let go."""
+        self._given_up = False
+        self._over = ""
+        try:
+            self._send(self.protocol.complete(app_status=1))
+        except ClientDisconnected:
+            pass
 
     def _end(self) -> None:
         """Close after the last response: at once, or when what the peer still sends has been read."""
@@ -228,16 +251,20 @@ class Connection:
 
     def _refuse(self, error: ProtocolError) -> None:
         """End a connection on which the peer broke the protocol, with an answer where one is possible."""
-        if not error.status:
+        answered = bool(self.protocol.outgoing) and self._flush_outgoing()
+        if error.status:
+            self._answer(error)
+        else:
             self._log_refusal(error)
+        if error.status or answered:
+            self._linger()
+        else:
             self.close()
-            return
-        self._answer(error)
-        self._linger()
 
     def _answer(self, error: ProtocolError) -> None:
         """Send the answer that ``error`` carries."""
         self._log_refusal(error)
+        self._over = ""
         self._service.begin(self)  # a peer that does not read must not hold the leader up
         refuse(self, error)
         self._service.end(self)
@@ -253,6 +280,8 @@ class Connection:
             self._send_large(memoryview(block)[WRITE_SIZE:], end)
         else:
             self._send(self.protocol.encode_head(status, headers, block, end))
+        if end:
+            self._over = _COMPLETE
 
     def send_body(self, block: bytes, end: bool) -> None:
         """Send one more block (``Transport``)."""
@@ -264,18 +293,18 @@ class Connection:
             data = self.protocol.encode_body(block, end)
             if data:
                 self._send(data)
+        if end:
+            self._over = _COMPLETE
 
     def abort(self) -> None:
-        """End the connection so that the response cannot look complete (``Transport``).
-
-        FastCGI needs no more than a close without END_REQUEST. Where the close is the end of a response (SCGI), TCP
-        can still tell by a reset; a Unix socket cannot.
-        """
-        self._broken = True
-        self._reset = self.protocol.name != "FastCGI" and self.sock.family != socket.AF_UNIX
+        """Break the response off (``Transport``): ``close`` sees to it that it cannot look complete."""
+        if not self._given_up:
+            self._broken = True
 
     def receive(self) -> bytes:
         """Return the next piece of the body; called by ``wsgi.input`` when it has no more."""
+        if self._over:
+            raise ClientDisconnected(self._over)
         protocol = self.protocol
         while True:
             try:
@@ -292,7 +321,9 @@ class Connection:
                     raise self._service.body_too_large()
                 return event
             elif event is ABORTED:
-                raise self._lost("the web server gave the request up")
+                self._given_up = True
+                self._over = "the web server gave the request up"
+                raise ClientDisconnected(self._over)
 
     def send_errors(self, text: bytes) -> None:
         """Hand ``wsgi.errors`` text to the web server's error log, and to our own where that is another one."""
@@ -308,8 +339,8 @@ class Connection:
     # The socket
 
     def _send(self, data: bytes) -> None:
-        if self._broken:
-            raise ClientDisconnected("the client or the web server has closed the connection")
+        if self._over:
+            raise ClientDisconnected(self._over)
         try:
             sent = self.sock.send(data, _SEND)
         except BlockingIOError:
@@ -332,15 +363,16 @@ class Connection:
         both sides would wait for ever.
         """
         poll = select.poll()
+        reading = True
         while view:
-            ahead = self.protocol.buffered < READ_AHEAD
+            ahead = reading and self.protocol.buffered < READ_AHEAD
             poll.register(self.fd, select.POLLOUT | (select.POLLIN if ahead else 0))
             ready = poll.poll(self._service.write_timeout * 1000)
             if not ready:
                 raise self._lost(f"the web server took no byte for {self._service.write_timeout:g} s")
             try:
-                if ahead and ready[0][1] & select.POLLIN and not self._read_ahead():
-                    poll.register(self.fd, select.POLLOUT)
+                if ahead and ready[0][1] & select.POLLIN:
+                    reading = self._read_ahead()
                 if ready[0][1] & ~select.POLLIN:
                     view = view[self.sock.send(view, _SEND) :]
             except BlockingIOError:
@@ -388,6 +420,7 @@ class Connection:
 
     def _lost(self, message: str) -> ClientDisconnected:
         self._broken = True
+        self._over = message
         return ClientDisconnected(message)
 
     # Logs
