@@ -29,7 +29,7 @@ from gateways.server.service import Service, peer_name
 from gateways.server.spawned import ParentWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from threading import Lock
 
     from gateways.core.types import Application
@@ -84,7 +84,7 @@ class Server(Service):
         self._lock = threading.Lock()
         self._leader: Lock | None = None
         self._idle: list[Lock] = []
-        self._thread_count = 0
+        self._threads: list[threading.Thread] = []
         self._busy: Connection | None = None  # what the leader serves
         self._served = 0
         self._monitor_rests = False
@@ -117,7 +117,19 @@ class Server(Service):
                 listener.close()
             for number, handler in restore:
                 signal.signal(number, handler)
+        if self._exit_code == 0:
+            self._release()
         return self._exit_code
+
+    def _release(self) -> None:
+        """Give the loop's own descriptors back, when no thread can use them any more."""
+        for thread in self._threads:
+            thread.join()
+        self._poller.close()
+        wake_out, wake_in = self._wake_out, self._wake_in
+        self._wake_out = self._wake_in = -1
+        os.close(wake_out)
+        os.close(wake_in)
 
     def stop(self) -> None:
         """Stop accepting, finish what is in hand, and let ``run`` return. Safe in any thread, and twice.
@@ -126,7 +138,7 @@ class Server(Service):
         """
         if not self.stopping:
             self.stopping = True
-            self._stop_gate.release()
+            _open(self._stop_gate)
         self._wake()
 
     def _wake(self) -> None:
@@ -134,7 +146,7 @@ class Server(Service):
         try:
             os.write(self._wake_in, b"w")
         except OSError:
-            pass  # full: it is awake already
+            pass  # full: it is awake already; or closed: it has ended
 
     def _install_signals(self) -> list[tuple[int, Any]]:
         handlers = {"SIGTERM": self._on_stop_signal, "SIGINT": self._on_stop_signal, "SIGHUP": self._on_stop_signal}
@@ -179,9 +191,10 @@ class Server(Service):
         """Start a thread that leads from its first moment on. The caller holds the lock."""
         gate = threading.Lock()
         self._leader = gate
-        self._thread_count += 1
-        name = f"gateways-{self._thread_count}"
-        threading.Thread(target=self._serve_as, args=(gate,), name=name, daemon=True).start()
+        name = f"gateways-{len(self._threads) + 1}"
+        thread = threading.Thread(target=self._serve_as, args=(gate,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _serve_as(self, gate: Lock) -> None:
         """What a serving thread does: lead, rest, lead again."""
@@ -242,7 +255,7 @@ class Server(Service):
             if self._idle:
                 self._leader = self._idle.pop()
                 self._leader.release()
-            elif self._thread_count < self.threads:
+            elif len(self._threads) < self.threads:
                 self._start_thread()
             else:
                 self._leader = None  # all are busy: the first that finishes leads
@@ -268,12 +281,14 @@ class Server(Service):
         """Let the poller report the connection's next bytes."""
         self._next_sweep = min(self._next_sweep, connection.deadline)
         if not connection.watched:
+            # The last word of this thread: from here on the connection is the leader's. Under the lock, because the
+            # leader may look at all that is watched (``_waiting``) before the poller knows this one.
+            with self._lock:
+                connection.watched = True
+                connection.detached = False
+                self._poller.register(connection.fd)
             if self.stopping:
                 self._wake()  # the leader looks at waiting connections when it is woken
-            connection.watched = True
-            connection.detached = False
-            # The last word of this thread: from here on the connection is the leader's.
-            self._poller.register(connection.fd)
 
     def forget(self, connection: Connection) -> None:
         """Take a connection that will be closed out of all lists."""
@@ -292,7 +307,7 @@ class Server(Service):
             for fd in self._poller.poll(self._timeout()):
                 connection = self._connections.get(fd)
                 if connection is not None:
-                    self._serve(connection)
+                    self._take_turn(connection, connection.on_readable)
                 elif fd in self._listeners:
                     self._accept(self._listeners[fd])
                 else:
@@ -305,10 +320,10 @@ class Server(Service):
             if self._leader is not gate:
                 return
 
-    def _serve(self, connection: Connection) -> None:
-        """Let a connection read and serve. A fault of ours costs this connection only."""
+    def _take_turn(self, connection: Connection, turn: Callable[[], None]) -> None:
+        """Let a connection do what it is to do now. A fault of ours costs this connection only."""
         try:
-            connection.on_readable()
+            turn()
         except Exception as error:
             self.error_log.exception(f"{connection.peer}: connection closed after an error in the server", error)
             self.end(connection)
@@ -348,12 +363,17 @@ class Server(Service):
             self.error_log.notice("the web server that started this process is gone; stopping")
             self.stop()
 
+    def _waiting(self) -> list[Connection]:
+        """Return the connections that wait for their peer; all others are in the hands of some thread."""
+        with self._lock:
+            return [connection for connection in list(self._connections.values()) if connection.watched]
+
     def _sweep(self, now: float) -> None:
         """Close connections whose deadline has passed, and note the next deadline."""
         next_sweep = now + max(1.0, min(self.header_timeout, self.keepalive_timeout))
-        for connection in list(self._connections.values()):
-            if connection.watched and connection.deadline <= now:
-                connection.on_deadline()
+        for connection in self._waiting():
+            if connection.deadline <= now:
+                self._take_turn(connection, connection.on_deadline)
             elif connection.deadline < next_sweep:
                 next_sweep = connection.deadline
         self._next_sweep = next_sweep
@@ -385,7 +405,7 @@ class Server(Service):
             return True
         connection = Connection(self, self.new_protocol(listener.protocol), sock, peer)
         self._connections[connection.fd] = connection
-        self._serve(connection)
+        self._take_turn(connection, connection.on_readable)
         return True
 
     def _pause_accepting(self, error: OSError) -> None:
@@ -421,11 +441,10 @@ class Server(Service):
                     return
             del self._listeners[fd]
             listener.close()
-        for connection in list(self._connections.values()):
-            if connection.watched:
-                connection.on_stop()
-                if self._leader is not gate:
-                    return
+        for connection in self._waiting():
+            self._take_turn(connection, connection.on_stop)
+            if self._leader is not gate:
+                return
         if not self._connections:
             self._finish()
 
