@@ -7,6 +7,7 @@ loaded anyway.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 from gateways.adapters.cgihead import encode_head
@@ -52,6 +53,7 @@ def run_with_cgi(
         errors.write(f"gateways: {error}\n")
         errors.flush()
         response = refuse(transport, error, os.environ.get("REQUEST_METHOD") == "HEAD")
+        transport.leave_body()
         if isinstance(error, ConfigError):
             raise SystemExit(error.exit_code) from None
     else:
@@ -66,6 +68,7 @@ def run_with_cgi(
         if response.failure:
             errors.write(f"gateways: {response.failure}\n")
         errors.flush()
+        transport.leave_body()
     if response.aborted or transport.broken:
         raise SystemExit(1)
 
@@ -78,7 +81,7 @@ class CGI:
     def __init__(self, stdin: int, stdout: int) -> None:
         self._stdin = stdin
         self._stdout = stdout
-        self._left = 0
+        self._left = -1
         self.broken = False
 
     def expect_body(self, length: int | None, chunked: bool) -> None:
@@ -99,7 +102,27 @@ class CGI:
             raise ClientDisconnected(f"the body broke off: {error.strerror}") from None
         if self._left > 0:
             self._left -= len(data)
+        elif not data:
+            self._left = 0
         return data
+
+    def leave_body(self) -> None:
+        """Let the web server know that the rest of the body will not be read.
+
+        mod_cgid gives a script one socket for both directions. Closed with unread bytes in it, that socket is reset,
+        and Apache loses the response: so it is ended first, and then emptied of what it holds.
+        """
+        if self._left == 0 or not stat.S_ISSOCK(os.fstat(self._stdin).st_mode):
+            return
+        import socket
+
+        with socket.socket(fileno=self._stdin) as stdin:
+            try:
+                stdin.shutdown(socket.SHUT_RD)
+                while stdin.recv(_READ_SIZE):
+                    pass
+            except OSError:
+                pass  # the web server has closed it: nobody waits for the response
 
     def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
         """Write head and first block at once (``Transport``)."""
