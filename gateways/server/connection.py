@@ -188,6 +188,8 @@ class Connection:
         try:
             environ = builder.build(request.variables)
             length = content_length(environ)
+            if length is not None:
+                self.protocol.set_body_length(length)
             if service.max_body_size and length is not None and length > service.max_body_size:
                 raise service.body_too_large()
         except ProtocolError as error:

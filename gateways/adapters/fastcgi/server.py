@@ -72,6 +72,9 @@ class ServerConnection:
             self._buffer = bytearray(buffer[self._position :]) + data
         self._position = 0
 
+    def set_body_length(self, length: int) -> None:
+        """Do nothing: the body ends with its stream, whatever length was announced."""
+
     @property
     def idle(self) -> bool:
         """True between requests, with nothing received of the next one: the time to close a kept connection."""

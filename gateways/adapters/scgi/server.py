@@ -46,6 +46,10 @@ class ServerConnection:
         """Take bytes from the peer."""
         self._buffer += data
 
+    def set_body_length(self, length: int) -> None:
+        """Correct the length of the body, after the ``Request``: nginx can announce less than it sends."""
+        self._remaining = length
+
     @property
     def idle(self) -> bool:
         """True while nothing has been received."""

@@ -174,6 +174,18 @@ def test_S32_values_are_bytes() -> None:
     assert drive(ServerConnection(), [wire.netstring(block(*items))]).events[0][1][-1] == (b"A", value)
 
 
+def test_a_corrected_length_of_the_body() -> None:
+    """nginx with ``scgi_request_buffering off`` announces 0."""
+    protocol = ServerConnection()
+    protocol.receive_data(wire.scgi(wire.post(0), b"hel"))
+    assert isinstance(protocol.next_event(), Request)
+    protocol.set_body_length(5)
+    assert [protocol.next_event(), protocol.next_event()] == [b"hel", None]
+    assert not protocol.input_complete
+    protocol.receive_data(b"lo and more")
+    assert [protocol.next_event(), protocol.next_event()] == [b"lo", b""]
+
+
 def test_S33_nothing_is_allocated_for_an_announced_body() -> None:
     protocol = ServerConnection()
     data = wire.scgi(wire.post(10**10))
