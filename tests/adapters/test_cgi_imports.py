@@ -1,0 +1,47 @@
+"""What a CGI script pays once per request: the modules that run_with_cgi brings along."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.bench.import_time import BARE
+from tests.support import cgi
+
+
+def imported(statement: str) -> list[str]:
+    """The modules that a statement adds to a bare interpreter."""
+    code = f"{BARE}; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], env=cgi.environment(), capture_output=True, text=True, check=True
+    )
+    return done.stderr.split()
+
+
+def test_run_with_cgi_imports_nothing_but_its_own_few_modules() -> None:
+    """A script pays for each module once per request. The time is measured by tests/bench/import_time.py."""
+    assert imported("from gateways import run_with_cgi") == [
+        "__future__",
+        "gateways",
+        "gateways.adapters",
+        "gateways.adapters.cgi",
+        "gateways.adapters.cgihead",
+        "gateways.core",
+        "gateways.core.environ",
+        "gateways.core.filewrapper",
+        "gateways.core.handler",
+        "gateways.core.input",
+        "gateways.core.paths",
+        "gateways.core.response",
+        "gateways.errors",
+    ]
+
+
+def test_serving_a_request_imports_nothing_more() -> None:
+    serve = """run_with_cgi(lambda environ, start_response: [start_response("200 OK", []), b"page"][1:])"""
+    statement = f"from gateways import run_with_cgi; {serve}"
+    assert imported(statement) == imported("from gateways import run_with_cgi")
+
+
+def test_the_module_list_can_fail() -> None:
+    assert "re" in imported("import wsgiref.handlers")
