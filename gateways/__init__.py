@@ -14,16 +14,13 @@ if TYPE_CHECKING:
     from gateways.runners import run, serve
 
 
+_HOMES = {"run_with_cgi": "gateways.adapters.cgi", "run": "gateways.runners", "serve": "gateways.runners"}
+
+
 def __getattr__(name: str) -> object:
-    value: object
-    if name == "run_with_cgi":
-        from gateways.adapters.cgi import run_with_cgi as value
-    elif name == "run":
-        from gateways.runners import run as value
-    elif name == "serve":
-        from gateways.runners import serve as value
-    else:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(__import__(_HOMES[name], fromlist=[name]), name)
     globals()[name] = value
     return value
 
