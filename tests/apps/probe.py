@@ -71,8 +71,9 @@ class Endless:
 
 
 def endless(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Go on sending, so that the gateway can notice that nobody listens."""
+    """Say who we are in the file `started`, and go on sending: so the gateway can notice that nobody listens."""
     start_response("200 OK", [TEXT, UNBUFFERED])
+    asked(environ, "started").write_text(str(os.getpid()))
     return Endless(asked(environ, "file"))
 
 
@@ -92,6 +93,8 @@ def error_late(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
     """Fail when a part of the response is on its way."""
     start_response("200 OK", [TEXT, UNBUFFERED])
     yield b"half\n" * 4096
+    if "file=" in environ["QUERY_STRING"]:
+        wait_for(asked(environ, "file"))
     raise RuntimeError(f"probe fails late: {environ['QUERY_STRING']}")
 
 

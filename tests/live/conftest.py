@@ -28,8 +28,15 @@ def sandbox() -> Iterator[Sandbox]:
 
 # pytest sorts the tests of a session-wide parameter together: each deployment is booted once for all modules.
 @pytest.fixture(scope="session", params=DEPLOYMENTS, ids=lambda deployment: deployment.name)
-def site(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Site]:
+def booted(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Site]:
     """A running deployment."""
     deployment: Deployment = request.param
     with running(deployment, sandbox) as running_site:
         yield running_site
+
+
+@pytest.fixture
+def site(booted: Site) -> Site:
+    """A running deployment, with no connection kept from the test before, which the server may be about to close."""
+    booted.session.close()
+    return booted

@@ -3,42 +3,178 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.live.deployments import Deployment
 
 
+CGI = ("apache-cgi*", "apache-htaccess-cgi", "lighttpd-cgi")
+FCGID = ("apache-fcgid", "apache-htaccess-fcgid")
+SCGI = ("nginx-scgi*", "apache-proxy-scgi", "lighttpd-scgi")
+
+ERROR_LATE = "half a response looks whole: /do/error-late"
+SHORT = "half a response looks whole: /do/short"
+STREAM = "half a stream looks whole"
+
+
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is otherwise somewhere."""
+    """What is otherwise somewhere. `where` holds patterns for the names of deployments."""
 
-    what: str
+    what: tuple[str, ...]
     where: tuple[str, ...]
-    """Beginnings of the names of deployments."""
     why: str
+
+    def __str__(self) -> str:
+        return self.what[0]
 
 
 DIFFERENCES = (
     Difference(
-        "errors stay with the backend", ("nginx-scgi", "apache-proxy-scgi", "lighttpd-scgi"),
+        ("errors stay with the backend",), SCGI,
         "SCGI has no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
+    ),
+    Difference(
+        (ERROR_LATE, STREAM), CGI,
+        "Neither Apache nor lighttpd look at the exit status of a CGI program: without a length, its end is the end.",
+    ),
+    Difference(
+        (SHORT,), ("apache-cgi*", "apache-htaccess-cgi"),
+        "Apache drops the Content-Length of CGI programs (CVE-2024-24795), and with it the only measure.",
+    ),
+    Difference(
+        (ERROR_LATE, STREAM), ("nginx-scgi",),
+        "The end of the connection is the end of an SCGI response; TCP can reset it, a Unix socket cannot.",
+    ),
+    Difference(
+        (ERROR_LATE, STREAM), FCGID,
+        "mod_fcgid notices, and appends its page for 500 to what it has sent already.",
+    ),
+    Difference(
+        (SHORT,), FCGID,
+        "mod_fcgid notices, and fills up what is missing with its page for 500.",
+    ),
+    Difference(
+        (ERROR_LATE,), ("lighttpd-*",),
+        "Broken off before lighttpd has sent anything, what there is gets its length and is sent as a whole.",
+    ),
+    Difference(
+        ("process killed when the client leaves",), CGI,
+        "The web server ends the program with SIGTERM, and an iterable that is not closed ends with it.",
+    ),
+    Difference(
+        ("stream held back",), ("apache-htaccess-fcgid",),
+        "FcgidOutputBufferSize, 64 KiB unless changed, cannot be set in .htaccess.",
+    ),
+    Difference(
+        ("chunked upload without a length",), ("apache-cgi*", "apache-htaccess-cgi"),
+        "Apache passes a chunked upload on while it arrives: CONTENT_LENGTH is missing, wsgi.input ends by itself.",
+    ),
+    Difference(
+        ("chunked upload refused",), ("apache-proxy-scgi",),
+        "SCGI needs the length first, and mod_proxy_scgi does not collect the upload: 411.",
+    ),
+    Difference(
+        ("path refused: /a%2Fb",), ("apache-htaccess-*",),
+        "AllowEncodedSlashes belongs to the virtual host: Apache answers 404.",
+    ),
+    Difference(
+        ("cookie lines joined by a comma",), ("apache-*",),
+        "Apache joins repeated headers with a comma, cookies too; browsers send one Cookie line (RFC 6265, 5.4).",
+    ),
+    Difference(
+        ("reason phrase replaced",), ("lighttpd-*",),
+        "lighttpd sends its own text for a status, and none for one it does not know.",
+    ),
+    Difference(
+        ("query normalised",), ("lighttpd-*",),
+        "lighttpd encodes what RFC 3986 does not allow in a query: [ and ] become %5B and %5D.",
     ),
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Variable:
+    """A variable that an application sees behind some web servers only, and nobody should need."""
+
+    names: tuple[str, ...]
+    where: tuple[str, ...]
+    why: str
+
+    def __str__(self) -> str:
+        return self.names[0]
+
+
+VARIABLES = (
+    Variable(
+        ("DOCUMENT_ROOT", "REMOTE_PORT", "SERVER_SOFTWARE"), ("*",),
+        "Everywhere, with a value that only this server can have.",
+    ),
+    Variable(
+        ("GATEWAY_INTERFACE",),
+        ("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-*", "lighttpd-*"),
+        "mod_proxy_scgi does not send it.",
+    ),
+    Variable(
+        ("FCGI_ROLE",), ("*-fastcgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-fcgid"),
+        "The role of the application, from the FastCGI request itself.",
+    ),
+    Variable(("SCGI",), SCGI, "Part of every SCGI request."),
+    Variable(
+        ("SCRIPT_FILENAME",), ("apache-*", "lighttpd-*"),
+        "Names a file, or for mod_proxy_fcgi the backend; nginx knows no scripts.",
+    ),
+    Variable(
+        ("PATH_TRANSLATED",), ("apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "lighttpd-*"),
+        "PATH_INFO below the document root, where the server makes it up.",
+    ),
+    Variable(
+        ("CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "SERVER_ADMIN", "SERVER_SIGNATURE", "PATH"), ("apache-*",),
+        "Apache's own; PATH is Apache's search path for programs.",
+    ),
+    Variable(
+        ("REDIRECT_STATUS",), ("apache-htaccess-*", "lighttpd-*"),
+        "Apache says that RewriteRule has been at work; lighttpd sends it for PHP.",
+    ),
+    Variable(
+        ("REDIRECT_URL", "REDIRECT_QUERY_STRING"), ("apache-htaccess-*",),
+        "The URL before RewriteRule changed it.",
+    ),
+    Variable(
+        ("proxy-sendcl",), ("apache-proxy-fcgi*",),
+        "Apache passes on what SetEnv sets, directions to its own modules too.",
+    ),
+    Variable(
+        ("proxy-fcgi-pathinfo",), ("apache-proxy-fcgi",),
+        "Apache passes on what SetEnvIf sets, directions to its own modules too.",
+    ),
+    Variable(
+        ("LC_CTYPE",), CGI,
+        "Python sets it for itself in the C locale (PEP 538), before the script begins.",
+    ),
+)  # fmt: skip
+
+
+def applies(row: Difference | Variable, deployment: Deployment) -> bool:
+    """Say whether a row is about the deployment."""
+    return any(fnmatchcase(deployment.name, pattern) for pattern in row.where)
+
+
 def known(deployment: Deployment, what: str) -> bool:
-    """Say whether the difference applies to the deployment."""
-    return any(row.what == what and deployment.name.startswith(row.where) for row in DIFFERENCES)
+    """Say whether a difference exists in the deployment."""
+    return any(what in row.what and applies(row, deployment) for row in DIFFERENCES)
 
 
 def expected_path(deployment: Deployment, path: str, path_info: str) -> str | None:
     """PATH_INFO for a path; None where the web server refuses it."""
-    if known(deployment, f"path refused: {path}"):
-        return None
-    if known(deployment, "// is merged"):
-        return path_info.replace("//", "/")
-    return path_info
+    return None if known(deployment, f"path refused: {path}") else path_info
+
+
+def expected_query(deployment: Deployment, query: str) -> str:
+    """QUERY_STRING for a query."""
+    return query.replace("[", "%5B").replace("]", "%5D") if known(deployment, "query normalised") else query
 
 
 def expected_cookie(deployment: Deployment) -> str:

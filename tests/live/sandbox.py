@@ -159,7 +159,7 @@ class Sandbox:
 
     @staticmethod
     def _copy_frameworks(packages: Path, library: Path) -> None:
-        ignore = shutil.ignore_patterns("__pycache__", "locale", "*.so", "tests")
+        ignore = shutil.ignore_patterns("__pycache__", "LC_MESSAGES", "*.so")
         for name in FRAMEWORKS:
             source = packages / name
             if source.is_dir():

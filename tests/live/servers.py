@@ -25,6 +25,9 @@ START = 15.0
 STOP = 15.0
 """Seconds for a server to end after it was asked to: mod_fcgid alone takes up to 9 s with a child that ignores it."""
 
+SERVICE_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+"""What a service manager gives to a server, and it to the scripts: nothing of the developer's shell."""
+
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 
 
@@ -123,7 +126,9 @@ class WebServer:
     def start(self, conf: Path) -> None:
         """Run the server with an adapted file of conf/."""
         self.conf_text = conf.read_text()
-        self.process = Process(self.command(conf), log=self.error_log, cwd=self.sandbox.root, **self.sandbox.account)
+        self.process = Process(
+            self.command(conf), log=self.error_log, env=SERVICE_ENVIRONMENT, cwd=self.sandbox.root, **self.sandbox.account
+        )
         self.process.wait_for(("127.0.0.1", self.port))
 
     def stop(self, signum: int = signal.SIGTERM) -> None:
@@ -173,7 +178,7 @@ class Apache(WebServer):
         self.main.write_text(
             f"DefaultRuntimeDir {run}\nServerRoot {self.sandbox.root}\n"
             f"PidFile {run}/apache.pid\nMutex file:{run}\nServerName example.org\nListen 127.0.0.1:{self.port}\n"
-            f"ErrorLog {self.error_log}\nLogLevel info\nTypesConfig /dev/null\n"
+            f"ErrorLog {self.error_log}\nLogLevel info\nKeepAliveTimeout 2\nTypesConfig /dev/null\n"
             f"{modules}LoadModule fcgid_module {fcgid}\n{sockets}"
             f"FcgidIPCDir {run}/fcgid\nFcgidProcessTableFile {run}/fcgid.shm\n"
             f"<Directory />\n    Require all denied\n    AllowOverride None\n</Directory>\n"

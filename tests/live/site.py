@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ class Site:
         Raises:
             http.client.IncompleteRead: the response ended before its end.
         """
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", "Connection: close"]
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         with self.connect() as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
@@ -95,19 +95,20 @@ class Site:
 
     def wait_for_log(self, text: str, path: Path, seconds: float = 5.0) -> bool:
         """Say whether a log holds the text; servers write it when they come to it."""
-        end = time.monotonic() + seconds
-        while text not in path.read_text(errors="replace"):
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.02)
-        return True
+        return wait_until(lambda: text in path.read_text(errors="replace"), seconds)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Say whether the condition became true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def wait_for_file(path: Path, seconds: float = 10.0) -> str:
     """The content of a file that an application writes, or the empty string when it never does."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if path.exists() and (content := path.read_text()):
-            return content
-        time.sleep(0.02)
-    return ""
+    wait_until(lambda: path.exists() and path.stat().st_size > 0, seconds)
+    return path.read_text() if path.exists() else ""

@@ -80,6 +80,8 @@ def test_page_that_breaks_off(site: Site) -> None:
 
 def test_streamed_page_arrives_line_by_line(site: Site) -> None:
     """The page takes two seconds; its first line must be here long before."""
+    if known(site.deployment, "stream held back"):
+        pytest.skip("this web server collects the response")
     begun = time.monotonic()
     with site.get("/stream", app="demo", stream=True) as response:
         next(response.iter_content(None))

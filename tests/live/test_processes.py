@@ -21,7 +21,7 @@ import pytest
 from tests.live.deployments import DEPLOYMENTS, UNIX, Deployment, running
 from tests.live.sandbox import PROJECT, Sandbox
 from tests.live.servers import Nginx, Process, alive
-from tests.live.site import Site, wait_for_file
+from tests.live.site import Site, wait_for_file, wait_until
 from tests.support import requirements
 
 pytestmark = pytest.mark.live
@@ -43,16 +43,6 @@ def boot(machine: Sandbox) -> Iterator[Callable[[str], Site]]:
     """Boot a deployment by name, for one test."""
     with ExitStack() as stack:
         yield lambda name: stack.enter_context(running(BY_NAME[name], machine))
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Say whether the condition became true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def applications(site: Site) -> list[int]:

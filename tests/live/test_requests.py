@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 
-from tests.live.differences import expected_cookie, expected_path, known
+from tests.live.differences import expected_cookie, expected_path, expected_query, known
 from tests.live.site import Site
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
@@ -25,7 +26,7 @@ PATHS = {
     "/~a!$&'()*:@": "/~a!$&'()*:@",
     "/caf%C3%A9/%E4%B8%96": "/caf\xc3\xa9/\xe4\xb8\x96",
     "/%FF%FE": "/\xff\xfe",
-    "/a//b": "/a//b",
+    "/a//b": "/a/b",
     "/a/b.cgi/c": "/a/b.cgi/c",
     "/a/./b/../c": "/a/c",
 }
@@ -73,7 +74,7 @@ def test_a_neighbour_of_the_mount_point_is_not_ours(site: Site) -> None:
 @pytest.mark.parametrize("query", QUERIES)
 def test_query_string(site: Site, query: str) -> None:
     seen = site.raw_dump("GET", f"/q?{query}")
-    assert seen["environ"]["QUERY_STRING"] == query
+    assert seen["environ"]["QUERY_STRING"] == expected_query(site.deployment, query)
     assert unquote_to_bytes(seen["uri"]) == unquote_to_bytes(f"{site.url('/q')}" + (f"?{query}" if query else ""))
 
 
@@ -138,8 +139,9 @@ def test_http_1_0_without_host(site: Site) -> None:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b" 200 " in head.split(b"\r\n")[0]
-    assert b'"SERVER_NAME": ""' not in body
-    assert f'"SERVER_PORT": "{site.port}"'.encode() in body
+    environ = json.loads(body)["environ"]
+    assert environ["SERVER_NAME"]
+    assert environ["SERVER_PORT"].isdigit()
 
 
 @pytest.mark.parametrize("size", SIZES)
