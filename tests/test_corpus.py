@@ -337,3 +337,44 @@ def test_a_nul_in_a_path_is_refused() -> None:
             assert caught.value.status == "400 Bad Request"
             refused.add(capture.case)
     assert refused == {"app_nul"}
+
+
+# The documentation ----------------------------------------------------------------------------------------------------
+
+SERVERS = {
+    "nginx-fastcgi": "nginx, FastCGI",
+    "nginx-scgi": "nginx, SCGI",
+    "apache-cgid": "Apache, mod_cgi and mod_cgid",
+    "apache-fcgid": "Apache, mod_fcgid",
+    "apache-proxyfcgi": "Apache, mod_proxy_fcgi",
+    "apache-proxyscgi": "Apache, mod_proxy_scgi",
+    "lighttpd-cgi": "lighttpd, CGI",
+    "lighttpd-fastcgi": "lighttpd, FastCGI",
+    "lighttpd-scgi": "lighttpd, SCGI",
+    "caddy-fastcgi": "Caddy, FastCGI",
+    "haproxy-fcgi": "HAProxy, FastCGI",
+    "h2o-fastcgi": "h2o, FastCGI",
+    "fcgiwrap-cgi": "fcgiwrap behind nginx, CGI",
+}
+OUTCOMES = {
+    "yes": "right",
+    "root": "**set it**: the mount is not sent",
+    "segment": "**set it**: the first segment is sent as the mount",
+    "script": "**set it**: where SCRIPT_NAME ends differs by request",
+}
+
+
+def documented_tables() -> str:
+    lines = []
+    for server, heading in SERVERS.items():
+        lines += [f"**{heading}**", "", "| configuration | mount | without `script_name` |", "|---|---|---|"]
+        for row in CONFIGURATIONS.values():
+            if row.text and row.captures.startswith(server + "/"):
+                lines.append(f"| {row.text} | `{row.mount or '/'}` | {OUTCOMES[row.found]} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def test_the_documented_tables_are_what_is_tested() -> None:
+    page = (CORPUS.parents[1] / "docs" / "explain" / "paths.md").read_text(encoding="utf-8")
+    assert documented_tables() in page, f"docs/explain/paths.md has to contain:\n{documented_tables()}"

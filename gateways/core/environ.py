@@ -164,12 +164,15 @@ class EnvironBuilder:
         if (
             not path
             or script + path != asked
+            or "%" in asked
             or path[0] != "/"
             or asked[0] != "/"
             or script[-1:] == "/"
             or (script != self._mount and self._mount is not None)
         ):
             script, path = repair(environ, self._mount, self._trust_script)
+            if "\0" in path or "\0" in script:
+                raise ProtocolError("the path has a NUL byte", _BAD_REQUEST)  # %00 in REQUEST_URI
         environ["SCRIPT_NAME"] = script
         environ["PATH_INFO"] = path
 

@@ -83,7 +83,7 @@ def _split(environ: Mapping[str, Any], real_script: bool) -> tuple[str, str]:
     if path != script:
         script = script.rstrip("/")
     whole = resolve(script + path)
-    if not asked or whole in asked or whole == _raw_path(environ) or _is_error(environ):
+    if not asked or whole in asked or _is_error(environ):
         return script, path
     if path == "/" and resolve(script) in asked:  # nginx "location = /app { rewrite ^ /app/; }"
         return script, path
@@ -95,6 +95,8 @@ def _disagreeing(environ: Mapping[str, Any], script: str, path: str, asked: tupl
     backend = _backend_path(environ, script)
     if path == backend:  # proxy-fcgi-pathinfo=1: the backend's path as it is, still encoded; SCRIPT_NAME is cut by luck
         return _behind_proxy(asked[0], backend)
+    if resolve(script + path) == _raw_path(environ):  # REQUEST_URI is decoded already: CGIVar REQUEST_URI current-uri
+        return script, path
     for text in (path, unquote(path)):
         if resolve(script + text) in asked:
             return script, text
