@@ -5,6 +5,7 @@ After each case ``serving`` makes a good request on a new connection, which has 
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from gateways.errors import ClientDisconnected
+from gateways.server.inherited import why_not_listening
 from tests.support import wire
 from tests.support.serving import Recorder, Served, resident_bytes, serving, until
 
@@ -567,3 +569,46 @@ def test_F55_headers_in_drops_hold_no_thread_and_not_for_long(app: Recorder) -> 
             sock.close()
         assert 0.9 < time.monotonic() - started < 8
         assert served.log.text("info").count("request headers not complete in time") == 20
+
+
+# How a process is started
+
+
+@pytest.mark.parametrize(
+    ("what", "problem"),
+    [("listening", ""), ("connected", "is a connected socket"), ("pipe", "is a pipe"), ("idle", "does not listen")],
+)
+def test_F59_a_listening_socket_is_told_from_what_else_fd_0_can_be(what: str, problem: str) -> None:
+    """Section 2.2: ``getpeername`` of FCGI_LISTENSOCK_FILENO fails with ENOTCONN."""
+    if what == "pipe":
+        fds = os.pipe()
+    elif what == "connected":
+        fds = tuple(sock.detach() for sock in socket.socketpair())
+    else:
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        if what == "listening":
+            sock.listen()
+        fds = (sock.detach(), os.dup(0))
+    try:
+        assert why_not_listening(fds[0]).endswith(problem)
+        assert bool(why_not_listening(fds[0])) == bool(problem)
+    finally:
+        os.close(fds[0])
+        os.close(fds[1])
+
+
+def test_F60_a_peer_outside_fcgi_web_server_addrs(app: Recorder) -> None:
+    environ = {"FCGI_WEB_SERVER_ADDRS": "127.0.0.1,127.0.0.9"}
+    with serving(app, tcp=True, environ=environ) as served:
+        with served.connect("127.0.0.9") as sock:
+            sock.sendall(wire.request())
+            assert wire.answer(wire.parse_records(wire.receive_all(sock))).status == "200 OK"
+        with served.connect("127.0.0.2") as sock:
+            try:
+                sock.sendall(wire.request())
+                assert wire.receive_all(sock) == b""
+            except ConnectionError:
+                pass
+        assert "127.0.0.2" in served.log.text("warning")
+        assert len(app.seen) == 1

@@ -16,8 +16,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, Callable, cast
 
-from gateways.server.listeners import open_listener
-
+from gateways.addresses import parse_address
+from gateways.server.listeners import open_listeners
 from gateways.server.worker import Server
 from gateways.settings import Settings
 from tests.support import wire
@@ -101,12 +101,14 @@ class Served:
     def stopped(self) -> bool:
         return not self._thread.is_alive()
 
-    def connect(self, receive_buffer: int = 0) -> socket.socket:
-        """Return a new connection; ``receive_buffer`` makes a peer that takes little."""
+    def connect(self, source: str = "", receive_buffer: int = 0) -> socket.socket:
+        """Return a new connection from address ``source``; ``receive_buffer`` makes a peer that takes little."""
         sock = socket.socket(socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET)
         sock.settimeout(PATIENCE)
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            sock.bind((source, 0))
         sock.connect(self.address)
         return sock
 
@@ -137,14 +139,23 @@ def scgi_answer(data: bytes) -> wire.Answer:
 
 
 @contextlib.contextmanager
-def serving(application: Any, protocol: str = "fastcgi", tcp: bool = False, **settings: Any) -> Iterator[Served]:
-    """Run a server; afterwards it still has to answer a good request, and to stop as asked with nothing left open."""
+def serving(
+    application: Any,
+    protocol: str = "fastcgi",
+    tcp: bool = False,
+    environ: dict[str, str] | None = None,
+    **settings: Any,
+) -> Iterator[Served]:
+    """Run a server; afterwards it still has to answer a good request, and to stop when asked.
+
+    ``environ`` is the environment of the process as the listener sees it.
+    """
     log = RecordingLog()
     with tempfile.TemporaryDirectory() as directory:
-        listener = open_listener("127.0.0.1:0" if tcp else f"unix:{directory}/socket", protocol)
-        address = listener.sock.getsockname()
-        server = Server(application, [listener], Settings(**settings), cast(Any, log), cast(Any, log))
-        served = Served(server, address, protocol, log)
+        address = parse_address("127.0.0.1:0" if tcp else f"unix:{directory}/socket")
+        listeners = open_listeners(protocol, address, environ={} if environ is None else environ)
+        server = Server(application, listeners, Settings(**settings), cast(Any, log), cast(Any, log))
+        served = Served(server, listeners[0].sock.getsockname(), protocol, log)
         served.start()
         try:
             yield served
