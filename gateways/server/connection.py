@@ -127,7 +127,7 @@ class Connection:
     def close(self) -> None:
         """Close the socket, whatever the state. May be called twice.
 
-        A broken-off response must not look complete. FastCGI needs no more for that than a close without END_REQUEST.
+        A broken-off response must not look complete. FastCGI says so by ``encode_abort`` and has no END_REQUEST then.
         Where the close is the end of a response (SCGI), TCP can still tell by a reset; a Unix socket cannot.
         """
         if self.fd < 0:
@@ -300,8 +300,15 @@ class Connection:
 
     def abort(self) -> None:
         """Break the response off (``Transport``): ``close`` sees to it that it cannot look complete."""
-        if not self._given_up:
-            self._broken = True
+        if self._given_up:
+            return
+        self._broken = True
+        data = self.protocol.encode_abort()
+        if data and not self._over:
+            try:
+                self.sock.send(data, _SEND)
+            except OSError:
+                pass  # nobody listens any more
 
     def receive(self) -> bytes:
         """Return the next piece of the body; called by ``wsgi.input`` when it has no more."""

@@ -161,6 +161,8 @@ class ClientConnection:
             return Stderr(content) if content else None
         if kind == fcgi.END_REQUEST:
             return self._receive_end(content)
+        if kind == fcgi.ABORT_REQUEST:  # how our own server side says it; see encode_abort there
+            raise TruncatedResponse("the backend broke its response off", _BAD_GATEWAY)
         raise _bad(f"record of type {kind}, which an application does not send")
 
     def _receive_stdout(self, content: bytes) -> Event | None:

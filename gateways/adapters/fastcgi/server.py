@@ -244,6 +244,15 @@ class ServerConnection:
             return b""
         return fcgi.stream(fcgi.STDERR, self._request_id, text)
 
+    def encode_abort(self) -> bytes:
+        """Frame the sign that the response breaks off; the connection is to be closed after it.
+
+        A close without END_REQUEST should be enough. But nginx takes it for the end of a response that it does not
+        buffer, and a client that was promised more bytes waits for ever. A record that only web servers send is an
+        error to nginx (1.22); Apache and lighttpd (2.4, 1.4.69) skip it and go by the close.
+        """
+        return fcgi.record(fcgi.ABORT_REQUEST, self._request_id) if self._request_id else b""
+
     def complete(self, app_status: int = 0) -> bytes:
         """End the request in hand (section 5.5); records of it that still come are ignored."""
         request_id = self._request_id

@@ -144,6 +144,10 @@ class ServerConnection:
         """Return nothing: SCGI has no error stream."""
         return b""
 
+    def encode_abort(self) -> bytes:
+        """Return nothing: SCGI has no sign for a response that breaks off."""
+        return b""
+
     def complete(self, app_status: int = 0) -> bytes:
         """Return nothing, as ``encode_body``."""
         return b""

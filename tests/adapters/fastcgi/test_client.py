@@ -228,6 +228,15 @@ def test_F40_an_end_before_end_request_is_truncated(data: bytes) -> None:
     assert ("without a word" in str(events[-1])) == (not data)
 
 
+def test_a_response_that_our_server_breaks_off_is_truncated() -> None:
+    backend = fastcgi.ServerConnection()
+    backend.receive_data(wire.request(id=1))
+    assert isinstance(backend.next_event(), Request)
+    half = backend.encode_head("200 OK", [], b"half", False)
+    events = receive(started(), [half + backend.encode_abort()])
+    assert str(events[-1]).startswith("TruncatedResponse: ")
+
+
 # One request after another
 
 

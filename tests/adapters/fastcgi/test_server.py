@@ -445,3 +445,11 @@ def test_error_text_is_padded_and_of_the_request_in_hand() -> None:
     assert record == wire.Record(wire.STDERR, 258, b"oops\n", bytes(3))
     protocol.complete()
     assert protocol.encode_errors(b"too late") == b""
+
+
+def test_a_response_that_breaks_off_ends_with_a_record_that_is_an_error_to_nginx() -> None:
+    protocol = ServerConnection()
+    assert protocol.encode_abort() == b""
+    take_request(protocol, wire.request(id=258))
+    [record] = wire.parse_records(protocol.encode_abort())
+    assert record == wire.Record(wire.ABORT, 258, b"", b"")
