@@ -102,8 +102,7 @@ class Reply:
     def refuse(self, status: str, message: str) -> None:
         """Answer a request that cannot be served; the connection cannot go on."""
         self.keep = False
-        if not self._started:
-            self.answer(status or "400 Bad Request", message)
+        self.answer(status or "400 Bad Request", message)
 
     def _send_head(self, status: int, reason: str, headers: Sequence[tuple[str, str]]) -> None:
         assert not self._started

@@ -79,8 +79,7 @@ class Session:
             remark = self._forward(head, reply)
         except ProtocolError as error:
             remark = str(error)
-            reply.refuse(error.status, remark)
-            self._linger()
+            self._refuse(reply, error)
         except ClientDisconnected as error:
             remark = str(error)
             reply.keep = False
@@ -137,17 +136,19 @@ class Session:
                 raise too_large
             yield block
 
-    def _linger(self) -> None:
-        """Read on for a while, so that the client gets to see why it was refused (RFC 9112, section 9.6)."""
+    def _refuse(self, reply: Reply, error: ProtocolError) -> None:
+        """Answer a request that cannot be served, and read on for a while, so that the client gets to see the answer
+        and not a reset (RFC 9112, section 9.6)."""
         deadline = monotonic() + LINGER
         try:
+            reply.refuse(error.status, str(error))
             self._sock.shutdown(socket.SHUT_WR)
             while (left := deadline - monotonic()) > 0:
                 self._sock.settimeout(left)
                 if not self._sock.recv(65536):
                     break
         except OSError:
-            pass
+            pass  # the client has gone
 
 
 def _store(body: Body) -> None:

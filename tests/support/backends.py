@@ -18,6 +18,9 @@ from gateways.errors import ConnectError
 from tests.support import wire
 from tests.support.serving import PATIENCE, until
 
+#: The head of a response without a length.
+HEAD = b"Status: 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+
 Act = Callable[["Peer"], None]
 
 
@@ -113,6 +116,46 @@ def stdout(data: bytes) -> bytes:
 def ended(app_status: int = 0, protocol_status: int = 0) -> bytes:
     """Write END_REQUEST of request 1."""
     return wire.record(wire.END, 1, pack(">IB3x", app_status, protocol_status))
+
+
+class Answering:
+    """Answers every FastCGI request with ``text``, and remembers what came."""
+
+    def __init__(self, text: bytes = HEAD + b"hello", app_status: int = 0) -> None:
+        self.text = text
+        self.app_status = app_status
+        self.variables: list[dict[bytes, bytes]] = []
+        self.bodies: list[bytes] = []
+
+    def __call__(self, peer: Peer) -> None:
+        while True:
+            try:
+                variables, body = peer.request()
+            except (EOFError, ConnectionResetError):
+                return
+            self.variables.append(variables)
+            self.bodies.append(body)
+            peer.answer(self.text, app_status=self.app_status)
+
+
+def saying(*data: bytes) -> Act:
+    """Read a FastCGI request, send ``data`` and close."""
+
+    def act(peer: Peer) -> None:
+        peer.request()
+        peer.send(*data)
+
+    return act
+
+
+def saying_scgi(data: bytes) -> Act:
+    """Read an SCGI request, send ``data`` and close."""
+
+    def act(peer: Peer) -> None:
+        peer.scgi_request()
+        peer.send(data)
+
+    return act
 
 
 class Scripted:

@@ -1,0 +1,115 @@
+"""gateways.front: listening, stopping, and what it does with more connections than it serves."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+import requests
+
+import gateways.front
+from gateways.errors import BindError, ConfigError
+from gateways.front import Front
+from tests.support.backends import HEAD, Answering, Peer, ended, scripted, stdout
+from tests.support.fronting import GET, Fronted, fronting
+from tests.support.serving import PATIENCE, until
+
+
+def test_an_address_in_use_is_an_error(fronted: Fronted) -> None:
+    address = "{}:{}".format(*fronted.front.address)
+    with pytest.raises(BindError, match="another program listens there"):
+        Front(address, "fastcgi", "127.0.0.1:1")
+
+
+@pytest.mark.parametrize("http", ["unix:/run/http.sock", "fd:0", "8000"])
+def test_http_needs_a_host_and_a_port(http: str) -> None:
+    with pytest.raises(ConfigError):
+        Front(http, "fastcgi", "127.0.0.1:1")
+
+
+def test_an_error_leaves_no_socket_open() -> None:
+    """A ResourceWarning is an error in these tests."""
+    with pytest.raises(ConfigError):
+        Front("127.0.0.1:0", "fastcgi", "nowhere")
+    with pytest.raises(ConfigError):
+        Front("127.0.0.1:0", "http", "127.0.0.1:1")
+
+
+def test_a_front_that_never_serves_can_be_closed() -> None:
+    with Front("127.0.0.1:0", "fastcgi", "127.0.0.1:1", script_name="/app/") as front:
+        assert front.url == f"http://127.0.0.1:{front.address[1]}/app/"
+
+
+def test_stopping_lets_requests_in_hand_end() -> None:
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def act(peer: Peer) -> None:
+        peer.request()
+        peer.send(stdout(HEAD))
+        asked.set()
+        assert go_on.wait(PATIENCE)
+        peer.send(stdout(b"hello"), ended())
+        peer.wait_for_close()
+
+    with scripted(act) as served, fronting(served.address) as front, front.connect() as idle, front.connect() as busy:
+        busy.sendall(GET)
+        assert asked.wait(PATIENCE)
+        front.front.shutdown()
+        front.front.shutdown()  # twice is no harm
+        assert idle.recv(1) == b"", "nothing is in hand here"
+        with pytest.raises(OSError, match="refused"):
+            front.connect().close()
+        go_on.set()
+        received = b""
+        while piece := busy.recv(65536):
+            received += piece
+        assert received.endswith(b"5\r\nhello\r\n0\r\n\r\n")
+        front.thread.join(PATIENCE)
+        assert not front.thread.is_alive()
+
+
+def test_stopping_does_not_wait_for_ever() -> None:
+    asked = threading.Event()
+
+    def act(peer: Peer) -> None:
+        peer.request()
+        asked.set()
+        peer.wait_for_close()
+
+    with scripted(act) as served:
+        with fronting(served.address, graceful_timeout=0.05, timeout=0.5) as front, front.connect() as sock:
+            sock.sendall(GET)
+            assert asked.wait(PATIENCE)
+            started = time.monotonic()
+            front.stop()
+            assert 0.05 <= time.monotonic() - started < 0.4
+        until(lambda: not front.front._sessions)
+
+
+def test_a_response_after_shutdown_says_that_the_connection_ends(backend: Answering) -> None:
+    def act(peer: Peer) -> None:
+        front.front.shutdown()
+        backend(peer)
+
+    with scripted(act) as served, fronting(served.address) as front:
+        assert front.ask(GET).endswith(b"5\r\nhello\r\n0\r\n\r\n"), "and the front closes it"
+
+
+def test_a_front_on_ipv6() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    with Front("[::1]:0", "fastcgi", "127.0.0.1:1") as front:
+        assert front.url == f"http://[::1]:{front.address[1]}/"
+
+
+def test_too_many_connections_are_turned_away(fronted: Fronted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateways.front, "MAX_CONNECTIONS", 1)
+    with fronted.connect() as first:
+        first.sendall(GET)
+        first.recv(65536)
+        assert fronted.ask().startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    until(lambda: not fronted.front._sessions)
+    assert requests.get(fronted.url, timeout=PATIENCE).text == "hello"
