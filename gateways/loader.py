@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
 from _thread import allocate_lock
-from importlib import import_module, invalidate_caches
 
 from gateways.errors import BootError
 
@@ -25,9 +25,9 @@ _FORMS = "give module:attribute, path/to/file.py:attribute or module:factory()"
 def load(spec: str) -> Application:
     """Return the WSGI application that ``spec`` names.
 
-    ``spec`` is ``module:attribute``, ``path/to/file.py:attribute`` or ``module:factory()``. The attribute may be dotted;
-    without one it is ``application``, then ``app``. The directory of a file is put first in ``sys.path``, and the
-    working directory is added at its end.
+    ``spec`` is ``module:attribute``, ``path/to/file.py:attribute`` or ``module:factory()``. The attribute may be
+    dotted; without one it is ``application``, then ``app``. The directory of a file is put first in ``sys.path``, and
+    the working directory is added at its end.
 
     Raises ``BootError``: one line that names the file and line at fault. Its ``__cause__`` is the exception that the
     application raised, with its traceback.
@@ -41,10 +41,11 @@ def load(spec: str) -> Application:
         if call:
             found = _call_factory(found, attribute)
         if not callable(found):
-            raise _Unusable(f"{attribute or 'the default'} is of type {type(found).__name__}, and not callable")
+            kind = type(found).__name__
+            raise _Unusable(f"{attribute or 'what it names'} is of type {kind}, not callable")
     except _Unusable as error:
         _forget_modules(present)
-        raise BootError(f"application {spec!r}: {error}") from error.__cause__
+        raise BootError(f"application {spec!r}: {error}") from None
     except (Exception, SystemExit) as error:
         _forget_modules(present)
         raise BootError(f"application {spec!r}: {_explain(error)}") from error
@@ -54,8 +55,8 @@ def load(spec: str) -> Application:
 class LazyApplication:
     """A WSGI application that is loaded at its first request.
 
-    Where that fails, the request gets the ``BootError``, which the core answers with 500 and logs. A later request tries
-    again, at most once a second: a process that a web server started recovers when the cause is gone.
+    Where that fails, the request gets the ``BootError``, which the core answers with 500 and logs. A later request
+    tries again, at most once a second: a process that a web server started recovers when the cause is gone.
     """
 
     def __init__(self, spec: str) -> None:
@@ -76,7 +77,8 @@ class LazyApplication:
             if self._failure and time.monotonic() < self._retry_at:
                 raise BootError(self._failure)  # without the cause: one traceback a second is enough for the log
             try:
-                invalidate_caches()  # finders remember for a while which files were there
+                if self._failure:
+                    importlib.invalidate_caches()  # finders remember which files were there
                 self._application = load(self.spec)
             except BootError as error:
                 self._failure = str(error)
@@ -111,12 +113,16 @@ def _is_file(where: str) -> bool:
 
 def _add_working_directory() -> None:
     """At the end: a script's own directory and what is installed come first."""
-    try:
-        directory = os.getcwd()
-    except OSError:  # it was removed
-        return
-    if directory not in sys.path and "" not in sys.path:
+    directory = _working_directory()
+    if directory and directory not in sys.path and "" not in sys.path:
         sys.path.append(directory)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return ""
 
 
 def _import_file(where: str) -> ModuleType:
@@ -146,11 +152,12 @@ def _import_file(where: str) -> ModuleType:
 
 def _import_module(name: str) -> ModuleType:
     try:
-        return import_module(name)
+        __import__(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}.") or _last_line(error):
             raise  # another module is missing, or something in the application asks for this one
-        raise _Unusable(_explain_missing(name, error.name)) from error
+        raise _Unusable(_explain_missing(name, error.name)) from None
+    return sys.modules[name]
 
 
 def _explain_missing(name: str, missing: str) -> str:
@@ -160,7 +167,11 @@ def _explain_missing(name: str, missing: str) -> str:
     package, _, last = missing.rpartition(".")
     directories = getattr(sys.modules.get(package), "__path__", []) if package else [path or "." for path in sys.path]
     candidates = {os.path.splitext(entry)[0] for directory in directories for entry in _names_in(directory)}
-    place = f"in {next(iter(directories), package)}" if package else f"in {os.getcwd()} or elsewhere on Python's path"
+    place = (
+        f"in {next(iter(directories), package)}"
+        if package
+        else f"in {_working_directory()} or elsewhere on Python's path"
+    )
     prefix = f"{package}." if package else ""
     return f"there is no module {missing!r} {place}{_did_you_mean(last, candidates, prefix)}"
 
@@ -200,15 +211,17 @@ def _call_factory(factory: Any, name: str) -> Any:
 
 
 def _list_callables(module: ModuleType) -> str:
-    """Name what the module itself defines, not what it imported, so that a person can pick."""
+    """Name what the module itself makes, not the functions and classes it imported, so that a person can pick."""
+    from types import BuiltinFunctionType, FunctionType
+
     names = []
     for name, value in vars(module).items():
-        if name.startswith("_") or not callable(value):
-            continue
-        # An instance, such as Flask(__name__), has no name of its own; a function or class says where it is from.
-        if not hasattr(type(value), "__qualname__") or getattr(value, "__module__", "") == module.__name__:
+        imported = (
+            issubclass(type(value), (type, FunctionType, BuiltinFunctionType)) and value.__module__ != module.__name__
+        )
+        if callable(value) and not imported and not name.startswith("_"):
             names.append(name)
-    return f"; its callables are {', '.join(sorted(names)[:10])}" if names else "; it has no callables"
+    return f"; its callables are: {', '.join(sorted(names)[:10])}" if names else "; it has no callables"
 
 
 def _did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
@@ -225,6 +238,7 @@ def _explain(error: BaseException) -> str:
         line = f"{error.filename}, line {error.lineno}"
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     text = " ".join(text.split())[:300]
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     if not isinstance(error, ImportError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, ModuleNotFoundError):
@@ -249,8 +263,9 @@ def _forget_modules(present: set[str]) -> None:
 
     Installed modules stay: some, with parts in C, cannot be loaded twice.
     """
+    library = os.path.dirname(os.__file__) + os.sep
     for name in set(sys.modules) - present:
-        filename = getattr(sys.modules[name], "__file__", None) or ""
-        installed = "-packages" in filename or filename.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
-        if filename.endswith(".py") and not installed:
-            del sys.modules[name]
+        filename = getattr(sys.modules.get(name), "__file__", None) or ""
+        installed = "-packages" + os.sep in filename or filename.startswith(library)
+        if filename.endswith(".py") and not installed and name.partition(".")[0] != "gateways":
+            sys.modules.pop(name, None)
