@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from gateways.core.types import Application, Environ, Headers
 
 _READ_SIZE = 65536
+#: Pieces of at most _READ_SIZE that are read ahead: 16 MiB in all, more than an ordinary form brings.
+_MAX_AHEAD = 256
+#: What a pipe takes without waiting when poll() says that there is room (PIPE_BUF).
+_PIPE_ROOM = 4096
 _STDERR = 2
 
 
@@ -46,16 +50,15 @@ def run_with_cgi(
     transport = CGI(*_take_standard_streams())
     os.environ.pop("HTTP_PROXY", None)  # httpoxy, CVE-2016-1000110: HTTP clients would take a request header for it
     errors = Errors(_write_stderr)
+    code = 0
     try:
         request = _build_environ(script_name, environ)
         application = _load(application)
     except (ConfigError, ProtocolError) as error:
         errors.write(f"gateways: {error}\n")
-        errors.flush()
         response = refuse(transport, error, os.environ.get("REQUEST_METHOD") == "HEAD")
-        transport.leave_body()
         if isinstance(error, ConfigError):
-            raise SystemExit(error.exit_code) from None
+            code = error.exit_code
     else:
         length = content_length(request)
         transport.expect_body(length, chunked=_is_chunked())
@@ -67,21 +70,24 @@ def run_with_cgi(
             errors.write(f"gateways: the body was shorter than its CONTENT_LENGTH of {length} bytes\n")
         if response.failure:
             errors.write(f"gateways: {response.failure}\n")
-        errors.flush()
-        transport.leave_body()
+    errors.flush()
+    transport.leave_body()
     if response.aborted or transport.broken:
-        raise SystemExit(1)
+        code = 1
+    if code:
+        raise SystemExit(code)
 
 
 class CGI:
     """The two descriptors of a CGI request, as the core's ``Transport``."""
 
-    __slots__ = ("_left", "_stdin", "_stdout", "broken")
+    __slots__ = ("_ahead", "_left", "_stdin", "_stdout", "broken")
 
     def __init__(self, stdin: int, stdout: int) -> None:
         self._stdin = stdin
         self._stdout = stdout
         self._left = -1
+        self._ahead: list[bytes] = []
         self.broken = False
 
     def expect_body(self, length: int | None, chunked: bool) -> None:
@@ -92,7 +98,10 @@ class CGI:
         self._left = length if length is not None else -1 if chunked else 0
 
     def receive(self) -> bytes:
-        """Read a piece of the body for ``wsgi.input``; ``b""`` at its end."""
+        """Return a piece of the body for ``wsgi.input``; ``b""`` at its end."""
+        return self._ahead.pop(0) if self._ahead else self._read()
+
+    def _read(self) -> bytes:
         if self._left == 0:
             return b""
         size = _READ_SIZE if self._left < 0 else min(self._left, _READ_SIZE)
@@ -100,10 +109,10 @@ class CGI:
             data = os.read(self._stdin, size)
         except OSError as error:
             raise ClientDisconnected(f"the body broke off: {error.strerror}") from None
-        if self._left > 0:
-            self._left -= len(data)
-        elif not data:
+        if not data:
             self._left = 0
+        elif self._left > 0:
+            self._left -= len(data)
         return data
 
     def leave_body(self) -> None:
@@ -139,11 +148,34 @@ class CGI:
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         try:
+            while view and self._left:
+                self._make_room()
+                view = view[os.write(self._stdout, view[:_PIPE_ROOM]) :]
             while view:
                 view = view[os.write(self._stdout, view) :]
+        except ClientDisconnected:  # while reading ahead
+            self.broken = True
+            raise
         except OSError as error:
             self.broken = True
             raise ClientDisconnected(f"the response could not be written: {error.strerror}") from None
+
+    def _make_room(self) -> None:
+        """Wait until the response can be written, and read the body ahead meanwhile.
+
+        Apache sends the whole body before it reads a byte: without this, both sides would wait for each other.
+        """
+        import select
+
+        poll = select.poll()
+        poll.register(self._stdout, select.POLLOUT)
+        poll.register(self._stdin, select.POLLIN)
+        while self._left and len(self._ahead) < _MAX_AHEAD:
+            if self._stdout in [descriptor for descriptor, _ in poll.poll()]:
+                return
+            data = self._read()
+            if data:
+                self._ahead.append(data)
 
 
 def _take_standard_streams() -> tuple[int, int]:

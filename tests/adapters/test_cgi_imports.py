@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.bench.import_time import BARE
 from tests.support import cgi
@@ -45,3 +46,19 @@ def test_serving_a_request_imports_nothing_more() -> None:
 
 def test_the_module_list_can_fail() -> None:
     assert "re" in imported("import wsgiref.handlers")
+
+
+def test_an_application_given_by_name_costs_importlib_and_the_loader(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "def application(environ, start_response): start_response('200 OK', []); return []"
+    )
+    statement = f"sys.path.insert(0, {str(tmp_path)!r}); from gateways import run_with_cgi; run_with_cgi('app')"
+    more = set(imported(statement)) - set(imported("from gateways import run_with_cgi"))
+    assert more <= {
+        "app",
+        "gateways.loader",
+        "importlib",
+        "importlib._bootstrap",
+        "importlib._bootstrap_external",
+        "warnings",
+    }
