@@ -18,9 +18,11 @@ wait is then always a wait with a timeout.
 
 from __future__ import annotations
 
+import fcntl
 import select
 import socket
 import struct
+import termios
 from time import monotonic
 from typing import TYPE_CHECKING, Union
 
@@ -52,6 +54,7 @@ _NOW = socket.MSG_DONTWAIT
 _SEND = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 _RESET = struct.pack("ii", 1, 0)
 _FOREVER = float("inf")
+_INT = struct.Struct("i")
 #: What an application is told that reads on after the end of its own response: the next bytes may be another request.
 _COMPLETE = "the response is complete"
 
@@ -275,6 +278,7 @@ class Connection:
 
     def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
         """Send head and first block in one write (``Transport``)."""
+        self._check_open()
         if end and self._errors is not None and self._errors.pending:
             self._errors.flush()
         if len(block) > WRITE_SIZE:
@@ -287,6 +291,7 @@ class Connection:
 
     def send_body(self, block: bytes, end: bool) -> None:
         """Send one more block (``Transport``)."""
+        self._check_open()
         if end and self._errors is not None and self._errors.pending:
             self._errors.flush()
         if len(block) > WRITE_SIZE:
@@ -312,8 +317,7 @@ class Connection:
 
     def receive(self) -> bytes:
         """Return the next piece of the body; called by ``wsgi.input`` when it has no more."""
-        if self._over:
-            raise ClientDisconnected(self._over)
+        self._check_open()
         protocol = self.protocol
         while True:
             try:
@@ -339,7 +343,7 @@ class Connection:
         framed = self.protocol.encode_errors(text)
         if self._service.tee_errors or not framed:
             self._service.log_application(text)
-        if framed and not self._broken:
+        if framed and not self._over:
             try:
                 self._send(framed)
             except ClientDisconnected:
@@ -347,9 +351,11 @@ class Connection:
 
     # The socket
 
-    def _send(self, data: bytes) -> None:
+    def _check_open(self) -> None:
         if self._over:
             raise ClientDisconnected(self._over)
+
+    def _send(self, data: bytes) -> None:
         try:
             sent = self.sock.send(data, _SEND)
         except BlockingIOError:
@@ -376,8 +382,11 @@ class Connection:
         while view:
             ahead = reading and self.protocol.buffered < READ_AHEAD
             poll.register(self.fd, select.POLLOUT | (select.POLLIN if ahead else 0))
+            queued = _queued_bytes(self.fd)
             ready = poll.poll(self._service.write_timeout * 1000)
             if not ready:
+                if _queued_bytes(self.fd) < queued:
+                    continue  # there is room when a third of a large buffer is: a slow reader may take minutes
                 raise self._lost(f"the web server took no byte for {self._service.write_timeout:g} s")
             try:
                 if ahead and ready[0][1] & select.POLLIN:
@@ -442,3 +451,11 @@ class Connection:
     def _log_refusal(self, error: ProtocolError) -> None:
         answer = f"answered {error.status}" if error.status else "connection closed"
         self._service.error_log.warning(f"{self.peer}: {self.protocol.name}: {error}; {answer}")
+
+
+def _queued_bytes(fd: int) -> int:
+    """Return how many sent bytes the peer's system has not taken yet (tcp(7), SIOCOUTQ); 0 where nobody knows."""
+    try:
+        return int(_INT.unpack(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(_INT.size)))[0])
+    except OSError:
+        return 0
