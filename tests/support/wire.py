@@ -148,21 +148,22 @@ class RecordReader:
 
 def answer(records: Iterable[Record], id: int = 1) -> Answer:
     """Put the records of one request together."""
-    output = errors = b""
+    output: list[bytes] = []
+    errors: list[bytes] = []
     ended: tuple[int, int] | None = None
     for item in records:
         assert ended is None, f"{item} after END_REQUEST"
         assert item.id == id, item
         if item.type == STDOUT:
-            output += item.content
+            output.append(item.content)
         elif item.type == STDERR:
-            errors += item.content
+            errors.append(item.content)
         else:
             assert item.type == END, item
             ended = unpack(">IB3x", item.content)
     assert ended is not None, "no END_REQUEST"
-    head, _, body = output.partition(b"\r\n\r\n")
-    return Answer(head, body, errors, *ended)
+    head, _, body = b"".join(output).partition(b"\r\n\r\n")
+    return Answer(head, body, b"".join(errors), *ended)
 
 
 # SCGI
