@@ -98,8 +98,6 @@ def _disagreeing(environ: Mapping[str, Any], script: str, path: str, asked: tupl
     if resolve(script + path) == _raw_path(environ):  # REQUEST_URI is decoded already: CGIVar REQUEST_URI current-uri
         return script, path
     for text in (path, unquote(path)):
-        if resolve(script + text) in asked:
-            return script, text
         if resolve(text) in asked:
             return _path_info_alone(environ, script, text)
         for whole in asked:

@@ -96,6 +96,12 @@ def test_nginx_subrequest_is_not_the_request() -> None:
         assert repair(variables(NGINX, "", "/_auth", uri))[1] == "/_auth"
 
 
+def test_nginx_script_name_set_by_hand() -> None:
+    assert repair(variables(NGINX, "/app/", "/app/x", "/app/x")) == ("/app", "/x")
+    assert repair(variables(NGINX, "/app", None, "/app/x", DOCUMENT_URI="/_auth")) == ("", "/_auth")
+    assert repair(variables(NGINX, "/app", None, "/app/x", DOCUMENT_URI="/_auth"), "/app") == ("/app", "/_auth")
+
+
 def test_nginx_index() -> None:
     assert repair(variables(NGINX, "/app/index.fcgi", None, "/app/", DOCUMENT_URI="/app/")) == ("", "/app/")
 
@@ -200,6 +206,16 @@ def test_haproxy() -> None:
     assert repair(variables(HAPROXY, "/app/index.py", None, "/app/")) == ("", "/app/")
     assert repair(variables(HAPROXY, "/app", None, "/app/a%20b")) == ("/app", "/a b")
     assert repair(variables(HAPROXY, None, "/x", "/x")) == ("", "/x")
+
+
+def test_caddy() -> None:
+    """``split`` sends an empty PATH_INFO where it has split, and where it has not."""
+    caddy = {"SERVER_SOFTWARE": "Caddy/2.6.2", "DOCUMENT_ROOT": "/srv/www"}
+    assert repair(variables(caddy, "/app", "", "/app", DOCUMENT_URI="/app")) == ("", "/app")
+    assert repair(variables(caddy, "/a.b", "", "/a.b", DOCUMENT_URI="/a.b")) == ("", "/a.b")
+    assert repair(variables(caddy, "/front.php", "", "/x/../a%20b", DOCUMENT_URI="/front.php")) == ("", "/a b")
+    assert repair(variables(caddy, "/_auth", "", "/x", DOCUMENT_URI="/_auth")) == ("", "/_auth")  # forward_auth
+    assert repair(variables(caddy, "/app.php", "/x", "/app.php/x")) == ("/app.php", "/x")
 
 
 def test_a_front_that_takes_the_mount_off() -> None:
