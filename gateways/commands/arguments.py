@@ -15,7 +15,8 @@ def kind(of: Kind) -> Callable[[str], Any]:
         try:
             return of.read(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r} cannot be used: {error or f'give {of.allowed}'}") from None
+            reason = str(error) or f"{text!r} cannot be used: give {of.allowed}"
+            raise argparse.ArgumentTypeError(reason) from None
 
     return read
 
@@ -25,7 +26,7 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group(required=True)
     for protocol, name in (("fastcgi", "FastCGI"), ("scgi", "SCGI")):
         group.add_argument(
-            f"--{protocol}", metavar="ADDR", type=kind(Address()), help=f"the backend, a {name} server at this address"
+            f"--{protocol}", metavar="ADDR", type=kind(Address()), help=f"the backend speaks {name} at this address"
         )
 
 

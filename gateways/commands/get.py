@@ -1,4 +1,4 @@
-"""``gateways get``: ask a FastCGI or SCGI backend for a page, without a web server."""
+"""Ask a FastCGI or SCGI backend for a page, as a web server would."""
 
 from __future__ import annotations
 
@@ -67,12 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Send the request, print the response, and return the exit status."""
     with ExitStack() as stack:
         body = stack.enter_context(closing(_open_body(arguments.data, stack)))
+        output = _open_output(arguments.output, stack)
         try:
             response = stack.enter_context(_request(arguments, body))
         except ValueError as error:
             raise ConfigError(str(error)) from None
         try:
-            _write_response(response, _open_output(arguments.output, stack), arguments.include or arguments.head)
+            _write_response(response, output, arguments.include or arguments.head)
         except BrokenPipeError:
             # The reader, such as head(1), has what it wants. Python would complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
