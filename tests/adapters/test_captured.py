@@ -44,11 +44,9 @@ def test_requests_come_out_as_an_independent_reader_finds_them(server: str) -> N
             continue  # HAProxy multiplexing or giving up: test_any_pieces_give_the_same
         variables, body = expected[0].variables, expected[0].body
         outcome = drive(new_parser(capture), [capture.data])
-        if "error" in [event[0] for event in outcome.events]:
-            # nginx configured to send an empty CONTENT_LENGTH, which SCGI does not allow
-            assert (capture.server, capture.configuration) == ("nginx-scgi", "ownlen"), capture.name
-            continue
         if capture.transport == "scgi":
+            # nginx configured to set CONTENT_LENGTH itself adds an empty one where there is no body
+            variables = variables[:1] + [item for item in variables[1:] if item != (b"CONTENT_LENGTH", b"")]
             body = body[: int(dict(variables)[b"CONTENT_LENGTH"])]
         own = [item for item in variables if item[0] != b"FCGI_ROLE"]
         [(found, found_body)] = requests(outcome)

@@ -121,6 +121,8 @@ class ServerConnection:
         if not length.isdigit() or len(length) > 18:
             raise ProtocolError(f"SCGI CONTENT_LENGTH {length[:40]!r} is not a number", _BAD)
         if len(set(names)) != len(names):
+            # nginx's "scgi_param CONTENT_LENGTH $content_length" adds an empty one to a request without a body.
+            variables = variables[:1] + [pair for pair in variables[1:] if pair != (b"CONTENT_LENGTH", b"")]
             _check_duplicates(variables)
         values = dict(variables)
         if b"" in values:
