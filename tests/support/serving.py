@@ -34,6 +34,20 @@ def until(condition: Callable[[], object], what: str = "") -> None:
         time.sleep(0.002)
 
 
+def connect(family: int, address: Any, source: str = "", receive_buffer: int = 0) -> socket.socket:
+    """Connect, wait where the backlog is full, and return a socket whose reads and writes have a time limit."""
+    with contextlib.ExitStack() as stack:
+        sock = stack.enter_context(socket.socket(family))
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            sock.bind((source, 0))
+        sock.connect(address)
+        sock.settimeout(PATIENCE)
+        stack.pop_all()
+        return sock
+
+
 class RecordingLog:
     """Stands in for the error log and the access log, and keeps what it is given."""
 
@@ -103,14 +117,8 @@ class Served:
 
     def connect(self, source: str = "", receive_buffer: int = 0) -> socket.socket:
         """Return a new connection from address ``source``; ``receive_buffer`` makes a peer that takes little."""
-        sock = socket.socket(socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET)
-        sock.settimeout(PATIENCE)
-        if receive_buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        if source:
-            sock.bind((source, 0))
-        sock.connect(self.address)
-        return sock
+        family = socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET
+        return connect(family, self.address, source, receive_buffer)
 
     def ask(self, data: bytes) -> bytes:
         """Send ``data`` on a new connection and return all that comes back until the server closes."""

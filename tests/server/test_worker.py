@@ -1,0 +1,522 @@
+"""gateways.server.worker: who serves what when, how it stops, and what it survives."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from struct import pack
+from typing import Any, cast
+
+import pytest
+
+from gateways.server import worker
+from gateways.server.worker import Server
+from gateways.settings import Settings
+from tests.support import wire
+from tests.support.program import request, running
+from tests.support.serving import (
+    PATIENCE,
+    Recorder,
+    RecordingLog,
+    Served,
+    open_descriptors,
+    serving,
+    until,
+)
+
+
+class Gate:
+    """An application that holds POST requests until the gate is opened, and answers GET at once."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.entered: list[str] = []
+        self.threads: set[str] = set()
+        self.multithread: set[bool] = set()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.threads.add(threading.current_thread().name)
+        self.multithread.add(environ["wsgi.multithread"])
+        if environ["REQUEST_METHOD"] == "POST":
+            self.entered.append(environ.get("HTTP_NAME", ""))
+            assert self.opened.wait(PATIENCE)
+        start_response("200 OK", [])
+        return [b"through"]
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.opened.set()
+
+
+def send_slow(served: Served, name: str = "", *, keep: bool = False) -> socket.socket:
+    sock = served.connect()
+    sock.sendall(wire.request(wire.post(0, (b"HTTP_NAME", name.encode())), keep=keep))
+    return sock
+
+
+def read_answer(sock: socket.socket) -> wire.Answer:
+    with sock:
+        return wire.RecordReader(sock).answer()
+
+
+# Threads
+
+
+def test_slow_requests_do_not_hold_up_fast_ones(gate: Gate) -> None:
+    with serving(gate, threads=8) as served:
+        slow = [send_slow(served) for _ in range(7)]
+        until(lambda: len(gate.entered) == 7)
+        times = []
+        for _ in range(21):
+            started = time.monotonic()
+            assert served.request().body == b"through"
+            times.append(time.monotonic() - started)
+        assert statistics.median(times) < 0.05
+        gate.opened.set()
+        assert [read_answer(sock).body for sock in slow] == [b"through"] * 7
+    assert gate.multithread == {True}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_more_slow_requests_than_threads_are_served_in_order(gate: Gate, threads: int) -> None:
+    names = [str(number) for number in range(20)]
+    with serving(gate, threads=threads) as served:
+        slow = []
+        for name in names:
+            slow.append(send_slow(served, name))
+            if len(slow) <= threads:
+                until(lambda: len(gate.entered) == len(slow))
+        assert gate.entered == names[:threads]
+        gate.opened.set()
+        assert all(read_answer(sock).body == b"through" for sock in slow)
+    if threads == 1:
+        assert gate.entered == names
+    assert sorted(gate.entered) == sorted(names)
+    assert len(gate.threads) <= threads
+
+
+def test_with_one_thread_the_caller_serves_everything(gate: Gate) -> None:
+    with serving(gate, threads=1) as served:
+        for _ in range(3):
+            served.request()
+    assert gate.threads == {"served"}
+    assert gate.multithread == {False}
+
+
+def test_threads_are_started_when_they_are_needed(gate: Gate) -> None:
+    with serving(gate, threads=8) as served:
+        for _ in range(50):
+            served.request()
+        before = threading.active_count()
+        slow = [send_slow(served) for _ in range(4)]
+        until(lambda: len(gate.entered) == 4)
+        assert threading.active_count() <= before + 4
+        gate.opened.set()
+        for sock in slow:
+            read_answer(sock)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gateways-")]
+
+
+def test_idle_kept_connections_cost_no_thread() -> None:
+    """HAProxy #2936: with as many idle connections as workers, other servers stand still."""
+    app = Recorder()
+    with serving(app, threads=1) as served, ExitStack() as stack:
+        idle = [stack.enter_context(served.connect()) for _ in range(200)]
+        for sock in idle:
+            sock.sendall(wire.request(keep=True))
+            assert wire.RecordReader(sock).answer().status == "200 OK"
+        assert served.request().status == "200 OK"
+        for sock in reversed(idle):
+            sock.sendall(wire.request(wire.post(2), b"hi", keep=True))
+            assert wire.RecordReader(sock).answer().body == b"got hi"
+
+
+def test_pipelined_requests_behind_a_slow_one(gate: Gate) -> None:
+    """The connection leaves the leader's hands in its first request, and comes back after the last."""
+    with serving(gate, threads=4) as served, served.connect() as sock:
+        sock.sendall(wire.request(wire.post(0), keep=True) + wire.request(id=2, keep=True) * 3)
+        until(lambda: gate.entered)
+        assert served.request().body == b"through"
+        time.sleep(0.02)
+        gate.opened.set()
+        reader = wire.RecordReader(sock)
+        assert [reader.answer(id).body for id in (1, 2, 2, 2)] == [b"through"] * 4
+        sock.sendall(wire.request(id=3, keep=True))
+        assert reader.answer(3).body == b"through"
+
+
+def test_requests_of_mixed_length_from_many_clients() -> None:
+    """Leadership changes hands all the time; nothing is lost or answered twice."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        name = environ.get("HTTP_NAME", "0")
+        time.sleep(int(name[-1]) % 3 * 0.003)
+        start_response("200 OK", [])
+        return [name.encode()]
+
+    wrong: list[str] = []
+
+    def client(number: int) -> None:
+        with served.connect() as sock:
+            reader = wire.RecordReader(sock)
+            for count in range(40):
+                name = f"{number}-{count}"
+                keep = count < 39
+                sock.sendall(wire.request(wire.get((b"HTTP_NAME", name.encode())), keep=keep))
+                if reader.answer().body.decode() != name:
+                    wrong.append(name)
+
+    with serving(application, threads=4) as served:
+        clients = [threading.Thread(target=client, args=[number]) for number in range(10)]
+        for thread in clients:
+            thread.start()
+        for thread in clients:
+            thread.join()
+    assert wrong == []
+    assert len(served.log.requests) == 401
+    assert served.log.text() == ""
+
+
+# Stopping
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_a_request_in_hand_is_finished(gate: Gate, threads: int) -> None:
+    with serving(gate, threads=threads) as served:
+        sock = send_slow(served, keep=True)
+        until(lambda: gate.entered)
+        served.server.stop()
+        time.sleep(0.05)
+        assert not served.stopped
+        gate.opened.set()
+        with sock:
+            assert wire.answer(wire.parse_records(wire.receive_all(sock))).body == b"through"
+        assert served.stop() == 0
+
+
+def test_graceful_timeout_ends_the_wait(gate: Gate) -> None:
+    with serving(gate, graceful_timeout=0.2) as served, send_slow(served):
+        until(lambda: gate.entered)
+        started = time.monotonic()
+        assert served.stop() == 1
+        assert 0.15 < time.monotonic() - started < 5
+        assert "stopped after 0.2 s with 1 connections in hand" in served.log.text("error")
+        gate.opened.set()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_connections_in_the_backlog_are_served(gate: Gate, threads: int) -> None:
+    """gunicorn #2529: a web server cannot repeat a POST whose connection was accepted and dropped."""
+    with serving(gate, threads=threads) as served:
+        busy = [send_slow(served) for _ in range(threads)]
+        until(lambda: len(gate.entered) == threads)
+        waiting = [send_slow(served) for _ in range(10)]
+        served.server.stop()
+        gate.opened.set()
+        assert all(read_answer(sock).body == b"through" for sock in busy + waiting)
+        assert served.stop() == 0
+
+
+def test_a_connection_made_just_before_the_stop_is_served(gate: Gate) -> None:
+    """Between a web server's ``connect`` and its first ``send``."""
+    with serving(gate) as served, served.connect() as fresh:
+        until(lambda: served.server._connections)
+        served.server.stop()
+        time.sleep(0.02)
+        fresh.sendall(wire.request(keep=True))
+        assert wire.answer(wire.parse_records(wire.receive_all(fresh))).body == b"through"
+        assert served.stop() == 0
+
+
+def test_a_request_half_of_which_is_here_is_served(gate: Gate) -> None:
+    with serving(gate) as served, served.connect() as sock:
+        data = wire.request()
+        sock.sendall(data[:40])
+        until(lambda: any(connection.protocol.buffered for connection in list(served.server._connections.values())))
+        served.server.stop()
+        time.sleep(0.3)
+        sock.sendall(data[40:])
+        assert wire.answer(wire.parse_records(wire.receive_all(sock))).body == b"through"
+        assert served.stop() == 0
+
+
+def test_idle_connections_do_not_hold_up_the_end(gate: Gate) -> None:
+    with serving(gate) as served, ExitStack() as stack:
+        for keep in [True] * 50 + [False] * 5:
+            sock = stack.enter_context(served.connect())
+            if keep:
+                sock.sendall(wire.request(keep=True))
+                wire.RecordReader(sock).answer()
+        started = time.monotonic()
+        assert served.stop() == 0
+        assert time.monotonic() - started < 0.5
+
+
+def test_stop_before_run_and_twice_and_after_the_end() -> None:
+    server = Server(Recorder(), [], Settings(), cast(Any, RecordingLog()))
+    server.stop()
+    server.stop()
+    assert server.run() == 0
+    server.stop()
+
+
+def test_stop_at_any_moment(gate: Gate) -> None:
+    """Connections change hands while the server stops: it has to notice each that comes back."""
+    gate.opened.set()
+    for turn in range(40):
+        ended = threading.Event()
+
+        def client(served: Served, ended: threading.Event) -> None:
+            while not ended.is_set():
+                try:
+                    with served.connect() as sock:
+                        reader = wire.RecordReader(sock)
+                        for _ in range(3):
+                            sock.sendall(wire.request(wire.post(0), keep=True))
+                            reader.answer()
+                except (OSError, EOFError):
+                    ended.wait(0.001)
+
+        with serving(gate, threads=3) as served:
+            clients = [threading.Thread(target=client, args=[served, ended]) for _ in range(3)]
+            for thread in clients:
+                thread.start()
+            time.sleep(0.002 + turn % 7 * 0.001)
+            started = time.monotonic()
+            assert served.stop() == 0
+            assert time.monotonic() - started < 2
+            ended.set()
+            for thread in clients:
+                thread.join()
+            assert served.log.text("exception", "error") == ""
+
+
+# What it survives
+
+
+def test_descriptors_are_given_back() -> None:
+    """2000 connections, of which some leave without a word, some in a request, some with a reset."""
+    before_all = open_descriptors()
+    with serving(Recorder()) as served:
+        served.request()
+        before = open_descriptors()
+        for number in range(2000):
+            with served.connect() as sock:
+                if number % 4:
+                    sock.sendall(wire.request()[: 200 if number % 4 == 1 else 20])
+                if number % 4 == 3:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        until(lambda: open_descriptors() == before)
+    assert open_descriptors() == before_all
+
+
+def test_peers_that_are_gone_before_they_are_accepted(gate: Gate) -> None:
+    """waitress #399, CVE-2024-49769: an option cannot be set on such a socket, and its peer has no name."""
+    with serving(gate, tcp=True, threads=1) as served:
+        busy = send_slow(served)
+        until(lambda: gate.entered)
+        for _ in range(50):
+            sock = served.connect()
+            sock.sendall(wire.request())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+            sock.close()
+        gate.opened.set()
+        read_answer(busy)
+        assert served.request().body == b"through"
+        assert served.log.text("exception", "error") == ""
+
+
+class BrokenListener:
+    """A listening socket whose ``accept`` fails."""
+
+    peers = None
+    address = "unix:/somewhere"
+    inherited = False
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.sock = self
+
+    def accept(self) -> Any:
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EINVAL, errno.ENOPROTOOPT]
+)
+def test_errors_of_accept_are_a_line_in_the_log(number: int) -> None:
+    log = RecordingLog()
+    server = Server(Recorder(), [], Settings(), cast(Any, log))
+    assert not server._accept(cast(Any, BrokenListener(number)))
+    assert [level for level, _ in log.entries] == ["info"]
+    assert os.strerror(number) in log.text()
+    server.stop()
+    assert server.run() == 0
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_shortages_are_complained_of_once_a_second(number: int) -> None:
+    log = RecordingLog()
+    server = Server(Recorder(), [], Settings(), cast(Any, log))
+    for _ in range(100):
+        assert not server._accept(cast(Any, BrokenListener(number)))
+    assert [level for level, _ in log.entries] == ["error"]
+    server.stop()
+    assert server.run() == 0
+
+
+def test_a_spawned_process_ends_with_its_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = threading.Event()
+
+    class Watch:
+        def gone(self) -> bool:
+            return gone.is_set()
+
+    monkeypatch.setattr(worker, "ParentWatch", Watch)
+    monkeypatch.setattr(worker, "_PARENT_INTERVAL", 0.02)
+    log = RecordingLog()
+    server = Server(Recorder(), [], Settings(threads=1), cast(Any, log), spawned=True)
+    threading.Timer(0.1, gone.set).start()
+    assert server.run() == 0
+    assert "the web server that started this process is gone" in log.text("notice")
+
+
+# A process of its own
+
+
+@pytest.mark.parametrize("threads", ["1", "8"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_after_what_is_in_hand(tmp_path: Path, number: int, threads: str) -> None:
+    with running(tmp_path, "--threads", threads) as program, program.connect() as idle:
+        idle.sendall(request("/", keep=True))
+        wire.RecordReader(idle).answer()
+        slow = program.send("/sleep/0.3", keep=True)
+        time.sleep(0.1)
+        program.signal(number)
+        assert read_answer(slow).body == b"/sleep/0.3"
+        assert wire.receive_all(idle) == b""
+        assert program.wait() == 0
+        assert not os.path.exists(program.address)
+        with pytest.raises(OSError, match=r"No such file|refused"):
+            program.connect()
+
+
+def test_an_idle_process_stops_at_once(tmp_path: Path) -> None:
+    with running(tmp_path) as program:
+        program.ask()
+        started = time.monotonic()
+        program.signal(signal.SIGTERM)
+        assert program.wait() == 0
+        assert time.monotonic() - started < 0.5
+
+
+def test_a_process_ends_at_graceful_timeout_with_1(tmp_path: Path) -> None:
+    with running(tmp_path, "--graceful-timeout", "0.3") as program, program.send("/sleep/30"):
+        time.sleep(0.1)
+        started = time.monotonic()
+        program.signal(signal.SIGTERM)
+        program.signal(signal.SIGTERM)  # Apache repeats it
+        assert program.wait() == 1
+        assert 0.25 < time.monotonic() - started < 5
+        assert "stopped after 0.3 s with 1 connections in hand" in program.log
+
+
+def test_the_second_interrupt_of_a_person_ends_it_now(tmp_path: Path) -> None:
+    with running(tmp_path) as program, program.send("/sleep/30"):
+        time.sleep(0.1)
+        program.signal(signal.SIGINT)
+        time.sleep(0.1)
+        assert program.process.poll() is None
+        program.signal(signal.SIGINT)
+        assert program.wait() == 1
+
+
+def test_signals_without_end_disturb_no_request(tmp_path: Path) -> None:
+    """gunicorn #1337, EINTR: USR1 opens the logs anew."""
+    with running(tmp_path, "--threads", "2") as program:
+        ended = threading.Event()
+
+        def storm() -> None:
+            while not ended.wait(0.001):
+                program.signal(signal.SIGUSR1)
+
+        thread = threading.Thread(target=storm)
+        thread.start()
+        try:
+            for _ in range(20):
+                assert program.ask("/sleep/0.01") == b"/sleep/0.01"
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_out_of_descriptors(tmp_path: Path) -> None:
+    """EMFILE neither spins nor floods the log, and passes."""
+    with running(tmp_path) as program:
+        assert program.ask() == b"/"
+        resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE, (24, 24))
+        with ExitStack() as stack:
+            clients = [stack.enter_context(program.connect()) for _ in range(60)]
+            until(lambda: "cannot accept connections" in program.log)
+            used, started = program.cpu_seconds(), time.monotonic()
+            time.sleep(1.2)
+            seconds = time.monotonic() - started
+            assert program.cpu_seconds() - used < 0.05 * seconds
+            assert program.log.count("cannot accept connections") <= 2 + seconds
+            waiting = clients[-1]
+            waiting.sendall(request("/"))
+            for sock in clients[:-1]:
+                sock.close()
+            assert wire.RecordReader(waiting).answer().body == b"/"
+        assert program.ask() == b"/"
+
+
+def test_an_application_that_forks(tmp_path: Path) -> None:
+    """The child holds copies of all descriptors; the response ends when we end it."""
+    with running(tmp_path) as program:
+        started = time.monotonic()
+        child = int(program.ask("/fork"))
+        try:
+            assert time.monotonic() - started < 5
+            assert program.ask() == b"/"
+            program.signal(signal.SIGTERM)
+            assert program.wait() == 0
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_an_idle_process_uses_no_processor_time(tmp_path: Path) -> None:
+    with running(tmp_path) as program, program.connect() as kept:
+        kept.sendall(request("/", keep=True))
+        wire.RecordReader(kept).answer()
+        program.ask("/sleep/0.05")
+        time.sleep(0.3)
+        used = program.cpu_seconds()
+        time.sleep(1)
+        assert program.cpu_seconds() - used <= 0.02
+
+
+def test_a_web_server_that_vanishes_in_mid_response(tmp_path: Path) -> None:
+    """haproxy 7668409cf: no loop on what is left of its connection."""
+    with running(tmp_path) as program:
+        for _ in range(5):
+            with program.connect() as sock:
+                sock.sendall(request("/sleep/0.1")[:-4])
+            program.send("/sleep/0.1").close()
+        time.sleep(0.4)
+        used = program.cpu_seconds()
+        time.sleep(0.6)
+        assert program.cpu_seconds() - used <= 0.03
+        assert program.ask() == b"/"
