@@ -1,4 +1,4 @@
-"""The access log: a format in Apache's LogFormat directives, compiled once; one escaped line for each request."""
+"""The access log: a format of Apache's LogFormat directives, compiled once; one escaped line for each request."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from gateways.errors import ConfigError
+from gateways.server.logfile import LogFile
 
 if TYPE_CHECKING:
     from gateways.core.types import Environ, Headers
+    from gateways.server.errorlog import ErrorLog
 
 FORMATS = {
     "common": '%h %l %u %t "%r" %>s %b',
     "combined": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"',
 }
-MAX_LINE = 8192
 
-_DIRECTIVE = re.compile(r"%(?:%|(?:[<>])?(?:\{([^}]*)\})?([a-zA-Z]))")
-# What could end a quoted field or a line, or steer a terminal (httpd escapes the same).
-_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 256))}
-_ESCAPES.update({ord('"'): '\\"', ord("\\"): "\\\\", 10: "\\n", 13: "\\r", 9: "\\t"})
+_DIRECTIVE = re.compile(r"%(?:%|[<>]?(?:\{([^{}]+)\})?([a-zA-Z]))")
+# Bytes that could end a field or a line, or steer a terminal. Text is latin-1 in which each character is a byte.
+_UNSAFE = re.compile(r"[^ !#-\[\]-~]")
+_UNSAFE_BARE = re.compile(r"[^!#-\[\]-~]")  # outside of quotes a space ends the field, too
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_CLIENT_GONE = "499"  # as nginx has it: nobody was there to be given a status
 
 
 class Entry(NamedTuple):
@@ -30,148 +33,172 @@ class Entry(NamedTuple):
     environ: Environ
     status: str
     headers: Headers
-    size: int  # bytes of body that were sent
+    body_bytes: int
     seconds: float
     aborted: bool
 
 
-Field = Callable[[Entry], str]
+Field = Callable[[Entry], object]
 
 
 class AccessLog:
     """Writes a line for each request to ``target``, a file name or ``"-"`` for standard output.
 
-    ``format`` is ``common``, ``combined`` or a format with directives. Raises ``ConfigError`` for an unknown directive
-    and for a file that cannot be opened. Writing never raises: a full disk must not fail a request.
+    ``format`` is ``common``, ``combined`` or text with directives. That lines cannot be written is said in
+    ``error_log``, once. Raises ``ConfigError`` for an unknown directive and for a file that cannot be opened.
     """
 
-    def __init__(self, target: str = "-", format: str = "combined") -> None:
-        self._target = target
+    def __init__(self, target: str = "-", format: str = "combined", error_log: ErrorLog | None = None) -> None:
         self._template, self._fields = compile_format(FORMATS.get(format, format))
-        self._fd = 1 if target == "-" else _open(target)
+        self._file = LogFile("access_log", target, 1, error_log.error if error_log else _say_nothing)
 
     def write(
-        self, environ: Environ, status: str, headers: Headers, size: int, seconds: float, aborted: bool
+        self, environ: Environ, status: str, headers: Headers, body_bytes: int, seconds: float, aborted: bool
     ) -> None:
-        """Write one line, in one write."""
-        entry = Entry(environ, status, headers, size, seconds, aborted)
-        line = self._template % tuple([field(entry) for field in self._fields])
-        try:
-            os.write(self._fd, line.encode("ascii", "backslashreplace")[: MAX_LINE - 1] + b"\n")
-        except OSError:
-            pass
+        """Write one line. ``body_bytes`` were sent of the body; ``aborted``: the response did not reach its end."""
+        entry = Entry(environ, status, headers, body_bytes, seconds, aborted)
+        line = (self._template % tuple([field(entry) for field in self._fields])).encode("ascii", "backslashreplace")
+        self._file.write(line[: self._file.max_line - 1] + b"\n")
 
     def reopen(self) -> None:
-        """Open the file anew, after it was rotated; the old one is kept when that fails."""
-        if self._target != "-":
-            try:
-                fd = _open(self._target)
-            except ConfigError:
-                return
-            os.dup2(fd, self._fd)
-            os.close(fd)
+        """Open the file anew, after it was renamed."""
+        self._file.reopen()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def compile_format(text: str) -> tuple[str, tuple[Field, ...]]:
-    """Return a template for ``%`` and the fields that fill it. Raises ``ConfigError`` for an unknown directive."""
+    """Return a template for the operator ``%`` and the fields that fill it. Raises ``ConfigError``."""
     template: list[str] = []
     fields: list[Field] = []
     position = 0
     while True:
         start = text.find("%", position)
+        template.append(text[position : start if start >= 0 else None])
         if start < 0:
-            return "".join([*template, text[position:]]), tuple(fields)
-        template.append(text[position:start])
+            return "".join(template), tuple(fields)
         match = _DIRECTIVE.match(text, start)
-        field = _field(match[2] or "%", match[1]) if match else None
+        quoted = "".join(template).count('"') % 2 == 1
+        field = _find_field(match[2] or "%", match[1], quoted) if match else None
         if match is None or field is None:
             shown = match[0] if match else text[start : start + 2]
-            raise ConfigError(f"access_log_format: unknown directive {shown!r} at character {start + 1}")
+            known = " ".join(f"%{letter}" for letter in sorted((*_PLAIN, *_TEXTS, *_VARIABLES), key=str.lower))
+            raise ConfigError(
+                f"access_log_format: {shown!r} at character {start + 1} is not known; "
+                f"there are {known} %{{HEADER}}i %{{HEADER}}o %{{VARIABLE}}e"
+            )
         template.append("%s")
         fields.append(field)
         position = match.end()
 
 
-def _field(letter: str, argument: str | None) -> Field | None:
-    if argument is None:
-        return _PLAIN.get(letter)
-    name = argument
-    if letter == "i":
-        key = "HTTP_" + name.upper().replace("-", "_")
-        key = {"HTTP_CONTENT_TYPE": "CONTENT_TYPE", "HTTP_CONTENT_LENGTH": "CONTENT_LENGTH"}.get(key, key)
-        return lambda entry: _escape(entry.environ.get(key))
+def _find_field(letter: str, name: str | None, quoted: bool) -> Field | None:
+    unsafe = _UNSAFE if quoted else _UNSAFE_BARE
+    if name is None and letter in _VARIABLES:
+        return _variable(_VARIABLES[letter], unsafe)
+    if name is None:
+        return _escaped(_TEXTS[letter], unsafe) if letter in _TEXTS else _PLAIN.get(letter)
     if letter == "e":
-        return lambda entry: _escape(entry.environ.get(name))
+        return _variable(name, unsafe)
+    if letter == "i":
+        key = name.upper().replace("-", "_")
+        return _variable(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", unsafe)
     if letter == "o":
         lower = name.lower()
-        return lambda entry: _escape(next((v for n, v in entry.headers if n.lower() == lower), None))
+        return _escaped(lambda entry: ", ".join(v for n, v in entry.headers if n.lower() == lower) or "-", unsafe)
     return None
 
 
-def _variable(name: str) -> Field:
-    return lambda entry: _escape(entry.environ.get(name))
+def _variable(name: str, unsafe: re.Pattern[str]) -> Field:
+    return _escaped(lambda entry: str(entry.environ.get(name) or "-"), unsafe)
 
 
-def _escape(value: object) -> str:
-    if not value:
-        return "-"
-    text = str(value)
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return text
-    return text.translate(_ESCAPES)
+def _escaped(make: Callable[[Entry], str], unsafe: re.Pattern[str]) -> Field:
+    search = unsafe.search
+
+    def field(entry: Entry) -> str:
+        text = make(entry)
+        return unsafe.sub(_escape, text) if search(text) else text
+
+    return field
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def _path(entry: Entry) -> str:
+    return f"{entry.environ.get('SCRIPT_NAME', '')}{entry.environ.get('PATH_INFO', '')}" or "-"
+
+
+def _query(entry: Entry) -> str:
+    query = entry.environ.get("QUERY_STRING")
+    return f"?{query}" if query else ""
 
 
 def _request_line(entry: Entry) -> str:
     environ = entry.environ
-    target = environ.get("REQUEST_URI")
-    if not target:
-        query = environ.get("QUERY_STRING")
-        target = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}" + (f"?{query}" if query else "")
-    return _escape(f"{environ['REQUEST_METHOD']} {target} {environ.get('SERVER_PROTOCOL', '')}")
+    target = environ.get("REQUEST_URI") or _path(entry) + _query(entry)
+    return f"{environ.get('REQUEST_METHOD', '-')} {target} {environ.get('SERVER_PROTOCOL', '-')}"
+
+
+def _status(entry: Entry) -> str:
+    return entry.status[:3] or (_CLIENT_GONE if entry.aborted else "-")
+
+
+def _bytes_out(entry: Entry) -> int:
+    """Count the body and the header block as CGI has it."""
+    if not entry.status:
+        return entry.body_bytes
+    head = sum(len(name) + len(value) + 4 for name, value in entry.headers)
+    return entry.body_bytes + head + len(f"Status: {entry.status}\r\n\r\n")
 
 
 class _Clock:
-    """The time as Apache writes it, made once a second."""
+    """The time at which the request came, as Apache writes it. Made once a second, in English under any locale."""
 
     def __init__(self) -> None:
-        self._second = -1
-        self._text = ""
+        self._made = (-1, "")
 
     def __call__(self, entry: Entry) -> str:
-        second = int(time.time())
-        if second != self._second:
-            self._text = time.strftime("[%d/%b/%Y:%H:%M:%S %z]", time.localtime(second))
-            self._second = second
-        return self._text
+        second = int(time.time() - entry.seconds)
+        made = self._made  # one attribute, so that two threads cannot mix their halves
+        if made[0] != second:
+            now = time.localtime(second)
+            month = _MONTHS[now.tm_mon - 1]
+            made = self._made = (second, time.strftime(f"[%d/{month}/%Y:%H:%M:%S %z]", now))
+        return made[1]
 
 
+#: What needs no escaping.
 _PLAIN: dict[str, Field] = {
     "%": lambda entry: "%",
-    "h": _variable("REMOTE_ADDR"),
-    "a": _variable("REMOTE_ADDR"),
     "l": lambda entry: "-",
-    "u": _variable("REMOTE_USER"),
     "t": _Clock(),
-    "r": _request_line,
-    "s": lambda entry: entry.status[:3] or "-",
-    "b": lambda entry: str(entry.size) if entry.size else "-",
-    "B": lambda entry: str(entry.size),
-    "O": lambda entry: str(entry.size),
-    "D": lambda entry: str(int(entry.seconds * 1e6)),
-    "T": lambda entry: str(int(entry.seconds)),
-    "m": _variable("REQUEST_METHOD"),
-    "U": lambda entry: _escape(f"{entry.environ.get('SCRIPT_NAME', '')}{entry.environ.get('PATH_INFO', '')}"),
-    "q": lambda entry: _escape("?" + entry.environ["QUERY_STRING"]) if entry.environ.get("QUERY_STRING") else "",
-    "H": _variable("SERVER_PROTOCOL"),
-    "p": _variable("SERVER_PORT"),
-    "v": _variable("SERVER_NAME"),
-    "P": lambda entry: str(os.getpid()),
+    "s": _status,
+    "b": lambda entry: entry.body_bytes or "-",
+    "B": lambda entry: entry.body_bytes,
+    "O": _bytes_out,
+    "D": lambda entry: int(entry.seconds * 1e6),
+    "T": lambda entry: int(entry.seconds),
+    "P": lambda entry: os.getpid(),
     "X": lambda entry: "X" if entry.aborted else "+",
+}
+#: What the client has a hand in.
+_TEXTS: dict[str, Callable[[Entry], str]] = {"r": _request_line, "U": _path, "q": _query}
+_VARIABLES = {
+    "a": "REMOTE_ADDR",
+    "h": "REMOTE_ADDR",
+    "u": "REMOTE_USER",
+    "m": "REQUEST_METHOD",
+    "H": "SERVER_PROTOCOL",
+    "p": "SERVER_PORT",
+    "v": "SERVER_NAME",
 }
 
 
-def _open(path: str) -> int:
-    try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise ConfigError(f"access_log {path!r} cannot be opened: {error.strerror}") from None
+def _say_nothing(message: str) -> None:
+    """For an access log without an error log."""

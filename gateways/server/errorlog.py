@@ -1,4 +1,4 @@
-"""The error log: one timestamped line for each record, with the process id, control characters escaped."""
+"""The error log: one timestamped line for each record, with the process id, all controls escaped."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 import time
 import traceback
 
-from gateways.errors import ConfigError
+from gateways.server.logfile import LogFile
 
 LEVELS = ("debug", "info", "notice", "warning", "error")
-#: A longer line is cut: many log readers cut at 8 KiB, too.
-MAX_LINE = 8192
 
-# C0, DEL and C1 but tab, and Unicode's line ends: text from a client must not steer terminals or forge records.
-_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(9), *range(10, 32), *range(127, 160))}
-_ESCAPES.update({0x2028: "\\u2028", 0x2029: "\\u2029"})
+#: Lines of a traceback. A longer one keeps both ends: where it began, and what was raised.
+MAX_TRACEBACK = 200
 
 
 class ErrorLog:
@@ -25,9 +22,8 @@ class ErrorLog:
     """
 
     def __init__(self, target: str = "-", level: str = "info") -> None:
-        self._target = target
         self._least = LEVELS.index(level)
-        self._fd = 2 if target == "-" else _open(target)
+        self._file = LogFile("error_log", target, 2, self.error)
 
     def debug(self, message: str) -> None:
         """For those who look for a fault in gateways."""
@@ -50,41 +46,46 @@ class ErrorLog:
         self._log(4, message)
 
     def exception(self, message: str, error: BaseException) -> None:
-        """An error with its traceback, one record for each line."""
-        self._log(4, f"{message}: {type(error).__name__}: {error}")
-        for entry in traceback.format_exception(type(error), error, error.__traceback__):
-            for line in entry.rstrip("\n").split("\n"):
-                self._log(4, f"  {line}")
+        """An error with its traceback, one record for each line, all of them together."""
+        try:
+            lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines()
+        except Exception as second:  # too deep, out of memory, or an exception with a life of its own
+            lines = [f"{type(error).__name__}, and its traceback cannot be shown: {type(second).__name__}"]
+        if len(lines) > MAX_TRACEBACK:
+            half = MAX_TRACEBACK // 2
+            lines[half:-half] = [f"... {len(lines) - 2 * half} lines ..."]
+        self._file.write_all([self._record(4, f"{message}: {lines[-1].strip()}")])
+        self._file.write_all(self._record(4, f"  {line}") for line in lines)
 
     def reopen(self) -> None:
-        """Open the file anew, after it was rotated; the old one is kept when that fails."""
-        if self._target == "-":
-            return
-        try:
-            fd = _open(self._target)
-        except ConfigError as error:
-            self.error(str(error))
-            return
-        os.dup2(fd, self._fd)
-        os.close(fd)
+        """Open the file anew, after it was renamed; the old one is kept when that fails."""
+        self._file.reopen()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
     def _log(self, level: int, message: str) -> None:
-        if level < self._least:
-            return
+        if level >= self._least:
+            self._file.write(self._record(level, message))
+
+    def _record(self, level: int, message: str) -> bytes:
         now = time.time()
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))
-        text = f"{stamp}.{int(now % 1 * 1000):03d} [{os.getpid()}] {LEVELS[level]}: {message.translate(_ESCAPES)}"
-        data = text.encode("utf-8", "backslashreplace")
-        if len(data) >= MAX_LINE:
-            data = data[: MAX_LINE - 4] + b"..."
-        try:
-            os.write(self._fd, data + b"\n")
-        except OSError:
-            pass
+        second = time.localtime(now)
+        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', second)}.{int(now % 1 * 1000):03d}{time.strftime('%z', second)}"
+        text = f"{stamp} [{os.getpid()}] {LEVELS[level]}: {escape(message)}"
+        line = text.encode("utf-8", "backslashreplace")
+        room = self._file.max_line - 1
+        if len(line) > room:
+            line = line[: room - 3].decode("utf-8", "ignore").encode() + b"..."
+        return line + b"\n"
 
 
-def _open(path: str) -> int:
-    try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise ConfigError(f"error_log {path!r} cannot be opened: {error.strerror}") from None
+def escape(text: str) -> str:
+    """Escape all that is not printable: controls, line ends of any script, marks that reverse the direction of text.
+
+    Messages carry what clients sent; it must not steer a terminal, forge a record or hide part of one.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
