@@ -160,10 +160,9 @@ def unread(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 def slow(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
-    """Make the file `started`, wait for the file `file`: a request that is in hand while the server is told to stop."""
-    start_response("200 OK", [TEXT, UNBUFFERED])
-    yield f"{os.getpid()}\n".encode()
-    asked(environ, "started").write_text("started")
+    """Say who we are in the file `started`, and wait for the file `file`: a request in hand while the server stops."""
+    start_response("200 OK", [TEXT])
+    asked(environ, "started").write_text(str(os.getpid()))
     yield b"released\n" if wait_for(asked(environ, "file")) else b"nobody released it\n"
 
 

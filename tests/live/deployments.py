@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.live.sandbox import PROJECT, Sandbox, free_port
 from tests.live.servers import WEB_SERVERS, Process, WebServer, start_backend
@@ -80,6 +82,12 @@ DEPLOYMENTS = (
     ),
     Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000", literals=()),
 )  # fmt: skip
+
+
+def where(condition: Callable[[Deployment], bool]) -> pytest.MarkDecorator:
+    """Run a test in these deployments only: the others have nothing to test."""
+    chosen = [deployment for deployment in DEPLOYMENTS if condition(deployment)]
+    return pytest.mark.parametrize("booted", chosen, ids=lambda row: row.name, indirect=True, scope="session")
 
 
 @contextmanager

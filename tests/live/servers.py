@@ -113,7 +113,6 @@ class WebServer:
         sandbox.own(self.error_log)
         self.main = sandbox.root / f"{name}.main.conf"
         self.process: Process | None = None
-        self.conf_text = ""
 
     def replacements(self) -> Mapping[str, str]:
         """What this server's configuration needs changed beside the paths of the sandbox."""
@@ -125,10 +124,9 @@ class WebServer:
 
     def start(self, conf: Path) -> None:
         """Run the server with an adapted file of conf/."""
-        self.conf_text = conf.read_text()
-        self.process = Process(
-            self.command(conf), log=self.error_log, env=SERVICE_ENVIRONMENT, cwd=self.sandbox.root, **self.sandbox.account
-        )
+        command = self.command(conf)
+        account = self.sandbox.account
+        self.process = Process(command, log=self.error_log, env=SERVICE_ENVIRONMENT, cwd=self.sandbox.root, **account)
         self.process.wait_for(("127.0.0.1", self.port))
 
     def stop(self, signum: int = signal.SIGTERM) -> None:

@@ -11,7 +11,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tests.live.deployments import where
 from tests.live.differences import known
+from tests.live.sandbox import PROJECT
 from tests.live.site import Site
 
 VOID = ("meta", "input", "br", "link", "img", "hr")
@@ -78,29 +80,26 @@ def test_page_that_breaks_off(site: Site) -> None:
     assert status >= 500 or known(site.deployment, "half a response looks whole: /do/error-late")
 
 
+@where(lambda deployment: not known(deployment, "stream held back"))
 def test_streamed_page_arrives_line_by_line(site: Site) -> None:
     """The page takes two seconds; its first line must be here long before."""
-    if known(site.deployment, "stream held back"):
-        pytest.skip("this web server collects the response")
     begun = time.monotonic()
     with site.get("/stream", app="demo", stream=True) as response:
         next(response.iter_content(None))
         assert time.monotonic() - begun < 1.5
 
 
+@where(lambda deployment: deployment.htaccess or deployment.conf in ("apache/cgi.conf", "lighttpd/cgi.conf"))
 @pytest.mark.parametrize("path", ["/app.py", "/probe.py", "/.htaccess"])
 def test_source_is_not_served(site: Site, path: str) -> None:
     """Beside a script that anybody may ask for lies the code of the application."""
-    if site.deployment.conf not in ("apache/cgi.conf", "lighttpd/cgi.conf") and not site.deployment.htaccess:
-        pytest.skip("the scripts are not below a public directory")
     directory = "" if site.deployment.htaccess else "/cgi-bin"
     status, body = site.raw("GET", directory + path)
     assert status in (403, 404, 500)
     assert b"import" not in body
 
 
+@where(lambda deployment: "/static/" in (PROJECT / "conf" / deployment.conf).read_text())
 def test_files_that_need_no_application(site: Site) -> None:
-    if "/static/" not in site.server.conf_text:
-        pytest.skip("this configuration serves no files of its own")
     status, body = site.raw("GET", "/static/style.css")
     assert (status, body) == (200, b"body { color: black }\n")

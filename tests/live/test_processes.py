@@ -5,6 +5,7 @@ Everything here boots servers of its own, in a sandbox of its own.
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import shlex
@@ -54,15 +55,18 @@ def applications(site: Site) -> list[int]:
 def stop_in_mid_request(site: Site, signum: int) -> None:
     """Send a signal to the process that answers a request: it finishes the request, and then ends."""
     started, released = site.sandbox.signal("started"), site.sandbox.signal("released")
-    with site.get(f"/do/slow?started={started}&file={released}", stream=True) as response:
-        lines = response.iter_lines(chunk_size=1)
-        pid = int(next(lines))
-        assert wait_for_file(started)
+    target = f"{site.mount}/do/slow?started={started}&file={released}"
+    with site.connect() as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode())
+        pid = int(wait_for_file(started))
         os.kill(pid, signum)
         time.sleep(0.2)
         assert alive(pid)
         released.touch()
-        assert next(lines) == b"released"
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        assert response.read() == b"released\n"
+        response.close()
     assert wait_until(lambda: not alive(pid))
 
 

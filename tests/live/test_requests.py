@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 
+from tests.live.deployments import where
 from tests.live.differences import expected_cookie, expected_path, expected_query, known
 from tests.live.site import Site
 
@@ -56,17 +57,15 @@ def test_path(site: Site, path: str) -> None:
     assert unquote_to_bytes(seen["uri"]) == f"http://{site.host}{site.mount}{expected}".encode("latin-1")
 
 
+@where(lambda deployment: deployment.mount != "")
 def test_the_mount_point_itself(site: Site) -> None:
-    if not site.mount:
-        pytest.skip("mounted at the root: there is no URL without a path")
     seen = site.raw_dump("GET", "")
     assert (seen["environ"]["SCRIPT_NAME"], seen["environ"]["PATH_INFO"]) == (site.mount, "")
     assert seen["uri"] == f"http://{site.host}{site.mount}"
 
 
+@where(lambda deployment: deployment.mount != "")
 def test_a_neighbour_of_the_mount_point_is_not_ours(site: Site) -> None:
-    if not site.mount:
-        pytest.skip("mounted at the root: it has no neighbours")
     status, _ = site.raw("GET", f"{site.mount}le")
     assert status == 404
 
