@@ -68,17 +68,21 @@ def request(url: str, page: Page) -> str:
         raise WrongAnswer(f"{page.method} {page.path}: no answer: {error or type(error).__name__}") from error
     finally:
         connection.close()
-    line = (
-        f"{page.method} {page.path} → {response.status}, {len(data)} bytes, {(time.monotonic() - begun) * 1000:.0f} ms"
-    )
-    if page.streamed:
-        line += f", in {len(arrivals)} pieces, the first after {(arrivals[0] - begun) * 1000:.0f} ms"
+    taken = milliseconds(begun)
+    line = f"{page.method} {page.path} → {response.status}, {len(data)} bytes, {taken} ms"
+    if page.streamed and arrivals:
+        line += f", in {len(arrivals)} pieces, the first after {milliseconds(begun, arrivals[0])} ms"
     if not complete:
         line += ", broken off"
     wrong = judge(page, response, data, arrivals, complete)
     if wrong:
         raise WrongAnswer(f"{line}: {wrong}")
     return line + (" as it should be" if page.broken_off else "")
+
+
+def milliseconds(begun: float, ended: float | None = None) -> int:
+    """Return the time since ``begun``, or between both."""
+    return round(((time.monotonic() if ended is None else ended) - begun) * 1000)
 
 
 def read(response: http.client.HTTPResponse) -> tuple[bytes, list[float], bool]:
@@ -101,7 +105,7 @@ def judge(page: Page, response: http.client.HTTPResponse, data: bytes, arrivals:
         return f"{page.holds!r} is not in the page"
     if not response.getheader("Location", "").endswith(page.location):
         return f"Location ends with {page.location} expected"
-    if page.streamed and arrivals[-1] - arrivals[0] < 1:
+    if page.streamed and (not arrivals or arrivals[-1] - arrivals[0] < 1):
         return "the page was held back, and came at once"
     if complete == page.broken_off:
         return "the page ends as if it were complete" if complete else "the page was broken off"
