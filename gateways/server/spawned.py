@@ -118,7 +118,7 @@ def complete_standard_streams() -> None:
             fd = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
             os.set_inheritable(fd, True)
             if getattr(sys, name) is None:
-                setattr(sys, name, open(fd, "r" if number == 0 else "w", closefd=False))
+                setattr(sys, name, os.fdopen(fd, "r" if number == 0 else "w", closefd=False))
 
 
 def _was_detached() -> bool:

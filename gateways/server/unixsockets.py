@@ -149,7 +149,7 @@ def _clear(path: str) -> None:
 def _refuse_occupied(path: str) -> None:
     """Raise ``BindError`` unless ``path`` is a socket that nobody listens on."""
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
-        raise BindError(f"cannot listen on unix:{path}: it exists and is not a socket; move it, or use another path")
+        raise BindError(f"cannot listen on unix:{path}: it exists and is not a socket; move it or use another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         error = probe.connect_ex(path)
@@ -162,7 +162,7 @@ def _refuse_occupied(path: str) -> None:
             f"start as the user it belongs to, or use another path"
         )
     # Anything else comes from a socket that is open: a full backlog (EAGAIN), or another type (EPROTOTYPE).
-    raise BindError(f"cannot listen on unix:{path}: another process listens there{opener}; stop it, or use another path")
+    raise BindError(f"cannot listen on unix:{path}: another process listens there{opener}; stop it or use another path")
 
 
 def _opener(sock: socket.socket) -> str:
@@ -175,11 +175,13 @@ def _opener(sock: socket.socket) -> str:
 
 def _bind(sock: socket.socket, path: str, mode: int, locked: bool) -> SocketFile:
     # The umask decides the mode the file is created with; chmod afterwards would leave a gap (CVE-2014-0185).
-    umask = os.umask(0o777 & ~mode)
     try:
-        sock.bind(path)
+        umask = os.umask(0o777 & ~mode)
+        try:
+            sock.bind(path)
+        finally:
+            os.umask(umask)
     except OSError as error:
-        os.umask(umask)
         if error.errno == errno.EADDRINUSE:
             _refuse_occupied(path)
             reason = "was left behind by a server that has ended, and was not removed"
@@ -187,13 +189,14 @@ def _bind(sock: socket.socket, path: str, mode: int, locked: bool) -> SocketFile
                 reason += ", because the directory could not be locked"
             raise BindError(f"cannot listen on unix:{path}: it {reason}; remove it and start again") from None
         raise BindError(f"cannot listen on unix:{path}: {_why(path, error)}") from None
-    finally:
-        os.umask(umask)
-    return SocketFile(path)
+    try:
+        return SocketFile(path)
+    except OSError:
+        raise BindError(f"cannot listen on unix:{path}: another process has removed the socket") from None
 
 
 def _hand_over(path: str, mode: int, owner: int, group: int) -> None:
-    """Give the file its owner, and its mode where the directory has a default ACL, which overrides the umask."""
+    """Give the file its owner, and the rest of its mode where a default ACL of the directory took bits away."""
     try:
         if (owner, group) != (-1, -1):
             os.chown(path, owner, group, follow_symlinks=False)

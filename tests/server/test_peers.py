@@ -89,7 +89,17 @@ def test_what_is_not_an_ip_address_is_refused_even_by_any(address: object) -> No
         ("fe80::1%nosuch0", "this machine has no network interface 'nosuch0'"),
         *(
             (client, "write 10.0.0.5, 10.0.0.0/8, ::1 or 2001:db8::/32")
-            for client in ["10.0.0.0/33", "010.0.0.1", "10.0.0", "10.0.0.*", "localhost", "10.0.0.1 ", "ANY", "", "a\nb"]
+            for client in [
+                "10.0.0.0/33",
+                "010.0.0.1",
+                "10.0.0",
+                "10.0.0.*",
+                "localhost",
+                "10.0.0.1 ",
+                "ANY",
+                "",
+                "a\nb",
+            ]
         ),
     ],
 )
