@@ -47,7 +47,7 @@ WRITE_SIZE = 262144
 #: How much of a body is read ahead while the response cannot be sent because the peer is still sending.
 READ_AHEAD = 1048576
 
-#: How long a server that stops waits for the first bytes of a connection made just before, seconds.
+#: How long a server that stops stays with a connection that has no request in hand and may lose something, seconds.
 STOP_PATIENCE = 0.2
 
 _NOW = socket.MSG_DONTWAIT
@@ -95,8 +95,8 @@ class Connection:
         try:
             data = self.sock.recv(READ_SIZE, _NOW)
         except BlockingIOError:
-            if self._service.stopping and self._waiting:
-                self.close()
+            if self._service.stopping and self._waiting and not self._lingering:
+                self._end()
             else:
                 self._service.watch(self)
             return
@@ -120,10 +120,9 @@ class Connection:
 
     def on_stop(self) -> None:
         """The server stops: close when no request is on the way. Called by the leading thread while waiting."""
-        if self._lingering:
-            self.close()
-        elif self.protocol.idle:
-            # A request that came in this moment is still served, and a new connection's first one awaited briefly.
+        if self._lingering or self.protocol.idle:
+            # A request that came in this moment is still served, and a new connection's first one awaited briefly. A
+            # peer that still sends what nobody reads gets the same time to read its response.
             self.deadline = min(self.deadline, monotonic() + STOP_PATIENCE)
             self.on_readable()
 
@@ -171,7 +170,7 @@ class Connection:
         service = self._service
         if self.protocol.idle:
             if service.stopping:
-                self.close()
+                self._end()
                 return
             self._waiting = True
             self.deadline = monotonic() + service.keepalive_timeout

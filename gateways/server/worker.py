@@ -248,7 +248,6 @@ class Server(Service):
             if self._busy is not busy or self._served != served:
                 return
             self._busy = None
-            busy.detached = True
             if busy.watched:
                 busy.watched = False
                 self._poller.unregister(busy.fd)
@@ -259,6 +258,8 @@ class Server(Service):
                 self._start_thread()
             else:
                 self._leader = None  # all are busy: the first that finishes leads
+            # At last: a leader that finds this set takes no lock, and has to find the rest done.
+            busy.detached = True
 
     # What connections ask for (Service)
 
