@@ -19,6 +19,7 @@ from typing import Any, cast
 import pytest
 
 from gateways.server import worker
+from gateways.server.poller import EpollPoller, SelectorPoller
 from gateways.server.worker import Server
 from gateways.settings import Settings
 from tests.support import wire
@@ -189,6 +190,75 @@ def test_requests_of_mixed_length_from_many_clients() -> None:
     assert served.log.text() == ""
 
 
+class WatchedPoller(EpollPoller):
+    """Counts how many threads wait at once, and takes its time to unregister."""
+
+    waiting = 0
+    most_waiting = 0
+
+    def poll(self, timeout: float | None) -> list[int]:
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        try:
+            return super().poll(timeout)
+        finally:
+            self.waiting -= 1
+
+    def unregister(self, fd: int) -> None:
+        time.sleep(0.003)
+        super().unregister(fd)
+
+
+def test_a_request_that_ends_while_another_thread_is_promoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two leaders would serve one connection at the same time."""
+    monkeypatch.setattr(worker, "Poller", WatchedPoller)
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        time.sleep(0.004)
+        start_response("200 OK", [])
+        return [b"fine"]
+
+    with serving(application, threads=4) as served:
+        for _ in range(30):
+            with served.connect() as sock:
+                reader = wire.RecordReader(sock)
+                for keep in (True, True, False):
+                    sock.sendall(wire.request(keep=keep))
+                    assert reader.answer().body == b"fine"
+        poller = served.server._poller
+        assert isinstance(poller, WatchedPoller)
+        assert poller.most_waiting == 1
+    assert served.log.text() == ""
+
+
+def test_a_fault_of_the_loop_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = [OSError(errno.EIO, "once"), RuntimeError("twice")]
+
+    class FaultyPoller(EpollPoller):
+        def poll(self, timeout: float | None) -> list[int]:
+            if faults:
+                raise faults.pop()
+            return super().poll(timeout)
+
+    monkeypatch.setattr(worker, "Poller", FaultyPoller)
+    with serving(Recorder()) as served:
+        assert served.request().status == "200 OK"
+        assert served.log.text("exception").count("the server loop failed, and goes on") == 2
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_other_poller_serves_as_well(monkeypatch: pytest.MonkeyPatch, gate: Gate, threads: int) -> None:
+    monkeypatch.setattr(worker, "Poller", SelectorPoller)
+    with serving(gate, threads=threads) as served, served.connect() as kept:
+        for _ in range(3):
+            kept.sendall(wire.request(keep=True))
+            assert wire.RecordReader(kept).answer().body == b"through"
+        slow = [send_slow(served) for _ in range(threads)]
+        until(lambda: len(gate.entered) == threads)
+        gate.opened.set()
+        assert all(read_answer(sock).body == b"through" for sock in slow)
+
+
 # Stopping
 
 
@@ -248,6 +318,22 @@ def test_a_request_half_of_which_is_here_is_served(gate: Gate) -> None:
         served.server.stop()
         time.sleep(0.3)
         sock.sendall(data[40:])
+        assert wire.answer(wire.parse_records(wire.receive_all(sock))).body == b"through"
+        assert served.stop() == 0
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_peer_that_still_sends_its_body_gets_its_answer(gate: Gate, keep: bool) -> None:
+    """Closing at once would reset the connection, and the web server may not have read the response."""
+    with serving(gate, tcp=True) as served, served.connect() as sock:
+        sock.sendall(wire.begin(keep=keep) + wire.stream(wire.PARAMS, 1, wire.pairs(wire.get())))
+        sock.sendall(wire.stream(wire.STDIN, 1, bytes(300_000), end=False))
+        until(lambda: served.log.requests)
+        served.server.stop()
+        time.sleep(0.05)
+        for _ in range(5):
+            sock.sendall(wire.stream(wire.STDIN, 1, bytes(100_000), end=False))
+            time.sleep(0.005)
         assert wire.answer(wire.parse_records(wire.receive_all(sock))).body == b"through"
         assert served.stop() == 0
 
