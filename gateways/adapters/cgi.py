@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 
 from gateways.adapters.cgihead import encode_head
 from gateways.core.environ import EnvironBuilder, content_length
@@ -72,7 +71,7 @@ def run_with_cgi(
             errors.write(f"gateways: {response.failure}\n")
     errors.flush()
     transport.leave_body()
-    if response.aborted or transport.broken:
+    if response.aborted:
         code = 1
     if code:
         raise SystemExit(code)
@@ -81,14 +80,13 @@ def run_with_cgi(
 class CGI:
     """The two descriptors of a CGI request, as the core's ``Transport``."""
 
-    __slots__ = ("_ahead", "_left", "_stdin", "_stdout", "broken")
+    __slots__ = ("_ahead", "_left", "_stdin", "_stdout")
 
     def __init__(self, stdin: int, stdout: int) -> None:
         self._stdin = stdin
         self._stdout = stdout
         self._left = -1
         self._ahead: list[bytes] = []
-        self.broken = False
 
     def expect_body(self, length: int | None, chunked: bool) -> None:
         """Set how far standard input may be read: never past CONTENT_LENGTH (section 4.2).
@@ -142,23 +140,19 @@ class CGI:
         self._write(block)
 
     def abort(self) -> None:
-        """Remember to exit with a failure (``Transport``)."""
-        self.broken = True
+        """Do nothing: the exit status is all that tells of it (``Transport``)."""
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
-        try:
-            while view and self._left:
+        while view:
+            size = len(view)
+            if self._left:
                 self._make_room()
-                view = view[os.write(self._stdout, view[:_PIPE_ROOM]) :]
-            while view:
-                view = view[os.write(self._stdout, view) :]
-        except ClientDisconnected:  # while reading ahead
-            self.broken = True
-            raise
-        except OSError as error:
-            self.broken = True
-            raise ClientDisconnected(f"the response could not be written: {error.strerror}") from None
+                size = _PIPE_ROOM
+            try:
+                view = view[os.write(self._stdout, view[:size]) :]
+            except OSError as error:
+                raise ClientDisconnected(f"the response could not be written: {error.strerror}") from None
 
     def _make_room(self) -> None:
         """Wait until the response can be written, and read the body ahead meanwhile.
@@ -182,7 +176,7 @@ def _take_standard_streams() -> tuple[int, int]:
     """Move descriptors 0 and 1 out of the application's reach; return where they are now.
 
     Left in their place are /dev/null and standard error, so that neither ``print`` nor a child process can write into
-    the response or read the body.
+    the response or read the body. What was printed before, and waits in ``sys.stdout``, goes to standard error, too.
     """
     closed = []
     null = os.open(os.devnull, os.O_RDWR)
@@ -194,10 +188,6 @@ def _take_standard_streams() -> tuple[int, int]:
         os.dup2(null, descriptor)
     os.close(null)
     os.dup2(_STDERR, 1)
-    try:
-        sys.stdout.flush()  # what was printed before now leaves through the new descriptor 1, too
-    except (AttributeError, OSError, ValueError):
-        pass  # there is none, or nobody reads it
     if 1 in closed:
         raise SystemExit("gateways: standard output is closed: a CGI script has to answer there")
     return stdin, stdout

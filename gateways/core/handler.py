@@ -62,8 +62,6 @@ def _fail(response: Response, environ: Environ, errors: Errors, error: BaseExcep
     report = _report(environ, error)
     errors.write(report)
     errors.flush()
-    if response.ended:
-        return
     status, message = _SERVER_ERROR, "The application failed. The reason is in the error log."
     if isinstance(error, ProtocolError) and error.status:
         status, message = error.status, str(error)

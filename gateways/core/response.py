@@ -173,7 +173,7 @@ class Response:
             return
         single = _has_one_block(result)
         for block in result:
-            if single and block and isinstance(block, bytes):
+            if single and isinstance(block, bytes):
                 self._announce(len(block))
             self._put(block)
             if self.ended and (self._overrun or self._bodyless):
@@ -247,8 +247,6 @@ class Response:
         if self.sent:
             return False
         self.status = ""
-        self._length = None
-        self._bodyless = self._head_only
         return True
 
     def _send(self, block: bytes, end: bool) -> None:

@@ -157,11 +157,13 @@ def test_a_generator_is_closed_where_it_stands() -> None:
     assert left == [GeneratorExit]
 
 
-def test_a_failing_close_does_not_spoil_a_complete_response() -> None:
-    answered = answer(Page(b"one", close_error=LOST))
+@pytest.mark.parametrize("error", [LOST, ClientDisconnected("from somewhere else")])
+def test_a_failing_close_does_not_spoil_a_complete_response(error: Exception) -> None:
+    answered = answer(Page(b"one", close_error=error))
     assert answered.status == "200 OK"
     assert answered.ended
-    assert "LookupError: lost" in answered.log
+    assert not answered.response.aborted
+    assert str(error) in answered.log + answered.response.failure
 
 
 def test_nothing_keeps_the_request_alive() -> None:
@@ -384,6 +386,7 @@ def test_one_failure_is_one_record(forged: str) -> None:
     for application in (failing(LOST), answering([b"too long"], headers=[TEXT, ("Content-Length", "1")])):
         assert len(records(answer(application, dict(environ)))) == 1
     assert "\n" not in answer(answering([b""]), dict(environ), break_at=0).response.failure
+    assert "\n" not in answer(failing(ClientDisconnected(forged))).response.failure
 
 
 def test_a_chain_of_errors_is_one_record() -> None:

@@ -272,6 +272,12 @@ def test_file_wrapper_reads_block_by_block() -> None:
     assert answer(application).sends == [b"0123", b"4567", b"89", b""]
 
 
+@pytest.mark.parametrize("block_size", [0, -1])
+def test_file_wrapper_with_a_block_size_that_reads_nothing(block_size: int) -> None:
+    application, _ = file_application(b"0123456789", block_size=block_size)
+    assert answer(application).sends == [b"0123456789", b""]
+
+
 def test_file_wrapper_in_head_and_after_an_error() -> None:
     application, files = file_application(b"0123456789")
     assert answer(application, make_environ("HEAD")).body == b""
