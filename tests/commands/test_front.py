@@ -35,12 +35,13 @@ class Program:
 
     def connect(self) -> socket.socket:
         address = urlsplit(self.url)
+        assert address.port is not None
         return socket.create_connection((address.hostname, address.port), PATIENCE)
 
     def listens(self) -> bool:
         try:
             self.connect().close()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # reset: it closed while we were in its backlog
             return False
         return True
 

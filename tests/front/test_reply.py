@@ -116,7 +116,7 @@ def test_no_backend_is_502_with_a_line_to_read(tmp_path: Path) -> None:
             assert response.text == f"502 Bad Gateway: cannot connect to unix:{tmp_path}/none: " + (
                 "no such socket file; start the server, or give the path it listens on\n"
             )
-        assert front.log.count("no such socket file") == 2
+        until(lambda: front.log.count("no such socket file") == 2)
 
 
 @pytest.mark.parametrize(

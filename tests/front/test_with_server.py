@@ -167,7 +167,7 @@ def test_an_application_that_fails(fronted: Fronted, served: Served) -> None:
     assert response.status_code == 500
     assert "Traceback" not in response.text
     if served.protocol == "fastcgi":
-        assert "RuntimeError: before the headers" in fronted.log, "FCGI_STDERR reaches the front's log"
+        until(lambda: "RuntimeError: before the headers" in fronted.log, "for FCGI_STDERR in the front's log")
 
 
 @pytest.mark.parametrize("page", ["half", "short"])
