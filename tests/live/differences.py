@@ -14,9 +14,9 @@ CGI = ("apache-cgi*", "apache-htaccess-cgi", "lighttpd-cgi")
 FCGID = ("apache-fcgid", "apache-htaccess-fcgid")
 SCGI = ("nginx-scgi*", "apache-proxy-scgi", "lighttpd-scgi")
 
-ERROR_LATE = "half a response looks whole: /do/error-late"
-SHORT = "half a response looks whole: /do/short"
-STREAM = "half a stream looks whole"
+NO_LENGTH = "half a response without a length looks whole"
+WITH_LENGTH = "half a response with a length looks whole"
+STREAM = "half a streamed page looks whole"
 
 
 @dataclass(frozen=True)
@@ -37,27 +37,27 @@ DIFFERENCES = (
         "SCGI has no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
     ),
     Difference(
-        (ERROR_LATE, STREAM), CGI,
+        (NO_LENGTH, STREAM), CGI,
         "Neither Apache nor lighttpd look at the exit status of a CGI program: without a length, its end is the end.",
     ),
     Difference(
-        (SHORT,), ("apache-cgi*", "apache-htaccess-cgi"),
+        (WITH_LENGTH,), ("apache-cgi*", "apache-htaccess-cgi"),
         "Apache drops the Content-Length of CGI programs (CVE-2024-24795), and with it the only measure.",
     ),
     Difference(
-        (ERROR_LATE, STREAM), ("nginx-scgi",),
+        (NO_LENGTH, STREAM), ("nginx-scgi",),
         "The end of the connection is the end of an SCGI response; TCP can reset it, a Unix socket cannot.",
     ),
     Difference(
-        (ERROR_LATE, STREAM), FCGID,
+        (NO_LENGTH, STREAM), FCGID,
         "mod_fcgid notices, and appends its page for 500 to what it has sent already.",
     ),
     Difference(
-        (SHORT,), FCGID,
+        (WITH_LENGTH,), FCGID,
         "mod_fcgid notices, and fills up what is missing with its page for 500.",
     ),
     Difference(
-        (ERROR_LATE,), ("lighttpd-*",),
+        (NO_LENGTH,), ("lighttpd-*",),
         "Broken off before lighttpd has sent anything, what there is gets its length and is sent as a whole.",
     ),
     Difference(

@@ -83,7 +83,10 @@ class Process:
         found = [self.pid]
         for parent in found:
             for task in Path(f"/proc/{parent}/task").glob("*/children"):
-                found += [int(pid) for pid in task.read_text().split()]
+                try:
+                    found += [int(pid) for pid in task.read_text().split()]
+                except FileNotFoundError:
+                    pass  # ended while we looked
         return found[1:]
 
 
@@ -222,9 +225,10 @@ WEB_SERVERS: Mapping[str, type[WebServer]] = {
 def start_backend(sandbox: Sandbox, arguments: Sequence[Any], address: tuple[str, int] | str, log: Path) -> Process:
     """Run `gateways serve` with the Python that runs the tests, and wait until it listens."""
     group = ["--socket-group", "www-data"] if sandbox.account and isinstance(address, str) else []
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     process = Process(
         [sys.executable, "-m", "gateways", "serve", "app:application", *arguments, *group],
-        log=log, cwd=sandbox.scripts, env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        log=log, cwd=sandbox.scripts, env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     process.wait_for(address)
     return process

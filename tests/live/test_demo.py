@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.live.deployments import where
-from tests.live.differences import known
+from tests.live.differences import NO_LENGTH, known
 from tests.live.sandbox import PROJECT
 from tests.live.site import Site
 
@@ -77,7 +77,7 @@ def test_page_that_breaks_off(site: Site) -> None:
         status, _ = site.raw("GET", f"{site.mount}/error-late", {"X-Application": "demo"})
     except (http.client.IncompleteRead, ConnectionResetError):
         return
-    assert status >= 500 or known(site.deployment, "half a response looks whole: /do/error-late")
+    assert status >= 500 or known(site.deployment, NO_LENGTH)
 
 
 @where(lambda deployment: not known(deployment, "stream held back"))

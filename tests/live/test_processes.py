@@ -47,9 +47,20 @@ def boot(machine: Sandbox) -> Iterator[Callable[[str], Site]]:
 
 
 def applications(site: Site) -> list[int]:
-    """The processes that run app.fcgi below the web server."""
+    """The processes that run app.fcgi below the web server, once all of them have begun to serve."""
     assert site.server.process is not None
-    return [pid for pid in site.server.process.children() if b"app.fcgi" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = [pid for pid in site.server.process.children() if b"app.fcgi" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert found
+    assert wait_until(lambda: all(serves(pid) for pid in found))
+    return found
+
+
+def serves(pid: int) -> bool:
+    """Say whether a process waits for connections: one that is still importing does not know yet who started it."""
+    try:
+        return any("eventpoll" in os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:
+        return False  # closed while we looked
 
 
 def stop_in_mid_request(site: Site, signum: int) -> None:
@@ -84,7 +95,6 @@ def test_processes_end_with_the_web_server(boot: Callable[[str], Site], name: st
     site = boot(name)
     site.get("/")
     processes = applications(site)
-    assert processes
     assert site.server.process is not None
     begun = time.monotonic()
     site.server.process.popen.send_signal(signal.SIGTERM)
@@ -99,7 +109,6 @@ def test_processes_end_when_the_web_server_is_killed(boot: Callable[[str], Site]
     site = boot(name)
     site.get("/")
     processes = applications(site)
-    assert processes
     assert site.server.process is not None
     for pid in [site.server.process.pid, *site.server.process.children()]:
         if pid not in processes:
@@ -175,7 +184,7 @@ def exec_start(unit: str, machine: Sandbox) -> list[str]:
 
 def test_systemd_socket_activation(machine: Sandbox) -> None:
     """systemd's own tool starts the command of example.service with the socket of example.socket."""
-    program = requirements.require_program("systemd-socket-activate", "systemd")
+    program = requirements.find_program("systemd-socket-activate") or pytest.skip("no systemd on this machine")
     name = re.search(r"^FileDescriptorName=(.*)$", (PROJECT / "conf/systemd/example.socket").read_text(), re.MULTILINE)
     assert name
     path = f"{machine.run}/app.sock"
@@ -186,7 +195,7 @@ def test_systemd_socket_activation(machine: Sandbox) -> None:
             log=log, cwd=machine.scripts, **machine.account,
         )  # fmt: skip
         stack.callback(process.kill)
-        assert wait_until(lambda: os.path.exists(path))
+        assert wait_until(lambda: "Listening on" in log.read_text())
         site = behind_nginx(machine, stack)
         assert site.get("/").status_code == 200, log.read_text()
         stop_in_mid_request(site, signal.SIGTERM)
