@@ -31,9 +31,9 @@ FURTHER = """
 ## Variables
 
 REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING, REQUEST_URI, CONTENT_TYPE, CONTENT_LENGTH, SERVER_NAME,
-SERVER_PORT, SERVER_PROTOCOL, SERVER_ADDR, REMOTE_ADDR, REQUEST_SCHEME and every HTTP header are the same everywhere, and
-so is what begins with `wsgi.`, where `wsgi.multithread`, `wsgi.multiprocess` and `wsgi.run_once` say what is the case.
-These are not:
+SERVER_PORT, SERVER_PROTOCOL, SERVER_ADDR, REMOTE_ADDR, REQUEST_SCHEME and every HTTP header are the same everywhere,
+and so is what begins with `wsgi.`, where `wsgi.multithread`, `wsgi.multiprocess` and `wsgi.run_once` say what is the
+case. These are not:
 
 | Variable | Where | Why |
 |---|---|---|
