@@ -255,3 +255,10 @@ def test_exit_status_of_what_cannot_be_done(arguments: list[str], told: bytes, c
     with scripted(Peer.wait_for_close) as backend:  # type: ignore[arg-type]
         assert main(["get", "--fastcgi", backend.address, *arguments]) == 2
     assert told in capsysbinary.readouterr().err
+
+
+def test_the_manual_has_the_same_table() -> None:
+    manual = (Path(__file__).parents[2] / "docs/reference/client.md").read_text("utf-8")
+    for line in EXIT_STATUS.splitlines()[1:]:
+        number, text = line.split(None, 1)
+        assert f"| {number} | {text} |" in manual
