@@ -33,6 +33,9 @@ from dataclasses import dataclass
 from gateways.errors import ConfigError
 from gateways.server.inherited import passed_count, why_not_listening, why_not_passed
 
+#: Taken down at once: the web server may be killed while the application is being imported.
+_PID, _PARENT = os.getpid(), os.getppid()
+
 
 @dataclass(frozen=True)
 class Start:
@@ -78,7 +81,7 @@ def detect(environ: Mapping[str, str]) -> Start:
 
 
 class ParentWatch:
-    """Notices the end of the web server that started this process. To be made early, and after the last fork.
+    """Notices the end of the web server that started this process; in a child of it, the end of that process.
 
     ``fileno()`` becomes readable at that moment, where the system has pidfd_open (Linux 5.3); elsewhere it is -1, and
     ``gone()`` has to be asked again and again.
@@ -88,7 +91,7 @@ class ParentWatch:
 
     def __init__(self) -> None:
         #: The process that is watched, 0 when there is none.
-        self.parent = 0 if _was_detached() else os.getppid()
+        self.parent = 0 if _was_detached() else _PARENT if os.getpid() == _PID else os.getppid()
         self._fd = _open_process(self.parent)
 
     def gone(self) -> bool:
