@@ -12,31 +12,35 @@ from gateways import __version__
 from gateways.declared import nearest
 from gateways.errors import ConfigError, GatewayError
 
-#: Command: what the overview says of it. The module of that name in ``gateways.commands`` does the work.
+#: Command: what it does. The module of that name in ``gateways.commands`` does it.
 COMMANDS = {
     "serve": "serve an application by FastCGI and SCGI",
-    "get": "request a path from a backend, as a web server would",
+    "get": "request a page from a FastCGI or SCGI backend",
     "front": "a small web server in front of a backend, for development",
 }
-_INTERRUPTED = 130  # as a shell says of a program that SIGINT ended
+_INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and what was probably meant."""
+    """Says what is wrong in one line, with what was probably meant."""
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (see {self.prog} --help)")
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None):  # type: ignore[no-untyped-def,override]
-        arguments, unknown = self.parse_known_args(args, namespace)
+    def parse(self, args: Sequence[str]) -> argparse.Namespace:
+        # Before argparse complains that what was misspelt is missing. A flag's value cannot start with "--" either.
+        flags = [arg.partition("=")[0] for arg in args[: args.index("--") if "--" in args else None]]
+        unknown = [flag for flag in flags if flag.startswith("--") and flag not in self._option_string_actions]
+        if not unknown:
+            arguments, unknown = self.parse_known_args(args)
         if unknown:
-            slip = nearest(unknown[0].partition("=")[0], self._option_string_actions)
-            raise ConfigError(f"unknown argument {unknown[0]}" + (f"; did you mean {slip}?" if slip else ""))
+            slip = nearest(unknown[0], self._option_string_actions) if unknown[0].startswith("-") else ""
+            self.error(f"unknown argument {unknown[0]!r}" + (f"; did you mean {slip}?" if slip else ""))
         return arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code: that of the error, 130 for Ctrl-C, 0 when all went well."""
+    """Run one command. Returns the exit code: 0, that of the ``GatewayError``, or 130 for Ctrl-C."""
     try:
         return _run(sys.argv[1:] if argv is None else list(argv))
     except GatewayError as error:
@@ -47,25 +51,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help", "help"):
-        print(_overview())
-        return 0 if argv else ConfigError.exit_code
-    if argv[0] in ("-V", "--version"):
+    name = argv[0] if argv else ""
+    if name in ("-V", "--version"):
         print(f"gateways {__version__}")
         return 0
-    name = argv[0]
+    if name in ("", "-h", "--help", "help"):
+        print(_overview(), file=sys.stdout if name else sys.stderr)
+        return 0 if name else ConfigError.exit_code
     if name not in COMMANDS:
         slip = nearest(name, COMMANDS)
         hint = f"did you mean {slip}?" if slip else f"there are {', '.join(COMMANDS)}"
-        raise ConfigError(f"unknown command {name!r}: {hint}")
+        raise ConfigError(f"unknown command {name!r}; {hint} (see gateways --help)")
+    parser = _Parser(prog=f"gateways {name}", description=_sentence(COMMANDS[name]), allow_abbrev=False)
     command = importlib.import_module(f"gateways.commands.{name}")
-    parser = _Parser(prog=f"gateways {name}", description=command.__doc__.partition("\n")[0], allow_abbrev=False)
     command.add_arguments(parser)
-    code: int = command.run(parser.parse_args(argv[1:]))
+    code: int = command.run(parser.parse(argv[1:]))
     return code
 
 
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def _overview() -> str:
-    lines = ["usage: gateways COMMAND ...", "", "Run one WSGI application behind any web server.", ""]
-    lines += [f"  {name:<8}{text}" for name, text in COMMANDS.items()]
-    return "\n".join([*lines, "", "gateways COMMAND --help tells the rest; gateways --version the version."])
+    commands = "\n".join(f"  {name:<8}{text}" for name, text in COMMANDS.items())
+    return f"""\
+usage: gateways COMMAND ...
+
+Run one WSGI application behind any web server.
+
+commands:
+{commands}
+
+gateways COMMAND --help explains a command; gateways --version prints the version."""

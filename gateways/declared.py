@@ -135,8 +135,8 @@ def _read(settings: Mapping[str, Setting], layer: Layer, name: str, value: objec
         return setting.kind.read(value)
     except ValueError as error:
         culprit = error.item if isinstance(error, BadItem) else value
-        reason = str(error) or f"give {setting.kind.allowed}"
-        raise ConfigError(f"{layer.place} {layer.spell(name)}: {culprit!r} cannot be used: {reason}") from None
+        reason = str(error) or f"{culprit!r} cannot be used, give {setting.kind.allowed}"
+        raise ConfigError(f"{layer.place} {layer.spell(name)}: {reason}") from None
 
 
 def _read_environment(
@@ -165,4 +165,4 @@ def _split(variable: str, text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise ConfigError(f"environment variable {variable}: {text!r} cannot be used: {error}") from None
+        raise ConfigError(f"environment variable {variable}: {text!r} cannot be read: {error}") from None

@@ -1,35 +1,37 @@
-"""``serve`` and ``run``: what a script calls, and what ``gateways serve`` comes down to."""
+"""``run`` and ``serve``: what a script calls.
+
+A CGI script that calls ``run`` pays for what this module imports, so everything else is imported where it is needed.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
-import tempfile
-import threading
-from typing import TYPE_CHECKING, Any
 
-from gateways.addresses import parse_address
-from gateways.errors import BootError, ConfigError
-from gateways.loader import LazyApplication, load
-from gateways.server.errorlog import ErrorLog
-from gateways.server.listeners import Listener, open_listeners
-from gateways.server.spawned import Start, complete_standard_streams, detect
-from gateways.server.worker import Server
-from gateways.settings import Settings
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gateways.core.types import Application
-    from gateways.server.accesslog import AccessLog
+    from gateways.front import Front
+    from gateways.settings import Settings
+
+#: Where a person at a terminal finds the application. The next ports are tried when the first is taken.
+_PORTS = range(8000, 8010)
 
 
 def serve(application: Application | str, **settings: Any) -> None:
     """Serve ``application``, a WSGI callable or ``"module:attribute"``, until a signal ends it.
 
     The keywords are the settings, such as ``fastcgi="unix:/run/app.sock"`` or ``threads=4``; GATEWAYS_* variables count
-    where a keyword is not given. Raises ``ConfigError``, ``BootError`` and ``BindError``, and ``SystemExit(1)`` when
-    ``graceful_timeout`` passed with requests in hand.
+    where a keyword is not given. Signals are handled when this is the main thread. Raises ``ConfigError``,
+    ``BootError`` and ``BindError``, and ``SystemExit(1)`` when ``graceful_timeout`` passed with requests in hand.
     """
-    code = serve_settings(application, Settings.load(keywords=settings))
+    from gateways.server.launch import launch
+    from gateways.settings import Settings
+
+    code = launch(application, Settings.load(keywords=settings))
     if code:
         raise SystemExit(code)
 
@@ -38,113 +40,104 @@ def run(application: Application | str, **settings: Any) -> None:
     """Serve ``application`` in the way this process was started for: CGI, FastCGI, SCGI, or a person at a terminal.
 
     Facts decide (see ``server.spawned``): a listening socket on standard input or from systemd means FastCGI, or what
-    GATEWAYS_PROTOCOL says; GATEWAY_INTERFACE means CGI. At a terminal the application is served at
-    http://127.0.0.1:8000/. The keywords are settings, as for ``serve``. Name the application (``"module:attribute"``)
-    where a failing import is to be answered with 500.
+    GATEWAYS_PROTOCOL says; GATEWAY_INTERFACE means CGI. Without them it listens where ``fastcgi`` and ``scgi`` say, or
+    else serves HTTP on 127.0.0.1:8000 for the person who started it. The keywords are settings, as for ``serve``. Name
+    the application (``"module:attribute"``) where a failing import is to be answered with 500.
+
+    It is the last line of a script: every ``GatewayError`` becomes one line on standard error, and ``SystemExit`` with
+    the error's ``exit_code``.
     """
+    from gateways.errors import GatewayError
+
+    try:
+        _run(application, settings)
+    except GatewayError as error:
+        print(f"gateways: error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+def _run(application: Application | str, keywords: dict[str, Any]) -> None:
+    if _is_plainly_cgi():
+        return _run_with_cgi(application, keywords)
+    from gateways.server.spawned import detect
+    from gateways.settings import Settings
+
     start = detect(os.environ)
-    loaded = Settings.load(keywords=settings)
+    settings = Settings.load(keywords=keywords)
     if start.kind == "cgi":
-        from gateways.adapters.cgi import run_with_cgi
+        return _run_with_cgi(application, keywords)
+    if start.addresses:
+        listening = {"fastcgi": (), "scgi": (), start.protocol: start.addresses}
+        return serve(application, **{**keywords, **listening})
+    if settings.fastcgi or settings.scgi:
+        return serve(application, **keywords)
+    code = _run_for_a_person(application, settings, start.reason)
+    if code:
+        raise SystemExit(code)
+    return None
 
-        run_with_cgi(application, script_name=loaded.script_name, environ=loaded.environ, debug=loaded.debug)
-    elif start.kind == "terminal" and not (loaded.fastcgi or loaded.scgi):
-        _run_for_a_person(application, loaded, start)
-    else:
-        if start.kind != "terminal":
-            settings[start.protocol] = start.addresses
-        serve(application, **settings)
 
-
-def serve_settings(application: Application | str, settings: Settings) -> int:
-    """Open logs and sockets, load the application, serve; return the exit code of ``Server.run``."""
-    complete_standard_streams()
-    error_log = ErrorLog(settings.error_log, settings.log_level)
-    if settings.chdir is not None:
-        _change_directory(settings.chdir)
-    for path in reversed(settings.python_path):
-        sys.path.insert(0, os.path.abspath(path))
-    listeners = _listen(settings)
+def _is_plainly_cgi() -> bool:
+    """Say whether CGI is certain without a look at sockets, which takes longer than a small script."""
+    if "GATEWAY_INTERFACE" not in os.environ or "LISTEN_FDS" in os.environ:
+        return False
     try:
-        inherited = all(listener.inherited for listener in listeners)
-        spawned = any(listener.address.kind == "fd" for listener in listeners)
-        loaded = _load(application, settings, inherited, error_log)
-        server = Server(loaded, listeners, settings, error_log, _access_log(settings, spawned), spawned)
-        for listener in listeners:
-            error_log.notice(f"serving {listener.protocol} on {listener.address} with {settings.threads} threads")
-        code = server.run()
-        error_log.notice("stopped")
-        return code
-    finally:
-        for listener in listeners:
-            listener.close()
+        return not stat.S_ISSOCK(os.fstat(0).st_mode)
+    except OSError:
+        return True  # no standard input at all
 
 
-def _listen(settings: Settings) -> list[Listener]:
-    listeners: list[Listener] = []
-    try:
-        for protocol in ("fastcgi", "scgi"):
-            for text in getattr(settings, protocol):
-                listeners += open_listeners(
-                    protocol,
-                    parse_address(text),
-                    backlog=settings.backlog,
-                    socket_mode=settings.socket_mode,
-                    socket_owner=settings.socket_owner,
-                    socket_group=settings.socket_group,
-                    allowed_clients=settings.allowed_clients,
-                )
-    except BaseException:
-        for listener in listeners:
-            listener.close()
-        raise
-    if not listeners:
-        raise ConfigError("nothing to listen on: give --fastcgi ADDR or --scgi ADDR, such as unix:/run/app.sock")
-    return listeners
+def _run_with_cgi(application: Application | str, keywords: dict[str, Any]) -> None:
+    from gateways.adapters.cgi import run_with_cgi
+
+    if not keywords and not any(name.startswith("GATEWAYS_") for name in os.environ):
+        return run_with_cgi(application)
+    from gateways.settings import Settings
+
+    settings = Settings.load(keywords=keywords)
+    return run_with_cgi(application, script_name=settings.script_name, environ=settings.environ, debug=settings.debug)
 
 
-def _load(application: Application | str, settings: Settings, inherited: bool, error_log: ErrorLog) -> Application:
-    """Load what is named; by ``on_boot_error`` a failure ends the process or is answered, request by request."""
-    if not isinstance(application, str):
-        return application
-    try:
-        return load(application)
-    except BootError as error:
-        if settings.on_boot_error == "exit" or (settings.on_boot_error == "auto" and not inherited):
-            raise
-        error_log.exception("answering 500 until the application can be loaded", error)
-        return LazyApplication(application)
+def _run_for_a_person(application: Application | str, settings: Settings, reason: str) -> int:
+    """Serve HTTP: a FastCGI server in this process, and the embedded front before it. Returns the exit code."""
+    from tempfile import TemporaryDirectory
+    from threading import Thread
+
+    from gateways.addresses import parse_address
+    from gateways.loader import load
+    from gateways.server.errorlog import ErrorLog
+    from gateways.server.launch import prepare_imports
+    from gateways.server.listeners import open_listeners
+    from gateways.server.worker import Server
+
+    prepare_imports(settings)
+    if isinstance(application, str):
+        application = load(application)
+    with TemporaryDirectory(prefix="gateways-") as directory:  # private: mode 0700
+        address = f"unix:{directory}/app.sock"
+        with _open_front(address, settings) as front:
+            error_log = ErrorLog(settings.error_log, settings.log_level)
+            server = Server(application, open_listeners("fastcgi", parse_address(address)), settings, error_log)
+            thread = Thread(target=front.serve_forever, name="gateways-front", daemon=True)
+            thread.start()
+            print(f"gateways: no web server started this script: {reason}", file=sys.stderr)
+            print(f"gateways: serving at {front.url} for development; Ctrl-C stops it", file=sys.stderr, flush=True)
+            try:
+                return server.run()
+            finally:
+                front.shutdown()
+                thread.join()
+                error_log.close()
 
 
-def _access_log(settings: Settings, spawned: bool) -> AccessLog | None:
-    # A web server that spawned us writes one itself, and takes what we write to standard output for errors.
-    target = settings.access_log
-    if target is None or (spawned and "access_log" not in settings.given):
-        return None
-    from gateways.server.accesslog import AccessLog
-
-    return AccessLog(target, settings.access_log_format)
-
-
-def _change_directory(path: str) -> None:
-    try:
-        os.chdir(path)
-    except OSError as error:
-        raise ConfigError(f"chdir {path!r}: {error.strerror}") from None
-
-
-def _run_for_a_person(application: Application | str, settings: Settings, start: Start) -> None:
-    """Serve HTTP on 127.0.0.1:8000: a FastCGI server in this process, and the embedded front before it."""
+def _open_front(backend: str, settings: Settings) -> Front:
+    from gateways.errors import BindError
     from gateways.front import Front
 
-    loaded = load(application) if isinstance(application, str) else application
-    with tempfile.TemporaryDirectory(prefix="gateways-") as directory:
-        address = f"unix:{directory}/app.sock"
-        error_log = ErrorLog(settings.error_log, settings.log_level)
-        server = Server(loaded, open_listeners("fastcgi", parse_address(address)), settings, error_log)
-        front = Front("127.0.0.1:8000", "fastcgi", address, script_name=settings.script_name or "")
-        threading.Thread(target=front.serve_forever, name="gateways-front", daemon=True).start()
-        print(f"Not started by a web server ({start.reason}).", file=sys.stderr)
-        print(f"Serving at {front.url} for development; Ctrl-C stops it.", file=sys.stderr)
-        server.run()
-        front.shutdown()
+    script_name = settings.script_name or ""
+    for port in _PORTS[:-1]:
+        try:
+            return Front(f"127.0.0.1:{port}", "fastcgi", backend, script_name=script_name)
+        except BindError as error:
+            print(f"gateways: {error}", file=sys.stderr)
+    return Front(f"127.0.0.1:{_PORTS[-1]}", "fastcgi", backend, script_name=script_name)

@@ -1,39 +1,78 @@
-"""``gateways serve APP``: serve an application by FastCGI and SCGI until a signal ends it."""
+"""``gateways serve``: serve an application by FastCGI and SCGI until a signal ends it."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from gateways.declared import Setting
-from gateways.runners import serve_settings
+from gateways.server.launch import launch
 from gateways.settings import Settings
+
+EPILOG = """\
+Every flag is also an environment variable: --max-body-size 10M is GATEWAYS_MAX_BODY_SIZE=10M. Flags win. TIME is in
+seconds or has a unit: 500ms, 30s, 2m, 1h. SIZE is in bytes or has a unit: 64k, 10M, 1G.
+
+ADDR is unix:/path, host:port, [::1]:port, :port (loopback), @abstract-name, fd:N or systemd:NAME. Without --fastcgi and
+--scgi it serves the sockets that a web server, spawn-fcgi or systemd started it with.
+
+examples:
+  gateways serve app:application --fastcgi unix:/run/app.sock --socket-group www-data
+  gateways serve site/wsgi.py --fastcgi :9000 --scgi :4000 --threads 4
+  gateways serve 'shop:create_app()' --fastcgi systemd:shop --no-access-log
+
+exit status:
+  0   stopped as asked, all requests in hand finished
+  1   stopped with requests in hand, after --graceful-timeout
+  2   a flag, a variable or a value cannot be used
+  3   the application cannot be loaded
+  4   an address cannot be listened on
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the application and a flag for each setting, in the groups of their declaration."""
-    parser.add_argument("application", metavar="APP", help="module:attribute, path/to/file.py:attribute or module:make()")
+    """Declare the application, and a flag for each setting in the group of its declaration."""
+    parser.usage = "gateways serve APP [--fastcgi ADDR] [--scgi ADDR] [flags]"
+    parser.epilog = EPILOG
+    parser.formatter_class = _Formatter
+    parser.add_argument(
+        "application",
+        metavar="APP",
+        help="module:attribute, path/to/file.py:attribute or module:factory(); without an attribute it is application, "
+        "then app",
+    )
     groups: dict[str, argparse._ArgumentGroup] = {}
     for setting in Settings.settings.values():
         if setting.group not in groups:
-            groups[setting.group] = parser.add_argument_group(setting.group)
+            groups[setting.group] = parser.add_argument_group(setting.group.lower())
         _add_flag(groups[setting.group], setting)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve; return the exit code."""
+    sys.path.insert(0, "")  # the working directory, as for python -m; also after --chdir
     flags = {name: value for name, value in vars(arguments).items() if name in Settings.settings and value is not None}
-    return serve_settings(arguments.application, Settings.load(flags=flags))
+    return launch(arguments.application, Settings.load(flags=flags))
 
 
 def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:
     kind = setting.kind
-    default = "" if setting.default is None or kind.many else f" Default: {kind.show(setting.default)}."
-    text = (setting.help + default).replace("%", "%%")
+    text = setting.help
+    if setting.default is not None and not kind.many:
+        text += f" Default: {kind.show(setting.default)}."
+    text = text.replace("%", "%%")
     if kind.switch:
         group.add_argument(setting.flag, action=argparse.BooleanOptionalAction, default=None, help=text)
         return
-    action = "append" if kind.many else "store"
-    group.add_argument(setting.flag, metavar=kind.metavar, action=action, default=None, help=text)
+    group.add_argument(setting.flag, metavar=kind.metavar, action="append" if kind.many else "store", help=text)
     if kind.off:
         negative = setting.flag.replace("--", "--no-", 1)
-        group.add_argument(negative, dest=setting.name, action="store_const", const="off", help=argparse.SUPPRESS)
+        help = f"The same as {setting.flag} off."
+        group.add_argument(negative, dest=setting.name, action="store_const", const="off", help=help)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves the epilog as it is, and the text of the flags a readable column."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
