@@ -150,7 +150,12 @@ class Front:
         thread = Thread(target=self._run, args=(session,), name=f"front {remote[0]}:{remote[1]}", daemon=True)
         with self._lock:
             self._sessions[thread] = session
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread left for us
+            with self._lock:
+                del self._sessions[thread]
+            _turn_away(sock)
 
     def _run(self, session: Session) -> None:
         try:

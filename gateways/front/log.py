@@ -22,11 +22,11 @@ class Log:
     def access(self, peer: str, request_line: str, status: int, sent: int, seconds: float, remark: str = "") -> None:
         """Write the line of one request; a quiet front does so only where there is something to remark.
 
-        ``sent`` is the size of the body in bytes.
+        ``status`` is 0 when there was no answer, ``sent`` the size of its body in bytes.
         """
         if remark or not self._quiet:
             remark = f" ({escape_controls(remark)})" if remark else ""
-            self.line(f'{peer} "{escape(request_line)}" {status} {sent} {seconds * 1000:.0f}ms{remark}')
+            self.line(f'{peer} "{escape(request_line)}" {status or "-"} {sent} {seconds * 1000:.0f}ms{remark}')
 
     def backend(self, data: bytes) -> None:
         """Write what the backend sent for the error log."""

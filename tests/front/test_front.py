@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import socket
 import threading
 import time
@@ -112,4 +115,48 @@ def test_too_many_connections_are_turned_away(fronted: Fronted, monkeypatch: pyt
         first.recv(65536)
         assert fronted.ask().startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     until(lambda: not fronted.front._sessions)
+    assert requests.get(fronted.url, timeout=PATIENCE).text == "hello"
+
+
+class ShortListener:
+    """A listening socket of a machine that is short of descriptors for a while."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self.failures = [errno.EMFILE, errno.ECONNABORTED, errno.ENOBUFS]
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        if self.failures:
+            code = self.failures.pop(0)
+            raise OSError(code, os.strerror(code))
+        return self._listener.accept()
+
+    def fileno(self) -> int:
+        return self._listener.fileno()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def test_L11_a_shortage_is_waited_for(backend: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    with scripted(backend) as served:
+        log = io.StringIO()
+        front = Front("127.0.0.1:0", "fastcgi", served.address, log=log)
+        front._listener = ShortListener(front._listener)  # type: ignore[assignment]
+        monkeypatch.setattr("gateways.front.time.sleep", pauses.append)
+        fronted = Fronted(front, log)
+        assert requests.get(fronted.url, timeout=PATIENCE).text == "hello"
+        fronted.stop()
+    assert pauses == [0.1, 0.1]
+    assert log.getvalue().count("cannot accept a connection: ") == 2
+
+
+def test_no_thread_left(fronted: Fronted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gateways.front.Thread.start", fail)
+        assert fronted.ask().startswith(b"HTTP/1.1 503 ")
     assert requests.get(fronted.url, timeout=PATIENCE).text == "hello"

@@ -165,4 +165,5 @@ def test_a_client_that_goes_in_the_middle_of_its_upload(fronted: Fronted, backen
     with fronted.connect() as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhel")
     until(lambda: "closed the connection before the end" in fronted.log)
+    assert '"POST / HTTP/1.1" - 0 ' in fronted.log
     assert backend.variables == []
