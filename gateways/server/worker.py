@@ -45,7 +45,7 @@ _QUIET_LOOKS = 100
 #: How long to stop accepting when descriptors or memory have run out: retrying at once would spin (CPU, log).
 ACCEPT_PAUSE = 0.1
 _ACCEPT_CAPACITY = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-#: How often a spawned process looks whether its web server is still there, seconds.
+#: How often a spawned process looks whether its web server is still there, where nothing wakes it, seconds.
 _PARENT_INTERVAL = 1.0
 
 
@@ -104,6 +104,8 @@ class Server(Service):
         restore = self._install_signals() if self._owns_process else []
         threading.Thread(target=self._enforce_stop, name="gateways-stop", daemon=True).start()
         self._poller.register(self._wake_out)
+        if self._parent is not None and self._parent.fileno() >= 0:
+            self._poller.register(self._parent.fileno())
         self._accept_again()
         try:
             if self.threads == 1:
@@ -125,6 +127,7 @@ class Server(Service):
         """Give the loop's own descriptors back, when no thread can use them any more."""
         for thread in self._threads:
             thread.join()
+        self._forget_parent()
         self._poller.close()
         wake_out, wake_in = self._wake_out, self._wake_in
         self._wake_out = self._wake_in = -1
@@ -334,7 +337,7 @@ class Server(Service):
         """How long the poller may wait, seconds: until the next deadline; None for ever."""
         now = monotonic()
         waits = []
-        if self._parent is not None:
+        if self._parent is not None and self._parent.fileno() < 0:
             waits.append(_PARENT_INTERVAL)
         if self._connections:
             waits.append(self._next_sweep - now)
@@ -360,9 +363,19 @@ class Server(Service):
             self.error_log.reopen()
             if self.access_log is not None:
                 self.access_log.reopen()
-        if self._parent is not None and not self.stopping and self._parent.gone():
-            self.error_log.notice("the web server that started this process is gone; stopping")
-            self.stop()
+        if self._parent is not None and self._parent.gone():
+            self._forget_parent()
+            if not self.stopping:
+                self.error_log.notice("the web server that started this process is gone; stopping")
+                self.stop()
+
+    def _forget_parent(self) -> None:
+        """Watch the web server no longer: once it has ended, its descriptor would wake the loop for ever."""
+        if self._parent is not None:
+            if self._parent.fileno() >= 0:
+                self._poller.unregister(self._parent.fileno())
+            self._parent.close()
+            self._parent = None
 
     def _waiting(self) -> list[Connection]:
         """Return the connections that wait for their peer; all others are in the hands of some thread."""

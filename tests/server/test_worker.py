@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import select
 import signal
 import socket
 import statistics
@@ -463,20 +464,48 @@ def test_shortages_are_complained_of_once_a_second(number: int) -> None:
     assert server.run() == 0
 
 
-def test_a_spawned_process_ends_with_its_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = threading.Event()
+class Watch:
+    """Stands in for ``ParentWatch``: the web server lives until the other end of a pipe is closed."""
 
-    class Watch:
-        def gone(self) -> bool:
-            return gone.is_set()
+    def __init__(self, wakes: bool) -> None:
+        self._out, self.web_server = os.pipe()
+        self._wakes = wakes
+        self.closed = False
 
-    monkeypatch.setattr(worker, "ParentWatch", Watch)
-    monkeypatch.setattr(worker, "_PARENT_INTERVAL", 0.02)
+    def gone(self) -> bool:
+        poll = select.poll()
+        poll.register(self._out, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def fileno(self) -> int:
+        return self._out if self._wakes else -1
+
+    def close(self) -> None:
+        os.close(self._out)
+        self.closed = True
+
+
+@pytest.mark.parametrize("wakes", [True, False])
+def test_a_spawned_process_ends_with_its_web_server(monkeypatch: pytest.MonkeyPatch, wakes: bool) -> None:
+    watch = Watch(wakes)
+    monkeypatch.setattr(worker, "ParentWatch", lambda: watch)
+    monkeypatch.setattr(worker, "_PARENT_INTERVAL", 1000.0 if wakes else 0.02)
     log = RecordingLog()
     server = Server(Recorder(), [], Settings(threads=1), cast(Any, log), spawned=True)
-    threading.Timer(0.1, gone.set).start()
+    threading.Timer(0.1, os.close, [watch.web_server]).start()
     assert server.run() == 0
     assert "the web server that started this process is gone" in log.text("notice")
+    assert watch.closed
+
+
+def test_a_spawned_process_that_is_stopped_no_longer_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(wakes=True)
+    monkeypatch.setattr(worker, "ParentWatch", lambda: watch)
+    server = Server(Recorder(), [], Settings(threads=1), cast(Any, RecordingLog()), spawned=True)
+    server.stop()
+    assert server.run() == 0
+    assert watch.closed
+    os.close(watch.web_server)
 
 
 # A process of its own
