@@ -116,6 +116,20 @@ def test_processes_end_when_the_web_server_is_killed(boot: Callable[[str], Site]
     assert wait_until(lambda: not any(alive(pid) for pid in processes)), "an application outlived its web server"
 
 
+def test_lighttpd_is_killed_and_started_again_at_once(boot: Callable[[str], Site]) -> None:
+    """It would use a process that is still there, start none of its own, and answer 503 when that process ends."""
+    site = boot("lighttpd-fastcgi-spawned")
+    site.get("/")
+    old = applications(site)
+    assert site.server.process is not None
+    os.kill(site.server.process.pid, signal.SIGKILL)
+    site.server.process.popen.wait()
+    site.server.start(site.sandbox.root / "fastcgi-spawned.conf")
+    for _ in range(10):
+        assert site.dump("GET", "/")["process"]["pid"] not in old
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("name", ["nginx-fastcgi", "nginx-scgi"])
 def test_gateways_serve_finishes_the_request_in_hand(boot: Callable[[str], Site], name: str) -> None:
     site = boot(name)
