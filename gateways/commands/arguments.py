@@ -1,4 +1,4 @@
-"""What ``gateways get`` and ``gateways front`` have in common: flags for a backend, and values checked as settings are."""
+"""What ``gateways get`` and ``gateways front`` share: flags for a backend, and values checked as settings are."""
 
 from __future__ import annotations
 
