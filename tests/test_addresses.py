@@ -12,7 +12,7 @@ import pytest
 
 from gateways.addresses import MAX_PATH, Address, connect, parse_address
 from gateways.errors import ConfigError, ConnectError
-from tests.support.users import as_nobody
+from tests.support.processes import as_nobody
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from gateways.addresses import Address, parse_address
 from gateways.errors import BindError
 from gateways.server import inherited
 from gateways.server.inherited import passed_by_systemd, passed_count, take_socket, why_not_listening, why_not_passed
+from tests.support.processes import fork
 
 ROOT = Path(__file__).parents[2]
 
@@ -194,7 +195,7 @@ os.environ["LISTEN_PID"] = str(os.getpid())
 with take_socket(fd) as sock:
     print(fd, sock.getsockname(), sorted(name for name in os.environ if name.startswith("LISTEN_")))
 """
-    pid = os.fork()  # dup2 in a child: descriptor 3 of this process may be anything
+    pid = fork()  # dup2 in a child: descriptor 3 of this process may be anything
     if not pid:
         os.dup2(listening.fileno(), 3)
         os.environ.update(environ(1, "web"))

@@ -16,7 +16,7 @@ from gateways.addresses import Address, parse_address
 from gateways.errors import BindError, ConfigError
 from gateways.server import inherited
 from gateways.server.listeners import Listener, open_listeners
-from tests.support.users import as_nobody
+from tests.support.processes import as_nobody
 
 
 @contextlib.contextmanager

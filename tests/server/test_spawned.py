@@ -24,6 +24,7 @@ from gateways.server.spawned import ParentWatch, detect
 from tests.live.sandbox import Sandbox, web_account
 from tests.live.servers import Apache, Lighttpd, Process
 from tests.support import requirements
+from tests.support.processes import fork
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
@@ -234,7 +235,7 @@ def test_the_end_of_the_web_server_while_the_application_is_imported() -> None:
 
 def test_a_forked_child_watches_the_process_that_forked_it() -> None:
     out, into = os.pipe()
-    pid = os.fork()
+    pid = fork()
     if not pid:
         os.write(into, b"%d %d" % (ParentWatch().parent, os.getppid()))
         os._exit(0)

@@ -19,7 +19,7 @@ import pytest
 from gateways.errors import BindError, ConfigError
 from gateways.server import unixsockets
 from gateways.server.unixsockets import SocketFile, listen_unix, owner_ids
-from tests.support.users import NOBODY, as_nobody
+from tests.support.processes import NOBODY, as_nobody, fork
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users: needs root")
 
@@ -269,7 +269,7 @@ def test_only_the_own_file_is_removed(socket_dir: Path) -> None:
 
 def test_a_child_does_not_remove_the_file_of_its_parent(socket_dir: Path) -> None:
     sock, file = listen(socket_dir / "s")
-    pid = os.fork()
+    pid = fork()
     if not pid:
         file.remove()
         os._exit(0)
@@ -303,7 +303,7 @@ def compete(path: Path) -> list[str]:
     go, report, pids = os.pipe(), os.pipe(), []
     try:
         for _ in range(2):
-            pid = os.fork()
+            pid = fork()
             if not pid:
                 try:
                     os.read(go[0], 1)

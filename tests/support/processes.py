@@ -1,15 +1,23 @@
-"""Do something as a user without privileges, for tests that run as root."""
+"""Do something in a process of its own, and as a user without privileges where the tests run as root."""
 
 from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from typing import Callable, TypeVar
 
 T = TypeVar("T")
 
 #: The user ``nobody`` and his group, the same number on every Linux.
 NOBODY = 65534
+
+
+def fork() -> int:
+    """``os.fork``, also while threads of other tests are about: the child must do little, and end by ``os._exit``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, for a process with threads
+        return os.fork()
 
 
 def as_nobody(call: Callable[[], T]) -> T:
@@ -20,7 +28,7 @@ def as_nobody(call: Callable[[], T]) -> T:
     if os.geteuid() != 0:
         return call()
     receiver, sender = os.pipe()
-    pid = os.fork()
+    pid = fork()
     if not pid:
         try:
             os.close(receiver)
