@@ -1,0 +1,180 @@
+"""From settings to a server: what it is given, in which order things fail, and that nothing is left open."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from gateways.errors import BindError, BootError, ConfigError
+from gateways.loader import LazyApplication
+from gateways.server import launch as module
+from gateways.server.launch import launch, prepare_imports
+from gateways.server.spawned import Start
+from gateways.settings import Settings
+
+
+def application(environ: Any, start_response: Any) -> list[bytes]:
+    return []
+
+
+class FakeServer:
+    """Stands in for ``Server``: keeps what it was given, and ends at once."""
+
+    made: ClassVar[list[FakeServer]] = []
+    exit_code = 0
+
+    def __init__(
+        self, application: Any, listeners: Any, settings: Any, error_log: Any, access_log: Any, spawned: bool
+    ) -> None:
+        self.application = application
+        self.listeners = listeners
+        self.addresses = [str(listener) for listener in listeners]
+        self.access_log = access_log
+        self.spawned = spawned
+        self.made.append(self)
+
+    def run(self) -> int:
+        return self.exit_code
+
+
+@pytest.fixture(autouse=True)
+def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(module, "Server", FakeServer)
+    monkeypatch.setattr(FakeServer, "made", [])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    before = set(os.listdir("/proc/self/fd"))
+    yield
+    assert set(os.listdir("/proc/self/fd")) == before  # logs and sockets are closed, whatever happened
+
+
+def start(application: Any = application, **settings: Any) -> FakeServer:
+    assert launch(application, Settings(error_log="error.log", **settings)) == 0
+    return FakeServer.made[-1]
+
+
+def log() -> str:
+    return Path("error.log").read_text("utf-8")
+
+
+@pytest.fixture
+def inherited() -> str:
+    """The address of a listening socket that this process was started with."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        return f"fd:{sock.detach()}"
+
+
+def test_every_address_is_opened(tmp_path: Path) -> None:
+    server = start(fastcgi=["unix:a", "unix:b"], scgi="unix:c")
+    expected = [f"FastCGI on unix:{tmp_path}/a", f"FastCGI on unix:{tmp_path}/b", f"SCGI on unix:{tmp_path}/c"]
+    assert server.addresses == expected
+    assert not server.spawned
+    assert f"notice: serving scgi on unix:{tmp_path}/c: application, 8 threads\n" in log()
+    assert log().endswith("notice: stopped\n")
+    assert not Path("a").exists()
+
+
+def test_the_exit_code_is_that_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeServer, "exit_code", 1)
+    assert launch(application, Settings(scgi="unix:s", error_log="error.log")) == 1
+    assert log().endswith("notice: stopped with requests in hand\n")
+
+
+def test_without_addresses_the_sockets_it_was_started_with(monkeypatch: pytest.MonkeyPatch, inherited: str) -> None:
+    monkeypatch.setattr(module, "detect", lambda environ: Start("scgi", "scgi", (inherited,), "it listens"))
+    server = start()
+    assert server.addresses == [f"SCGI on {inherited}"]
+    assert server.spawned
+
+
+def test_with_neither_it_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "detect", lambda environ: Start("terminal", "", (), "standard input is a device"))
+    with pytest.raises(ConfigError, match=r"nothing to listen on: .* --fastcgi ADDR .*standard input is a device"):
+        start()
+
+
+def test_an_address_that_fails_closes_those_before_it(tmp_path: Path) -> None:
+    with pytest.raises(BindError):
+        start(fastcgi=["unix:a", "unix:absent/b"])
+    assert not Path("a").exists()
+    assert not FakeServer.made
+
+
+# The access log
+
+
+def test_the_access_log_is_off_where_a_web_server_keeps_one(tmp_path: Path, inherited: str) -> None:
+    assert start(fastcgi=inherited).access_log is None
+
+
+def test_the_access_log_can_be_asked_for_even_there(inherited: str) -> None:
+    assert start(fastcgi=inherited, access_log="access.log").access_log is not None
+
+
+def test_the_access_log_is_on_by_default_and_can_be_off() -> None:
+    assert start(scgi="unix:s").access_log is not None
+    assert start(scgi="unix:s", access_log=None).access_log is None
+
+
+# The application
+
+
+@pytest.mark.parametrize(
+    ("choice", "handed_over", "answers"),
+    [
+        ("auto", False, False),
+        ("auto", True, True),
+        ("exit", True, False),
+        ("answer", False, True),
+    ],
+)
+def test_on_boot_error(inherited: str, choice: str, handed_over: bool, answers: bool) -> None:
+    Path("launch_broken.py").write_text("import absent_framework\n")
+    address = inherited if handed_over else "unix:s"
+    if answers:
+        server = start("launch_broken", fastcgi=address, on_boot_error=choice)
+        assert isinstance(server.application, LazyApplication)
+        assert "requests are answered with 500 until it can be loaded" in log()
+    else:
+        with pytest.raises(BootError, match="No module named 'absent_framework'"):
+            start("launch_broken", fastcgi=address, on_boot_error=choice)
+    if not handed_over:
+        os.close(int(inherited[3:]))
+    assert "ModuleNotFoundError: No module named 'absent_framework'" in log()
+
+
+def test_a_named_application_is_loaded_before_the_first_request() -> None:
+    Path("launch_loaded.py").write_text("def app(environ, start_response): return []\n")
+    assert start("launch_loaded", scgi="unix:s").application is sys.modules["launch_loaded"].app
+    assert ": launch_loaded, 8 threads" in log()
+
+
+def test_variables_that_are_no_settings_are_named() -> None:
+    settings = Settings.load({"GATEWAYS_KEY_OF_SOMEBODY": "x", "GATEWAYS_ERROR_LOG": "error.log"}, {"scgi": ["unix:s"]})
+    launch(application, settings)
+    assert "notice: no settings, ignored: GATEWAYS_KEY_OF_SOMEBODY\n" in log()
+
+
+# Directories
+
+
+def test_directories_are_entered_and_searched_in_their_order(tmp_path: Path) -> None:
+    for name in ("work", "work/one", "work/two"):
+        Path(name).mkdir()
+    prepare_imports(Settings(chdir="work", python_path=["one", tmp_path / "work" / "two"]))
+    assert os.getcwd() == str(tmp_path / "work")
+    assert sys.path[:2] == [str(tmp_path / "work" / "one"), str(tmp_path / "work" / "two")]
+
+
+@pytest.mark.parametrize("name", ["chdir", "python_path"])
+def test_a_directory_that_is_missing(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} 'absent': "):
+        prepare_imports(Settings(**{name: "absent"}))
