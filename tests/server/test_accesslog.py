@@ -65,7 +65,7 @@ def format_entry(format: str, environ: dict[str, Any] = ENVIRON, aborted: bool =
         ("%U", "/app/a\\x20b"),
         ("%q", "?x=1"),
         ("%H", "HTTP/1.1"),
-        ("%P", str(os.getpid())),
+        pytest.param("%P", str(os.getpid()), id="%P"),  # the same id in every process of pytest-xdist
         ("%p", "8443"),
         ("%v", "www.example.org"),
         ("%X", "+"),
