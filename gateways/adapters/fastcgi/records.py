@@ -57,14 +57,16 @@ END_BODY = Struct(">IB3x")
 UNKNOWN_BODY = Struct(">B7x")
 
 _LONG = Struct(">I")
-_PADDING = [bytes(-n % 8) for n in range(8)]
+#: An empty STDOUT record and END_REQUEST, packed together because every response ends with them.
+_RESPONSE_END = Struct(">BBHHBx BBHHBx IB3x")
+_PADDING = [bytes(n) for n in range(8)]
 
 
 def record(kind: int, request_id: int, content: bytes = b"") -> bytes:
     """Frame one record, padded to a multiple of 8 bytes. ``content`` is at most 65535 bytes."""
     length = len(content)
-    padding = _PADDING[length & 7]
-    return HEADER.pack(VERSION, kind, request_id, length, len(padding)) + content + padding
+    padding = -length & 7
+    return HEADER.pack(VERSION, kind, request_id, length, padding) + content + _PADDING[padding]
 
 
 def stream(kind: int, request_id: int, data: bytes) -> bytes:
@@ -88,6 +90,13 @@ def begin_request(request_id: int, role: int = RESPONDER, keep: bool = False) ->
 def end_request(request_id: int, app_status: int = 0, protocol_status: int = REQUEST_COMPLETE) -> bytes:
     """Frame END_REQUEST (section 5.5)."""
     return record(END_REQUEST, request_id, END_BODY.pack(app_status, protocol_status))
+
+
+def response_end(request_id: int, app_status: int = 0) -> bytes:
+    """Frame the end of STDOUT and END_REQUEST, as a responder ends a request that it has served."""
+    stdout = (VERSION, STDOUT, request_id, 0, 0)
+    end = (VERSION, END_REQUEST, request_id, END_BODY.size, 0)
+    return _RESPONSE_END.pack(*stdout, *end, app_status, REQUEST_COMPLETE)
 
 
 def encode_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 IDLE, PARAMS, STDIN, REPLY = range(4)
 
 _TOO_LARGE = "431 Request Header Fields Too Large"
+#: BEGIN_REQUEST as every web server sends it, and whether the connection is kept.
+_USUAL_BEGIN = {fcgi.begin_request(1, keep=keep): keep for keep in (False, True)}
+_USUAL_PARAMS = fcgi.record(fcgi.PARAMS, 1)[:4]
+_PARAMS_END = fcgi.record(fcgi.PARAMS, 1)
+_STDIN_END = fcgi.record(fcgi.STDIN, 1)
 _ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER"}
 
 
@@ -96,6 +101,12 @@ class ServerConnection:
         Raises ``ProtocolError`` for what FastCGI forbids; the connection is of no use afterwards. An error with a
         status concerns the request whose parameters were coming, which can still be answered.
         """
+        if self._position == len(self._buffer):
+            return None
+        if self._state == IDLE:
+            request = self._receive_whole()
+            if request is not None:
+                return request
         while True:
             buffer = self._buffer
             start = self._position + fcgi.HEADER_LENGTH
@@ -117,6 +128,29 @@ class ServerConnection:
             event = self._receive_record(kind, request_id, bytes(buffer[start:stop]))
             if event is not None:
                 return event
+
+    def _receive_whole(self) -> Request | None:
+        """Receive the usual request, which came in one piece and has its parameters in one record.
+
+        Any other is left for ``next_event``, which would make the same of this one.
+        """
+        buffer = self._buffer
+        start = self._position + 16
+        keep = _USUAL_BEGIN.get(bytes(buffer[self._position : start]))
+        if keep is None or start + fcgi.HEADER_LENGTH > len(buffer) or not buffer.startswith(_USUAL_PARAMS, start):
+            return None
+        _, _, _, length, padding = fcgi.HEADER.unpack_from(buffer, start)
+        start += fcgi.HEADER_LENGTH
+        stop = start + length
+        end = stop + padding
+        if length > self._limits.size or not buffer.startswith(_PARAMS_END, end):
+            return None
+        self._position = end + fcgi.HEADER_LENGTH
+        self._request_id = 1
+        self._draining = 0
+        self._role = fcgi.RESPONDER
+        self._keep = keep
+        return self._request(bytes(buffer[start:stop]))
 
     def _receive_record(self, kind: int, request_id: int, content: bytes) -> Event:
         """Act on one record that is not the body of the request in hand."""
@@ -177,9 +211,13 @@ class ServerConnection:
                 raise ProtocolError(f"FastCGI parameters of more than {self._limits.size} bytes", _TOO_LARGE)
             self._params.append(content)
             return None
-        block = self._params[0] if len(self._params) == 1 else b"".join(self._params)
+        block = b"".join(self._params)
         self._params = []
         self._params_size = 0
+        return self._request(block)
+
+    def _request(self, block: bytes) -> Request:
+        """All parameters are in: the request can be served while its body comes."""
         self._state = STDIN
         variables = fcgi.decode_pairs(block)
         if len(variables) > self._limits.count:
@@ -256,7 +294,15 @@ class ServerConnection:
     def complete(self, app_status: int = 0) -> bytes:
         """End the request in hand (section 5.5); records of it that still come are ignored."""
         request_id = self._request_id
-        self._draining = request_id if self._state == STDIN else 0
+        if self._state == STDIN and not self._skip_input_end():
+            self._draining = request_id
         self._state = IDLE
         self._request_id = 0
-        return fcgi.record(fcgi.STDOUT, request_id) + fcgi.end_request(request_id, app_status)
+        return fcgi.response_end(request_id, app_status)
+
+    def _skip_input_end(self) -> bool:
+        """Skip the end of a body that is empty, or has been read, when it is here; true when it was."""
+        if self._request_id == 1 and self._buffer.startswith(_STDIN_END, self._position):
+            self._position += fcgi.HEADER_LENGTH
+            return True
+        return False
