@@ -21,7 +21,7 @@ import pytest
 from gateways.errors import ConfigError
 from gateways.server import spawned
 from gateways.server.spawned import ParentWatch, detect
-from tests.live.sandbox import Sandbox, web_account
+from tests.live.sandbox import Sandbox
 from tests.live.servers import Apache, Lighttpd, Process
 from tests.support import requirements
 from tests.support.processes import fork
@@ -377,7 +377,7 @@ def test_spawn_fcgi(script: Script, scgi: bool) -> None:
     program = requirements.require_program("spawn-fcgi")
     environ = {**os.environ, "GATEWAYS_PROTOCOL": "scgi"} if scgi else None
     command = [program, "-s", script.directory / "s", "--", script.path]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environ, **web_account())
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environ)
     facts = script.told("started")
     assert facts["kind"] == ("scgi" if scgi else "fastcgi")
     assert facts["leader"]
@@ -390,7 +390,7 @@ def test_spawn_fcgi_in_the_foreground(script: Script) -> None:
     """``-n``, for supervisors: the process is that of spawn-fcgi, and its parent the supervisor."""
     program = requirements.require_program("spawn-fcgi")
     command = [program, "-n", "-s", script.directory / "s", "--", script.path]
-    with subprocess.Popen(command, **web_account()) as process:
+    with subprocess.Popen(command) as process:
         facts = script.told("started")
         assert facts["pid"] == process.pid
         assert facts["watched"] == os.getpid()
@@ -401,7 +401,7 @@ def test_spawn_fcgi_in_the_foreground(script: Script) -> None:
 def test_cgi_fcgi(script: Script) -> None:
     program = requirements.require_program("cgi-fcgi")
     command = [program, "-start", "-connect", script.directory / "s", script.path]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, **web_account())
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     facts = script.told("started")
     assert facts["kind"] == "fastcgi"
     assert facts["closed"] == [1, 2]
