@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import select
 import selectors
+from typing import Union
 
 #: How many events one wait returns. What is left is returned by the next wait, so nothing starves.
 _BATCH = 64
@@ -59,3 +60,6 @@ class SelectorPoller:
 
 
 Poller = EpollPoller if hasattr(select, "epoll") else SelectorPoller
+
+#: Either of them, for annotations.
+AnyPoller = Union[EpollPoller, SelectorPoller]

@@ -1,34 +1,23 @@
 """The loop of one process: wait, serve, stop.
 
-N threads, but they do not compete. One of them, the leader, waits for readable descriptors and serves the requests it
-finds inline. A monitor looks every millisecond: when the leader has been inside one request since the last look, it
-takes that connection out of the poller and makes another thread the leader. The old leader finishes its request and
-becomes one of those that wait. Fast applications so run at the speed of one thread, and slow ones get up to N.
-
-    leader  --- serve --- serve --- s e r v e   s l o w l y ----------------> idle
-    monitor   .   .   .   .   .   .   .   . promotes
-    idle thread                             `--> leader --- serve --- serve ---
-
-With ``threads=1`` the calling thread serves everything and there is no monitor.
+What the threads of the process do with it is in crew.py, how connections come in in acceptor.py.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
-import socket
 import threading
-import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from gateways.server.acceptor import Acceptor
 from gateways.server.connection import Connection
-from gateways.server.poller import Poller
-from gateways.server.service import Service, peer_name
+from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.spawned import ParentWatch
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
     from threading import Lock
 
@@ -38,18 +27,11 @@ if TYPE_CHECKING:
     from gateways.server.listeners import Listener
     from gateways.settings import Settings
 
-#: How long a leader may be inside one request before another thread leads, seconds.
-PROMOTE_AFTER = 0.001
-#: Looks at a resting process before the monitor goes to sleep itself.
-_QUIET_LOOKS = 100
-#: How long to stop accepting when descriptors or memory have run out: retrying at once would spin (CPU, log).
-ACCEPT_PAUSE = 0.1
-_ACCEPT_CAPACITY = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 #: How often a spawned process looks whether its web server is still there, where nothing wakes it, seconds.
 _PARENT_INTERVAL = 1.0
 
 
-class Server(Service):
+class Server(Crew):
     """Serve one application on listening sockets, in this process, until stopped.
 
     ``run`` blocks and returns the exit code: 0 when all requests in hand were finished, 1 when ``graceful_timeout``
@@ -69,31 +51,16 @@ class Server(Service):
         super().__init__(application, settings, error_log, access_log, spawned)
         self.graceful_timeout = settings.graceful_timeout
         self._spawned = spawned
-        self._listeners = {listener.fileno(): listener for listener in listeners}
-        self._accepting = False  # the poller watches the listeners
-        self._resume_at = 0.0  # when to accept again after a shortage; 0 when there is none
-        self._complained_at = -60.0
+        self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
         self._connections: dict[int, Connection] = {}
         self._next_sweep = 0.0
         self._parent = ParentWatch() if spawned else None
-        self._poller = Poller()
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_out, False)
         os.set_blocking(self._wake_in, False)
-        # Leadership. A gate is a lock that its thread waits on; _leader is the gate of the leading thread.
-        self._lock = threading.Lock()
-        self._leader: Lock | None = None
-        self._idle: list[Lock] = []
-        self._threads: list[threading.Thread] = []
-        self._busy: Connection | None = None  # what the leader serves
-        self._served = 0
-        self._monitor_rests = False
-        self._monitor_gate = _closed_gate()
-        # Stopping.
-        self._stop_gate = _closed_gate()
+        self._stop_gate = closed_gate()
         self._reopen = False
         self._owns_process = False
-        self._done = threading.Event()
         self._exit_code = 0
 
     # Running and stopping
@@ -106,17 +73,11 @@ class Server(Service):
         self._poller.register(self._wake_out)
         if self._parent is not None and self._parent.fileno() >= 0:
             self._poller.register(self._parent.fileno())
-        self._accept_again()
+        self._acceptor.resume()
         try:
-            if self.threads == 1:
-                self._serve_as(threading.Lock())
-            else:
-                with self._lock:
-                    self._start_thread()
-                self._monitor()
+            self._work()
         finally:
-            for listener in self._listeners.values():
-                listener.close()
+            self._acceptor.close_all()
             for number, handler in restore:
                 signal.signal(number, handler)
         if self._exit_code == 0:
@@ -141,7 +102,7 @@ class Server(Service):
         """
         if not self.stopping:
             self.stopping = True
-            _open(self._stop_gate)
+            open_gate(self._stop_gate)
         self._wake()
 
     def _wake(self) -> None:
@@ -180,106 +141,7 @@ class Server(Service):
         self._exit_code = 1
         self._finish()
 
-    def _finish(self) -> None:
-        """Everything has ended: let all threads go."""
-        with self._lock:
-            self._done.set()
-            while self._idle:
-                self._idle.pop().release()
-        _open(self._monitor_gate)
-
-    # Threads
-
-    def _start_thread(self) -> None:
-        """Start a thread that leads from its first moment on. The caller holds the lock."""
-        gate = threading.Lock()
-        self._leader = gate
-        name = f"gateways-{len(self._threads) + 1}"
-        thread = threading.Thread(target=self._serve_as, args=(gate,), name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _serve_as(self, gate: Lock) -> None:
-        """What a serving thread does: lead, rest, lead again."""
-        gate.acquire()
-        self._leader = gate
-        while not self._done.is_set():
-            try:
-                self._lead(gate)
-            except Exception as error:
-                self.error_log.exception("the server loop failed, and goes on", error)
-                time.sleep(ACCEPT_PAUSE)
-            with self._lock:
-                if self._leader is None or self._leader is gate:
-                    self._leader = gate
-                    continue
-                if self._done.is_set():
-                    return
-                self._idle.append(gate)
-            gate.acquire()
-
-    def _monitor(self) -> None:
-        """Promote another thread whenever the leader stays in one request. Runs in the thread that called ``run``."""
-        quiet = 0
-        last = -1
-        while not self._done.is_set():
-            busy = self._busy
-            served = self._served
-            if busy is None:
-                quiet += 1
-                if quiet > _QUIET_LOOKS:
-                    self._rest()
-                    quiet = 0
-            else:
-                quiet = 0
-                if served == last:
-                    self._promote(busy, served)
-            last = served
-            time.sleep(PROMOTE_AFTER)
-
-    def _rest(self) -> None:
-        """Sleep until the leader has something to do."""
-        self._monitor_rests = True
-        # Looked at after the flag is up: the leader either sees the flag, or was seen here.
-        if self._busy is None and not self._done.is_set():
-            self._monitor_gate.acquire()
-        self._monitor_rests = False
-
-    def _promote(self, busy: Connection, served: int) -> None:
-        """Give the leadership to another thread, if there is one and the leader is still in the same request."""
-        with self._lock:
-            if self._busy is not busy or self._served != served:
-                return
-            self._busy = None
-            if busy.watched:
-                busy.watched = False
-                self._poller.unregister(busy.fd)
-            if self._idle:
-                self._leader = self._idle.pop()
-                self._leader.release()
-            elif len(self._threads) < self.threads:
-                self._start_thread()
-            else:
-                self._leader = None  # all are busy: the first that finishes leads
-            # At last: a leader that finds this set takes no lock, and has to find the rest done.
-            busy.detached = True
-
     # What connections ask for (Service)
-
-    def begin(self, connection: Connection) -> None:
-        """Mark the leader busy, for the monitor."""
-        if not connection.detached:
-            self._served += 1
-            self._busy = connection
-            if self._monitor_rests:
-                _open(self._monitor_gate)
-
-    def end(self, connection: Connection) -> None:
-        """The leader is free again, unless the monitor was faster."""
-        if not connection.detached:
-            with self._lock:
-                if self._busy is connection:
-                    self._busy = None
 
     def watch(self, connection: Connection) -> None:
         """Let the poller report the connection's next bytes."""
@@ -312,8 +174,8 @@ class Server(Service):
                 connection = self._connections.get(fd)
                 if connection is not None:
                     self._take_turn(connection, connection.on_readable)
-                elif fd in self._listeners:
-                    self._accept(self._listeners[fd])
+                elif fd in self._acceptor.listeners:
+                    self._acceptor.accept(self._acceptor.listeners[fd])
                 else:
                     self._drain_wake()
                 if self._leader is not gate:
@@ -341,8 +203,8 @@ class Server(Service):
             waits.append(_PARENT_INTERVAL)
         if self._connections:
             waits.append(self._next_sweep - now)
-        if self._resume_at:
-            waits.append(self._resume_at - now)
+        if self._acceptor.resume_at:
+            waits.append(self._acceptor.resume_at - now)
         return max(0.0, min(waits)) if waits else None
 
     def _drain_wake(self) -> None:
@@ -356,8 +218,8 @@ class Server(Service):
         now = monotonic()
         if now >= self._next_sweep and self._connections:
             self._sweep(now)
-        if self._resume_at and now >= self._resume_at:
-            self._accept_again()
+        if self._acceptor.resume_at and now >= self._acceptor.resume_at:
+            self._acceptor.resume()
         if self._reopen:
             self._reopen = False
             self.error_log.reopen()
@@ -392,86 +254,25 @@ class Server(Service):
                 next_sweep = connection.deadline
         self._next_sweep = next_sweep
 
-    # Accepting
-
-    def _accept(self, listener: Listener) -> bool:
-        """Accept one connection and serve what it brings along; false when there was none."""
-        try:
-            sock, address = listener.sock.accept()
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError as error:
-            if error.errno in _ACCEPT_CAPACITY:
-                self._pause_accepting(error)
-            else:  # the peer is gone already, or the network has an error to tell: accept(2)
-                self.error_log.info(f"accept on {listener.address}: {error.strerror}")
-            return False
-        peer = peer_name(address)
-        if listener.peers is not None and not listener.peers.allows(address):
-            self.error_log.warning(f"{peer}: not an allowed client of {listener.address}, closed")
-            sock.close()
-            return True
-        try:
-            if sock.family != socket.AF_UNIX:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError:  # the peer has reset it already
-            sock.close()
-            return True
+    def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
+        """Take a new connection in, and serve what it brings along."""
         connection = Connection(self, self.new_protocol(listener.protocol), sock, peer)
         self._connections[connection.fd] = connection
         self._take_turn(connection, connection.on_readable)
-        return True
-
-    def _pause_accepting(self, error: OSError) -> None:
-        """Out of descriptors or memory: leave the rest in the backlog for a moment, and say so once a second."""
-        self._stop_accepting()
-        now = monotonic()
-        self._resume_at = now + ACCEPT_PAUSE
-        if now - self._complained_at >= 1.0:
-            self._complained_at = now
-            self.error_log.error(f"cannot accept connections: {error.strerror} (raise the limit, ulimit -n)")
-
-    def _accept_again(self) -> None:
-        self._resume_at = 0.0
-        if not self._accepting:
-            self._accepting = True
-            for fd in self._listeners:
-                self._poller.register(fd, shared=True)
-
-    def _stop_accepting(self) -> None:
-        if self._accepting:
-            self._accepting = False
-            for fd in self._listeners:
-                self._poller.unregister(fd)
 
     def _close_down(self, gate: Lock) -> None:
         """Serve the backlog, close the listeners and the connections that wait; the end when nothing is left."""
-        self._stop_accepting()
-        self._resume_at = 0.0
-        for fd, listener in list(self._listeners.items()):
+        self._acceptor.suspend()
+        for listener in list(self._acceptor.listeners.values()):
             # Closing our own listener resets what is in its backlog; an inherited one has others that accept.
-            while not listener.inherited and self._accept(listener):
+            while not listener.inherited and self._acceptor.accept(listener):
                 if self._leader is not gate:
                     return
-            del self._listeners[fd]
-            listener.close()
+            self._acceptor.close(listener)
+        self._acceptor.suspend()  # a shortage just now would have accepting resumed
         for connection in self._waiting():
             self._take_turn(connection, connection.on_stop)
             if self._leader is not gate:
                 return
         if not self._connections:
             self._finish()
-
-
-def _closed_gate() -> Lock:
-    gate = threading.Lock()
-    gate.acquire()
-    return gate
-
-
-def _open(gate: Lock) -> None:
-    """Let the one that waits at ``gate`` go on, or the next one that comes."""
-    try:
-        gate.release()
-    except RuntimeError:
-        pass  # open already

@@ -1,0 +1,180 @@
+"""Threads that take turns at leading, so that they do not compete.
+
+N threads, but they do not compete. One of them, the leader, waits for readable descriptors and serves the requests it
+finds inline. A monitor looks every millisecond: when the leader has been inside one request since the last look, it
+takes that connection out of the poller and makes another thread the leader. The old leader finishes its request and
+becomes one of those that wait. Fast applications so run at the speed of one thread, and slow ones get up to N.
+
+    leader  --- serve --- serve --- s e r v e   s l o w l y ----------------> idle
+    monitor   .   .   .   .   .   .   .   . promotes
+    idle thread                             `--> leader --- serve --- serve ---
+
+With ``threads=1`` the calling thread serves everything and there is no monitor.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from gateways.server.poller import Poller
+from gateways.server.service import Service
+
+if TYPE_CHECKING:
+    from threading import Lock
+
+    from gateways.server.connection import Connection
+
+#: How long a leader may be inside one request before another thread leads, seconds.
+PROMOTE_AFTER = 0.001
+#: Looks at a resting process before the monitor goes to sleep itself.
+_QUIET_LOOKS = 100
+#: How long to wait after a fault in the loop itself, seconds: one that comes again at once must not spin.
+_FAULT_PAUSE = 0.1
+
+
+class Crew(Service):
+    """A service whose threads take turns. What the leader does is ``_lead``; ``_finish`` lets all of them go.
+
+    A gate is a lock that its thread waits on; ``_leader`` is the gate of the leading thread. ``_lock`` guards who
+    leads, and which connections are in the poller's hands.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._poller = Poller()
+        self._lock = threading.Lock()
+        self._leader: Lock | None = None
+        self._idle: list[Lock] = []
+        self._threads: list[threading.Thread] = []
+        self._busy: Connection | None = None  # what the leader serves
+        self._served = 0
+        self._monitor_rests = False
+        self._monitor_gate = closed_gate()
+        self._done = threading.Event()
+
+    def _lead(self, gate: Lock) -> None:
+        """Wait and serve until another thread leads (``_leader`` is not ``gate`` any more) or all is done."""
+        raise NotImplementedError
+
+    def _work(self) -> None:
+        """Serve until ``_finish``. With one thread it is this one; with more this one is the monitor."""
+        if self.threads == 1:
+            self._serve_as(threading.Lock())
+        else:
+            with self._lock:
+                self._start_thread()
+            self._monitor()
+
+    def _finish(self) -> None:
+        """Everything has ended: let all threads go."""
+        with self._lock:
+            self._done.set()
+            while self._idle:
+                self._idle.pop().release()
+        open_gate(self._monitor_gate)
+
+    def begin(self, connection: Connection) -> None:
+        """Mark the leader busy, for the monitor."""
+        if not connection.detached:
+            self._served += 1
+            self._busy = connection
+            if self._monitor_rests:
+                open_gate(self._monitor_gate)
+
+    def end(self, connection: Connection) -> None:
+        """The leader is free again, unless the monitor was faster."""
+        if not connection.detached:
+            with self._lock:
+                if self._busy is connection:
+                    self._busy = None
+
+    def _start_thread(self) -> None:
+        """Start a thread that leads from its first moment on. The caller holds the lock."""
+        gate = threading.Lock()
+        self._leader = gate
+        name = f"gateways-{len(self._threads) + 1}"
+        thread = threading.Thread(target=self._serve_as, args=(gate,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve_as(self, gate: Lock) -> None:
+        """What a serving thread does: lead, rest, lead again."""
+        gate.acquire()
+        self._leader = gate
+        while not self._done.is_set():
+            try:
+                self._lead(gate)
+            except Exception as error:
+                self.error_log.exception("the server loop failed, and goes on", error)
+                time.sleep(_FAULT_PAUSE)
+            with self._lock:
+                if self._leader is None or self._leader is gate:
+                    self._leader = gate
+                    continue
+                if self._done.is_set():
+                    return
+                self._idle.append(gate)
+            gate.acquire()
+
+    def _monitor(self) -> None:
+        """Promote another thread whenever the leader stays in one request. Runs in the thread that called ``run``."""
+        quiet = 0
+        last = -1
+        while not self._done.is_set():
+            busy = self._busy
+            served = self._served
+            if busy is None:
+                quiet += 1
+                if quiet > _QUIET_LOOKS:
+                    self._rest()
+                    quiet = 0
+            else:
+                quiet = 0
+                if served == last:
+                    self._promote(busy, served)
+            last = served
+            time.sleep(PROMOTE_AFTER)
+
+    def _rest(self) -> None:
+        """Sleep until the leader has something to do."""
+        self._monitor_rests = True
+        # Looked at after the flag is up: the leader either sees the flag, or was seen here.
+        if self._busy is None and not self._done.is_set():
+            self._monitor_gate.acquire()
+        self._monitor_rests = False
+
+    def _promote(self, busy: Connection, served: int) -> None:
+        """Give the leadership to another thread, if there is one and the leader is still in the same request."""
+        with self._lock:
+            if self._busy is not busy or self._served != served:
+                return
+            self._busy = None
+            if busy.watched:
+                busy.watched = False
+                self._poller.unregister(busy.fd)
+            if self._idle:
+                self._leader = self._idle.pop()
+                self._leader.release()
+            elif len(self._threads) < self.threads:
+                self._start_thread()
+            else:
+                self._leader = None  # all are busy: the first that finishes leads
+            # At last: a leader that finds this set takes no lock, and has to find the rest done.
+            busy.detached = True
+
+
+def closed_gate() -> Lock:
+    """Return a gate that holds up the first one that comes."""
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
+
+
+def open_gate(gate: Lock) -> None:
+    """Let the one that waits at ``gate`` go on, or the next one that comes."""
+    try:
+        gate.release()
+    except RuntimeError:
+        pass  # open already
