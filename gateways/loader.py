@@ -8,11 +8,11 @@ import sys
 import time
 from _thread import allocate_lock
 
-from gateways.errors import BootError
+from gateways.errors import BootError, ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from types import ModuleType
     from typing import Any
 
@@ -86,6 +86,19 @@ class LazyApplication:
             finally:
                 self._retry_at = time.monotonic() + 1.0
             return self._application
+
+
+def prepare_imports(chdir: str | None, python_path: Sequence[str]) -> None:
+    """Obey the settings ``chdir`` and ``python_path``. Raises ``ConfigError`` where there is no such directory."""
+    if chdir is not None:
+        try:
+            os.chdir(chdir)
+        except OSError as error:
+            raise ConfigError(f"chdir {chdir!r}: {error.strerror}; give a directory that exists") from None
+    for path in reversed(python_path):
+        if not os.path.isdir(path):
+            raise ConfigError(f"python_path {path!r}: there is no such directory")
+        sys.path.insert(0, os.path.abspath(path))
 
 
 class _Unusable(Exception):

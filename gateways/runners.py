@@ -92,9 +92,11 @@ def _run_with_cgi(application: Application | str, keywords: dict[str, Any]) -> N
 
     if not keywords and not any(name.startswith("GATEWAYS_") for name in os.environ):
         return run_with_cgi(application)
+    from gateways.loader import prepare_imports
     from gateways.settings import Settings
 
     settings = Settings.load(keywords=keywords)
+    prepare_imports(settings.chdir, settings.python_path)
     return run_with_cgi(application, script_name=settings.script_name, environ=settings.environ, debug=settings.debug)
 
 
@@ -104,13 +106,12 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
     from threading import Thread
 
     from gateways.addresses import parse_address
-    from gateways.loader import load
+    from gateways.loader import load, prepare_imports
     from gateways.server.errorlog import ErrorLog
-    from gateways.server.launch import prepare_imports
     from gateways.server.listeners import open_listeners
     from gateways.server.worker import Server
 
-    prepare_imports(settings)
+    prepare_imports(settings.chdir, settings.python_path)
     if isinstance(application, str):
         application = load(application)
     with TemporaryDirectory(prefix="gateways-") as directory:  # private: mode 0700

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,12 +81,6 @@ def test_the_manual_has_every_flag_of_a_command_and_no_other(capsys: Capture, co
         assert named == flags
 
 
-def test_the_manual_has_the_exit_codes_of_all_errors() -> None:
-    text = MANUAL.read_text("utf-8")
-    for error in (GatewayError, ConfigError, BootError, BindError):
-        assert re.search(rf"^\| {error.exit_code} \|", text, re.MULTILINE)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -159,6 +152,6 @@ def test_ctrl_c_while_the_application_loads(tmp_path: Path) -> None:
     result = subprocess.run(
         command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=tmp_path, env=environ
     )
-    assert result.returncode in (130, -signal.SIGINT)
+    assert result.returncode == 130
     assert result.stderr == ""
     assert not (tmp_path / "socket").exists()

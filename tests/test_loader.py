@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
 import traceback
@@ -12,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateways import loader
-from gateways.errors import BootError
-from gateways.loader import LazyApplication, load
+from gateways.errors import BootError, ConfigError
+from gateways.loader import LazyApplication, load, prepare_imports
 
 HELLO = "def {name}(environ, start_response):\n    return [b'{name}']\n"
 _numbers = itertools.count()
@@ -347,3 +348,20 @@ def test_an_error_of_the_application_itself_passes(directory: Path, name: str) -
     write(directory / f"{name}.py", "def app(environ, start_response):\n    raise KeyError('a')\n")
     with pytest.raises(KeyError):
         LazyApplication(name)({}, None)
+
+
+# Directories
+
+
+def test_directories_are_entered_and_searched_in_their_order(directory: Path) -> None:
+    for name in ("work", "work/one", "work/two"):
+        Path(name).mkdir()
+    prepare_imports("work", ["one", str(directory / "work" / "two")])
+    assert os.getcwd() == str(directory / "work")
+    assert sys.path[:2] == [str(directory / "work" / "one"), str(directory / "work" / "two")]
+
+
+@pytest.mark.parametrize(("chdir", "python_path"), [("absent", ()), (None, ["absent"])])
+def test_a_directory_that_is_missing(directory: Path, chdir: str | None, python_path: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"(chdir|python_path) 'absent': "):
+        prepare_imports(chdir, python_path)

@@ -217,6 +217,19 @@ def test_run_as_cgi_obeys_variables(directory: Path) -> None:
     assert answer.body == b"/a blue False"
 
 
+def test_run_as_cgi_finds_the_module_where_it_is_told(directory: Path) -> None:
+    (directory / "elsewhere").mkdir()
+    (directory / "elsewhere" / "beside.py").write_text(HEAD)
+    answer = cgi.run(write(directory, "run('beside', python_path='elsewhere')"), {"PATH_INFO": "/a"})
+    assert answer.body == b"/a None False"
+
+
+def test_run_as_cgi_hands_a_wrong_setting_to_the_log_of_the_web_server(directory: Path) -> None:
+    answer = cgi.run(write(directory, "run(application, script_nam='/')"))
+    assert answer.code == 2
+    assert answer.log == "gateways: error: keyword script_nam is not known; did you mean script_name?\n"
+
+
 def test_run_as_cgi_imports_hardly_more_than_run_with_cgi(directory: Path) -> None:
     script = write(
         directory,

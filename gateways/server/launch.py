@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gateways.addresses import parse_address
 from gateways.errors import BootError, ConfigError
-from gateways.loader import LazyApplication, load
+from gateways.loader import LazyApplication, load, prepare_imports
 from gateways.server.accesslog import AccessLog
 from gateways.server.errorlog import ErrorLog
 from gateways.server.listeners import Listener, open_listeners
@@ -37,7 +36,7 @@ def launch(application: Application | str, settings: Settings) -> int:
         stack.callback(error_log.close)
         if settings.ignored_variables:
             error_log.notice(f"no settings, ignored: {', '.join(settings.ignored_variables)}")
-        prepare_imports(settings)
+        prepare_imports(settings.chdir, settings.python_path)
         listeners = _listen(_addresses(settings), settings, stack)
         spawned = any(listener.address.kind == "fd" for listener in listeners)
         handed_over = all(listener.inherited for listener in listeners)
@@ -50,19 +49,6 @@ def launch(application: Application | str, settings: Settings) -> int:
         code = server.run()
         error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
         return code
-
-
-def prepare_imports(settings: Settings) -> None:
-    """Obey ``chdir`` and ``python_path``. Raises ``ConfigError`` where there is no such directory."""
-    if settings.chdir is not None:
-        try:
-            os.chdir(settings.chdir)
-        except OSError as error:
-            raise ConfigError(f"chdir {settings.chdir!r}: {error.strerror}; give a directory that exists") from None
-    for path in reversed(settings.python_path):
-        if not os.path.isdir(path):
-            raise ConfigError(f"python_path {path!r}: there is no such directory")
-        sys.path.insert(0, os.path.abspath(path))
 
 
 def _addresses(settings: Settings) -> list[tuple[str, str]]:

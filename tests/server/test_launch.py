@@ -14,7 +14,7 @@ import pytest
 from gateways.errors import BindError, BootError, ConfigError
 from gateways.loader import LazyApplication
 from gateways.server import launch as module
-from gateways.server.launch import launch, prepare_imports
+from gateways.server.launch import launch
 from gateways.server.spawned import Start
 from gateways.settings import Settings
 
@@ -161,20 +161,3 @@ def test_variables_that_are_no_settings_are_named() -> None:
     settings = Settings.load({"GATEWAYS_KEY_OF_SOMEBODY": "x", "GATEWAYS_ERROR_LOG": "error.log"}, {"scgi": ["unix:s"]})
     launch(application, settings)
     assert "notice: no settings, ignored: GATEWAYS_KEY_OF_SOMEBODY\n" in log()
-
-
-# Directories
-
-
-def test_directories_are_entered_and_searched_in_their_order(tmp_path: Path) -> None:
-    for name in ("work", "work/one", "work/two"):
-        Path(name).mkdir()
-    prepare_imports(Settings(chdir="work", python_path=["one", tmp_path / "work" / "two"]))
-    assert os.getcwd() == str(tmp_path / "work")
-    assert sys.path[:2] == [str(tmp_path / "work" / "one"), str(tmp_path / "work" / "two")]
-
-
-@pytest.mark.parametrize("name", ["chdir", "python_path"])
-def test_a_directory_that_is_missing(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name} 'absent': "):
-        prepare_imports(Settings(**{name: "absent"}))

@@ -42,7 +42,8 @@ and what is allowed.
 `GATEWAYS_PROTOCOL` is no setting: it says what is spoken on a socket that a web server or systemd handed over,
 `fastcgi` (the default) or `scgi`.
 
-A CGI script that calls `run()` obeys `script_name`, `environ` and `debug`; the other settings have no meaning there.
+A CGI script that calls `run()` obeys `script_name`, `environ`, `chdir`, `python_path` and `debug`; the other settings
+have no meaning there.
 """
 
 
