@@ -109,8 +109,10 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
     from gateways.loader import load, prepare_imports
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import open_listeners
+    from gateways.server.spawned import complete_standard_streams
     from gateways.server.worker import Server
 
+    complete_standard_streams()
     prepare_imports(settings.chdir, settings.python_path)
     if isinstance(application, str):
         application = load(application)

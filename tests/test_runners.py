@@ -284,6 +284,15 @@ def test_run_for_a_person_when_every_port_is_taken(directory: Path, listening: s
     assert log.splitlines()[-1].startswith(f"gateways: error: cannot listen on 127.0.0.1:{taken}: ")
 
 
+def test_run_with_every_stream_closed(directory: Path) -> None:
+    lines = ["import os", "os.closerange(0, 3)", f"run(application, error_log={str(directory / 'log')!r})"]
+    with started(person(directory, *lines), TMPDIR=str(directory)) as running:
+        until(lambda: list(directory.glob("gateways-*/app.sock")) or running.process.poll() is not None)
+        address = f"unix:{next(directory.glob('gateways-*/app.sock'))}"
+        assert ask(address, "/a") == "/a None True"
+        assert running.end() == 0
+
+
 @pytest.mark.parametrize(
     ("call", "code", "message"),
     [
