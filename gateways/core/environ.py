@@ -35,6 +35,9 @@ _ABSENT_WHEN_EMPTY = (
     *("CONTENT_LENGTH", "CONTENT_TYPE", "HTTPS", "REMOTE_USER", "AUTH_TYPE", "REMOTE_IDENT"),
     *("HTTP_HOST", "HTTP_AUTHORIZATION"),
 )
+#: h2o sends "HTTP_" for a header whose name has no letter; HTTP clients take HTTP_PROXY for a setting (CVE-2016-5385);
+#: of CONTENT_TYPE there is one.
+_UNWANTED = frozenset(("", "HTTP_", "HTTP_PROXY", "HTTP_CONTENT_TYPE"))
 #: Header fields with one value (RFC 9110, RFC 6454): of several, the last counts. All others are lists, and are joined.
 _SINGLE = frozenset(
     "HTTP_" + name
@@ -99,16 +102,15 @@ class EnvironBuilder:
         CONTENT_LENGTH that is not ``1*DIGIT`` (RFC 3875, section 4.1.2); status 431 for a name that is too long.
         """
         known = self._names
-        names = [known[name] for name, _ in variables]
-        values = b"\0".join([value for _, value in variables]).decode("latin-1").split("\0")
-        if len(values) != len(names):
-            raise ProtocolError("a variable has a NUL byte in its value" if names else _NO_METHOD, _BAD_REQUEST)
-        environ: dict[Any, Any] = dict(zip(names, values))
-        if len(environ) != len(names):
-            _join_headers(environ, names, values)
+        environ: dict[Any, Any] = {known[name]: value.decode("latin-1") for name, value in variables}
+        values: Iterable[str] = environ.values()
+        if len(environ) != len(variables):
+            lines = [(known[name], value.decode("latin-1")) for name, value in variables]
+            values = [value for _, value in lines]
+            _join_headers(environ, lines)
+        if "\0" in "".join(values):
+            raise ProtocolError("a variable has a NUL byte in its value", _BAD_REQUEST)
         environ.pop(None, None)
-        environ.pop("HTTP_PROXY", None)  # CVE-2016-5385: HTTP clients take it for a setting
-        environ.pop("HTTP_CONTENT_TYPE", None)
         declared = environ.pop("HTTP_CONTENT_LENGTH", None)
         coding = environ.pop("HTTP_TRANSFER_ENCODING", None)  # the server has undone it; frameworks would act on it
         for name in _ABSENT_WHEN_EMPTY:
@@ -198,27 +200,26 @@ class _Names(NameMap):
         if b"\0" in name:
             raise ProtocolError(f"the name of a variable, {name!a}, has a NUL byte", _BAD_REQUEST)
         text = name.decode("latin-1")
-        # h2o sends "HTTP_" for a header whose name has no letter; keys of wsgi.* are this module's.
-        key = None if text in {"", "HTTP_"} or _is_reserved(text) else text
+        key = None if text in _UNWANTED or _is_reserved(text) else text
         if len(self) >= MAX_REMEMBERED_NAMES:
             self.clear()
         self[name] = key
         return key
 
 
-def _join_headers(environ: Environ, names: list[str | None], values: list[str]) -> None:
+def _join_headers(environ: Environ, lines: Iterable[tuple[str | None, str]]) -> None:
     """Join the header fields that came as several variables: nginx, HAProxy and h2o send one per line.
 
     A joined value is not what either of two spoofed ones was meant to be (``X-User`` and ``X_User``). Of anything else
     that came twice, as SCRIPT_NAME does when an nginx configuration overrides fastcgi_params, the last counts.
     """
     fields: dict[str, list[str]] = {}
-    for name, value in zip(names, values):
+    for name, value in lines:
         if name is not None and name[:5] == "HTTP_" and name not in _SINGLE:
             fields.setdefault(name, []).append(value)
-    for name, lines in fields.items():
-        if len(lines) > 1:
-            environ[name] = ("; " if name == "HTTP_COOKIE" else ", ").join(lines)
+    for name, values in fields.items():
+        if len(values) > 1:
+            environ[name] = ("; " if name == "HTTP_COOKIE" else ", ").join(values)
 
 
 def _server(environ: Environ, name: str, port: str, scheme: str) -> tuple[str, str]:

@@ -123,15 +123,14 @@ def _path_info_alone(environ: Mapping[str, Any], script: str, path: str) -> tupl
 def _without_path_info(environ: Mapping[str, Any], script: str, real_script: bool) -> tuple[str, str]:
     """PATH_INFO is empty or was not sent: SCRIPT_NAME is a script, or the whole path."""
     here: str = environ.get("DOCUMENT_URI", "")  # nginx: the path it serves, decoded and normalised
-    asked = _asked(environ)
     if script in {"", "/"}:
-        return "", script or here or (asked[0] if asked else "/")
+        return "", script or here or _usual(_asked(environ)) or "/"
     backend = _backend_path(environ, script)
     if backend and resolve(unquote(backend)) != resolve(environ.get("DOCUMENT_ROOT", "") + script):
         return _behind_proxy(script, backend)
-    if real_script or _is_script(environ, script, asked):
-        return _script_alone(environ, script, asked)
-    whole = here or (asked[0] if asked else "")
+    if real_script or _is_script(environ, script):
+        return _script_alone(environ, script, _asked(environ))
+    whole = here or _usual(_asked(environ))
     if whole.startswith(script + "/"):  # SCRIPT_NAME was set, PATH_INFO was not
         return script, whole[len(script) :]
     if here:  # the two differ where SCRIPT_NAME was set, or has a fastcgi_index at its end
@@ -141,11 +140,11 @@ def _without_path_info(environ: Mapping[str, Any], script: str, real_script: boo
     return "", script
 
 
-def _is_script(environ: Mapping[str, Any], script: str, asked: tuple[str, ...]) -> bool:
+def _is_script(environ: Mapping[str, Any], script: str) -> bool:
     """Whether SCRIPT_NAME, sent with no PATH_INFO or an empty one, is a mount or a script, not the whole path."""
     if "PATH_INFO" in environ:  # a configuration that splits
         if _software(environ, "Caddy"):  # sends "" as well where nothing was split
-            return script not in asked and _is_file(script)
+            return script not in _asked(environ) and _is_file(script)
         return "\n" not in script and "\r" not in script  # a regular expression's dot stops there (CVE-2019-11043)
     if _software(environ, "Apache"):
         return bool(environ.get("SCRIPT_FILENAME"))
@@ -216,6 +215,10 @@ def _asked(environ: Mapping[str, Any]) -> tuple[str, ...]:
         return (resolve(raw),) if raw else ()
     # "AllowEncodedSlashes NoDecode" leaves %2F as it is.
     return resolve(unquote(raw)), resolve(unquote(_keep_slashes(raw)))
+
+
+def _usual(asked: tuple[str, ...]) -> str:
+    return asked[0] if asked else ""
 
 
 def _raw_path(environ: Mapping[str, Any]) -> str:

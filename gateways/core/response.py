@@ -27,6 +27,8 @@ _HOP_BY_HOP = frozenset(
     )
 )
 _MAX_NAMES = 1000
+_MAX_STATUSES = 100
+_statuses: set[str] = set()  # status lines that passed; bounded by _MAX_STATUSES
 _names: dict[str, str] = {}  # header names that passed, and their lower case; bounded by _MAX_NAMES
 
 
@@ -36,12 +38,16 @@ def check_status(status: object) -> str:
     Raises ``TypeError`` for another type, ``ValueError`` for another form. The reason may be empty, its space may not
     (RFC 3875, section 6.3.3). An interim status (1xx) is no answer.
     """
+    if type(status) is str and status in _statuses:
+        return status
     status = _plain(status, "status")
     code = status[:3]
     if len(code) != 3 or not (code.isascii() and code.isdigit()) or code < "200" or status[3:4] != " ":
         raise ValueError(f'status must be like "200 OK" (three digits, a space, a reason): {status!r}')
     if "\t" in status or (not (status.isascii() and status.isprintable()) and status.translate(_VALUE)):
         raise ValueError(f"status holds a control character or one outside latin-1: {status!r}")
+    if len(_statuses) < _MAX_STATUSES:
+        _statuses.add(status)
     return status
 
 
@@ -187,6 +193,9 @@ class Response:
                 raise TypeError(f"a response block must be bytes, not {type(block).__name__}")
         total = len(blocks[0]) if len(blocks) == 1 else sum(map(len, blocks))
         self._announce(total)
+        if self._length == total and 0 < total <= MAX_JOIN and not (self.sent or self._bodyless):
+            self._send(blocks[0] if len(blocks) == 1 else b"".join(blocks), True)
+            return
         if self._length is not None and total < self._length and not (self.sent or self._bodyless):
             raise ValueError(self._too_short(total))
         if total and len(blocks) > 1 and total <= MAX_JOIN:
