@@ -6,9 +6,11 @@ After each case ``serving`` makes a good request on a new connection, which has 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from struct import pack
 from typing import Any
 
@@ -583,7 +585,8 @@ def test_F59_a_listening_socket_is_told_from_what_else_fd_0_can_be(what: str, pr
     if what == "pipe":
         fds = os.pipe()
     elif what == "connected":
-        fds = tuple(sock.detach() for sock in socket.socketpair())
+        ours, theirs = socket.socketpair()
+        fds = (ours.detach(), theirs.detach())
     else:
         sock = socket.socket()
         sock.bind(("127.0.0.1", 0))
@@ -612,3 +615,11 @@ def test_F60_a_peer_outside_fcgi_web_server_addrs(app: Recorder) -> None:
                 pass
         assert "127.0.0.2" in served.log.text("warning")
         assert len(app.seen) == 1
+
+
+def test_every_case_has_a_test() -> None:
+    lines = [
+        line for line in Path(__file__).read_text(encoding="utf-8").splitlines() if re.search("def test|id=", line)
+    ]
+    numbers = {int(number) for line in lines for number in re.findall("F([0-9]{2})", line)}
+    assert sorted(numbers) == list(range(1, 61))

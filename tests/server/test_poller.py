@@ -113,7 +113,7 @@ def test_more_readable_descriptors_than_one_wait_returns(poller: AnyPoller) -> N
         for ours, theirs in pairs:
             poller.register(ours.fileno())
             theirs.send(b"x")
-        seen = set()
+        seen: set[int] = set()
         while len(seen) < len(pairs):
             for fd in poller.poll(0):
                 seen.add(fd)

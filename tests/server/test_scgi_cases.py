@@ -5,9 +5,11 @@ After each case ``serving`` makes a good request on a new connection, which has 
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -216,3 +218,11 @@ def test_headers_in_drops_hold_no_thread_and_not_for_long(app: Recorder) -> None
                 assert served.request().status == "200 OK"
             assert wire.receive_all(dribbler) == b""
         assert 0.4 < time.monotonic() - started < 5
+
+
+def test_every_case_has_a_test() -> None:
+    lines = [
+        line for line in Path(__file__).read_text(encoding="utf-8").splitlines() if re.search("def test|id=", line)
+    ]
+    numbers = {int(number) for line in lines for number in re.findall("S([0-9]{2})", line)}
+    assert sorted(numbers) == list(range(1, 34))

@@ -56,6 +56,12 @@ class Program:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def times_woken(self) -> int:
+        """Return how often a thread of the process has waited for something and gone on."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/status")
+        lines = [line for task in tasks for line in task.read_text(encoding="ascii").splitlines()]
+        return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:"))
+
 
 def request(path: str, *, keep: bool = False) -> bytes:
     """Write a GET request for ``path``."""

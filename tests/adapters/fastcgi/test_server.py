@@ -285,6 +285,18 @@ def test_input_complete_tells_what_can_still_come() -> None:
     assert protocol.input_complete
 
 
+def test_input_complete_is_about_the_last_request() -> None:
+    """A web server may leave out the end of a body that was answered early."""
+    protocol = ServerConnection()
+    take_request(protocol, wire.request(wire.post(9), keep=True)[:-8])
+    protocol.complete()
+    request = wire.request(wire.post(2), b"hi", id=2)
+    take_request(protocol, request)
+    assert [protocol.next_event(), protocol.next_event()] == [b"hi", b""]
+    protocol.complete()
+    assert protocol.input_complete
+
+
 # Parameters that lie
 
 

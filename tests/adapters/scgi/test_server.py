@@ -40,18 +40,27 @@ def refused(data: bytes, limits: Limits | None = None) -> ProtocolError:
 
 def test_S01_a_whole_request() -> None:
     protocol = ServerConnection()
-    assert protocol.idle
     protocol.receive_data(wire.scgi(body=b"hello"))
     request = protocol.next_event()
     assert isinstance(request, Request)
     assert list(request.variables) == [wire.post(5)[0], SCGI, *wire.post(5)[1:]]
     assert not request.keep
-    assert not protocol.idle
     assert protocol.input_complete
     assert [protocol.next_event(), protocol.next_event(), protocol.next_event()] == [b"hello", b"", b""]
     head = protocol.encode_head("200 OK", [("A", "b")], b"bo", False)
     assert head + protocol.encode_body(b"dy", True) == b"A: b\r\nStatus: 200 OK\r\n\r\nbody"
     assert protocol.complete() == protocol.encode_errors(b"oops") == b""
+
+
+def test_idle_until_the_first_byte() -> None:
+    protocol = ServerConnection()
+    states = [protocol.idle]
+    protocol.receive_data(b"7")
+    states.append(protocol.idle)
+    protocol.receive_data(wire.scgi()[1:])
+    protocol.next_event()
+    states.append(protocol.idle)
+    assert states == [True, False, False]
 
 
 def test_S02_byte_by_byte() -> None:
