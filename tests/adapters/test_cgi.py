@@ -561,6 +561,21 @@ def run_on_socket(path: Path, variables: cgi.Variables, body: bytes) -> Answer:
     return Answer(output, log, process.returncode)
 
 
+def test_a_child_left_running_does_not_hold_the_response_open(script: Script, tmp_path: Path) -> None:
+    path = script("""
+        import os
+
+        def application(environ, start_response):
+            os.system("(while [ ! -e stop ]; do sleep 0.05; done) >/dev/null 2>&1 &")
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"page"]
+    """)
+    with start(path) as process:
+        assert process.stdout is not None
+        assert process.stdout.read().endswith(b"page")
+        (tmp_path / "stop").touch()
+
+
 def test_one_socket_is_input_and_output(script: Script) -> None:
     answer = run_on_socket(script(ECHO), post(b"hello"), b"hello")
     assert (answer.status, answer.body, answer.log, answer.code) == ("200 OK", b"hello", "", 0)
