@@ -8,6 +8,7 @@ that start at once one could remove what the other has just bound.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import stat
@@ -112,8 +113,6 @@ def _locked(directory: str) -> Iterator[bool]:
 
 
 def _lock(fd: int) -> bool:
-    import fcntl
-
     deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:

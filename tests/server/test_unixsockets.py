@@ -164,6 +164,27 @@ def test_a_stale_socket_is_replaced(socket_dir: Path) -> None:
     sock.close()
 
 
+def test_a_server_that_replaces_a_stale_socket_after_the_probe(
+    socket_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By a program that does not lock the directory.
+    path = socket_dir / "s"
+    make_stale(path)
+    probe = unixsockets._refuse_occupied
+    with contextlib.ExitStack() as servers:
+
+        def probe_and_replace(path_: str) -> None:
+            probe(path_)
+            monkeypatch.setattr(unixsockets, "_refuse_occupied", probe)
+            path.rename(socket_dir / "old")  # keeps its inode in use
+            servers.enter_context(alive(path))
+
+        monkeypatch.setattr(unixsockets, "_refuse_occupied", probe_and_replace)
+        with pytest.raises(BindError, match="another process listens there"):
+            listen(path)
+        assert answers(path)
+
+
 def test_a_live_server_keeps_its_socket(socket_dir: Path) -> None:
     with alive(socket_dir / "s"):
         message = refusal(socket_dir / "s")
@@ -243,6 +264,17 @@ def test_a_group_one_is_not_in(socket_dir: Path) -> None:
 
     assert "only root gives files away" in as_nobody(attempt)
     assert not (socket_dir / "s").exists()  # and what was begun is undone
+
+
+@needs_root
+def test_a_symbolic_link_in_the_place_of_the_socket_is_not_followed(socket_dir: Path) -> None:
+    precious = socket_dir / "precious"
+    precious.write_text("")
+    before = precious.stat()
+    (socket_dir / "s").symlink_to(precious)
+    unixsockets._hand_over(str(socket_dir / "s"), 0o666, NOBODY, NOBODY)
+    after = precious.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
 
 
 def test_users_and_groups_by_name_and_number() -> None:
