@@ -1,14 +1,12 @@
 """A directory that stands for the machine a deployment runs on: /srv/example, /run/gateways and /var/log below /tmp.
 
-Web servers run in it as an ordinary account. When the tests run as root that is www-data, as on a real machine: so a
-web server spawns a Python that this account can run, and all that is imported is copied to where it can read it.
+Web servers run in it as an ordinary account. When the tests run as root that is www-data, as on a real machine.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -16,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "gateways"
@@ -28,16 +25,28 @@ FRAMEWORKS = (
 )
 """What Flask and Django need at run time."""
 
-Account = Mapping[str, Any]
-"""Arguments for subprocess: who a process runs as."""
 
+def as_web_account() -> tuple[str, ...]:
+    """The beginning of a command that runs as the account of the web servers: www-data, if we are root.
 
-def web_account() -> Account:
-    """The account of the web servers: www-data for root, and nobody else for anybody else."""
+    Where root keeps the Python of the tests to himself (version managers like to live in /root), the account may read
+    it all the same, by the smallest capability there is: scripts should run under that Python and no other.
+    """
     if os.geteuid() != 0:
-        return {}
-    entry = pwd.getpwnam(ACCOUNT)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        return ()
+    drop = ("setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups")
+    for name in ("dac_read_search", "dac_override"):
+        if _runs(drop):
+            break
+        drop = (*drop[:4], f"--inh-caps=+{name}", f"--ambient-caps=+{name}")
+    return drop
+
+
+def _runs(prefix: tuple[str, ...]) -> bool:
+    """Say whether a process that was started like this can run the Python of the tests itself."""
+    command = [*prefix, "sh", "-c", 'exec "$0" -c "import sys; print(sys.version)"', sys.executable]
+    result = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    return result.stdout.strip() == sys.version
 
 
 def free_port() -> int:
@@ -59,7 +68,7 @@ class Sandbox:
     def __init__(self) -> None:
         # Short, because a Unix socket's path holds 107 bytes at most.
         self.root = Path(tempfile.mkdtemp(prefix="gw-", dir="/tmp"))
-        self.account = web_account()
+        self.account = as_web_account()
         self.srv = self.root / "srv" / "example"
         self.scripts = self.srv / "cgi-bin"
         self.run = self.root / "run"
@@ -126,43 +135,32 @@ class Sandbox:
         """Give paths to the account of the web servers."""
         if self.account:
             for path in paths:
-                os.chown(path, self.account["user"], self.account["group"])
+                shutil.chown(path, ACCOUNT, ACCOUNT)
 
     def _make_venv(self) -> Path:
-        """A virtual environment with gateways, Flask and Django that the web account can run."""
-        base = self._interpreter()
-        subprocess.run([base, "-m", "venv", "--without-pip", self.srv / "venv"], check=True, stdout=subprocess.DEVNULL)
+        """A virtual environment with this checkout's gateways, and with the tests' own Flask and Django."""
+        venv = self.srv / "venv"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, stdout=subprocess.DEVNULL)
         library = self.root / "lib"
         shutil.copytree(PACKAGE, library / "gateways", ignore=shutil.ignore_patterns("__pycache__"))
-        (packages,) = (self.srv / "venv" / "lib").glob("python*/site-packages")
         found = importlib.util.find_spec("flask")
         if found and found.origin:
-            self._copy_frameworks(Path(found.origin).parents[1], library)
-        (packages / "example.pth").write_text(f"{library}\n")
-        command = self.srv / "venv" / "bin" / "gateways"
-        start = "import sys\nfrom gateways.cli import main\nsys.exit(main())\n"
-        command.write_text(f"#!{self.srv}/venv/bin/python3\n{start}")
-        command.chmod(0o755)
-        # Or every CGI request would compile the framework anew.
+            _copy_frameworks(Path(found.origin).parents[1], library)
+        # Owned, so that what is compiled can be kept: or every CGI request would compile the framework anew.
         self.own(library, *(path for path in library.rglob("*") if path.is_dir()))
-        return self.srv / "venv" / "bin" / "python3"
+        (packages,) = (venv / "lib").glob("python*/site-packages")
+        (packages / "example.pth").write_text(f"{library}\n")
+        command = venv / "bin" / "gateways"
+        command.write_text(f"#!{venv}/bin/python3\nimport sys\nfrom gateways.cli import main\nsys.exit(main())\n")
+        command.chmod(0o755)
+        return venv / "bin" / "python3"
 
-    def _interpreter(self) -> str:
-        """The Python that runs the tests, or the system's where the web account may not run that one."""
-        for candidate in (sys.executable, "/usr/bin/python3"):
-            try:
-                subprocess.run([candidate, "-c", "import wsgiref"], check=True, cwd="/", **self.account)
-            except (OSError, subprocess.CalledProcessError):
-                continue
-            return candidate
-        raise RuntimeError(f"{ACCOUNT} can run neither {sys.executable} nor /usr/bin/python3")
 
-    @staticmethod
-    def _copy_frameworks(packages: Path, library: Path) -> None:
-        ignore = shutil.ignore_patterns("__pycache__", "LC_MESSAGES", "*.so")
-        for name in FRAMEWORKS:
-            source = packages / name
-            if source.is_dir():
-                shutil.copytree(source, library / name, ignore=ignore)
-            elif source.is_file():
-                shutil.copyfile(source, library / name)
+def _copy_frameworks(packages: Path, library: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", "LC_MESSAGES")
+    for name in FRAMEWORKS:
+        source = packages / name
+        if source.is_dir():
+            shutil.copytree(source, library / name, ignore=ignore)
+        elif source.is_file():
+            shutil.copyfile(source, library / name)

@@ -127,9 +127,8 @@ class WebServer:
 
     def start(self, conf: Path) -> None:
         """Run the server with an adapted file of conf/."""
-        command = self.command(conf)
-        account = self.sandbox.account
-        self.process = Process(command, log=self.error_log, env=SERVICE_ENVIRONMENT, cwd=self.sandbox.root, **account)
+        command = [*self.sandbox.account, *self.command(conf)]
+        self.process = Process(command, log=self.error_log, env=SERVICE_ENVIRONMENT, cwd=self.sandbox.root)
         self.process.wait_for(("127.0.0.1", self.port))
 
     def stop(self, signum: int = signal.SIGTERM) -> None:

@@ -176,8 +176,8 @@ def test_spawn_fcgi(machine: Sandbox) -> None:
     program = requirements.require_program("spawn-fcgi")
     pid_file = machine.run / "app.pid"
     subprocess.run(
-        [program, "-s", machine.run / "app.sock", "-P", pid_file, "--", machine.scripts / "app.fcgi"],
-        check=True, stdout=subprocess.DEVNULL, cwd=machine.scripts, **machine.account,
+        [*machine.account, program, "-s", machine.run / "app.sock", "-P", pid_file, "--", machine.scripts / "app.fcgi"],
+        check=True, stdout=subprocess.DEVNULL, cwd=machine.scripts,
     )  # fmt: skip
     pid = int(pid_file.read_text())
     with ExitStack() as stack:
@@ -205,8 +205,8 @@ def test_systemd_socket_activation(machine: Sandbox) -> None:
     with ExitStack() as stack:
         log = machine.logs / "systemd.log"
         process = Process(
-            [program, "-l", path, f"--fdname={name[1]}", *exec_start("example.service", machine)],
-            log=log, cwd=machine.scripts, **machine.account,
+            [*machine.account, program, "-l", path, f"--fdname={name[1]}", *exec_start("example.service", machine)],
+            log=log, cwd=machine.scripts,
         )  # fmt: skip
         stack.callback(process.kill)
         assert wait_until(lambda: "Listening on" in log.read_text())
@@ -221,8 +221,8 @@ def test_systemd_socket_activation(machine: Sandbox) -> None:
 def test_systemd_standalone_service(machine: Sandbox) -> None:
     path = f"{machine.run}/app.sock"
     process = Process(
-        exec_start("example-standalone.service", machine),
-        log=machine.logs / "standalone.log", cwd=machine.scripts, **machine.account,
+        [*machine.account, *exec_start("example-standalone.service", machine)],
+        log=machine.logs / "standalone.log", cwd=machine.scripts,
     )  # fmt: skip
     with ExitStack() as stack:
         stack.callback(process.kill)
@@ -247,8 +247,8 @@ def test_supervisor_fcgi_program(machine: Sandbox) -> None:
         log = machine.logs / "supervisor.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
-                shlex.split(found[1].replace("/srv/example", str(machine.srv))),
-                stdin=listener, stdout=output, stderr=output, cwd=machine.scripts, **machine.account,
+                [*machine.account, *shlex.split(found[1].replace("/srv/example", str(machine.srv)))],
+                stdin=listener, stdout=output, stderr=output, cwd=machine.scripts,
             )  # fmt: skip
         stack.callback(process.wait)
         stack.callback(process.kill)
