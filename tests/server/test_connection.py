@@ -410,6 +410,22 @@ def test_a_peer_that_leaves_in_its_upload(protocol: str, tcp: bool) -> None:
     assert app.seen[0].closed == 1
 
 
+@pytest.mark.parametrize("record", [b"\2not FastCGI", wire.record(wire.END, 1, bytes(8)), wire.begin()])
+def test_a_peer_that_breaks_the_protocol_in_its_upload(record: bytes) -> None:
+    app = Recorder()
+    with serving(app) as served, served.connect() as sock:
+        sock.sendall(wire.begin(keep=True) + wire.stream(wire.PARAMS, 1, wire.pairs(wire.post(10))))
+        sock.sendall(wire.record(wire.STDIN, 1, b"half") + record + wire.request(wire.get((b"EVIL", b"1"))))
+        try:
+            answer = wire.receive_all(sock)
+        except ConnectionResetError:  # closed with bytes of ours unread
+            answer = b""
+        assert wire.END not in [record.type for record in wire.parse_records(answer)]
+        until(lambda: app.seen[0].closed)
+    assert isinstance(app.seen[0].error, ClientDisconnected)
+    assert all("EVIL" not in seen.environ for seen in app.seen)
+
+
 def test_a_half_closed_peer_that_does_not_read_is_given_up_without_spinning(protocol: str) -> None:
     """Its end of file is readable all the time: that must neither spin nor hold off the write timeout."""
 

@@ -140,16 +140,18 @@ def test_requests_of_mixed_length_from_many_clients() -> None:
 class WatchedPoller(EpollPoller):
     """Counts how many threads wait at once, and takes its time to unregister."""
 
-    waiting = 0
-    most_waiting = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[int] = []
+        self.most_waiting = 0
 
     def poll(self, timeout: float | None) -> list[int]:
-        self.waiting += 1
-        self.most_waiting = max(self.most_waiting, self.waiting)
+        self.waiting.append(threading.get_ident())
+        self.most_waiting = max(self.most_waiting, len(self.waiting))
         try:
             return super().poll(timeout)
         finally:
-            self.waiting -= 1
+            self.waiting.remove(threading.get_ident())
 
     def unregister(self, fd: int) -> None:
         time.sleep(0.003)
@@ -176,6 +178,24 @@ def test_a_request_that_ends_while_another_thread_is_promoted(monkeypatch: pytes
         assert isinstance(poller, WatchedPoller)
         assert poller.most_waiting == 1
     assert served.log.text() == ""
+
+
+def test_slow_requests_on_a_connection_that_has_left_the_leaders_hands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of them must not count as the leader's: another thread leads already."""
+    monkeypatch.setattr(crew, "Poller", WatchedPoller)
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        time.sleep(0.01)
+        start_response("200 OK", [])
+        return [b"fine"]
+
+    with serving(application, threads=4) as served, served.connect() as sock:
+        sock.sendall(wire.request(keep=True) * 5)
+        reader = wire.RecordReader(sock)
+        assert [reader.answer().body for _ in range(5)] == [b"fine"] * 5
+        poller = served.server._poller
+        assert isinstance(poller, WatchedPoller)
+        assert poller.most_waiting == 1
 
 
 def test_a_fault_of_the_loop_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:

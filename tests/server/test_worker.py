@@ -23,6 +23,7 @@ from tests.support import wire
 from tests.support.gate import Gate, read_answer, send_slow
 from tests.support.program import request, running
 from tests.support.serving import (
+    PATIENCE,
     Recorder,
     RecordingLog,
     Served,
@@ -157,6 +158,33 @@ def test_stop_at_any_moment(gate: Gate) -> None:
             for thread in clients:
                 thread.join()
             assert served.log.text("exception", "error") == ""
+
+
+@pytest.mark.parametrize("delayed", ["watch", "register"])
+def test_a_connection_that_comes_back_while_the_server_stops(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, delayed: str
+) -> None:
+    """The thread that served it may be anywhere between its last look at ``stopping`` and the poller."""
+    coming = threading.Event()
+    with serving(gate, threads=2) as served, send_slow(served, keep=True) as sock:
+        until(lambda: gate.entered)
+        assert served.request().body == b"through"  # another thread leads
+        owner = served.server if delayed == "watch" else served.server._poller
+        undelayed = getattr(owner, delayed)
+
+        def slowly(what: Any) -> None:
+            coming.set()
+            time.sleep(0.05)
+            undelayed(what)
+
+        monkeypatch.setattr(owner, delayed, slowly)
+        gate.opened.set()
+        assert wire.RecordReader(sock).answer().body == b"through"
+        assert coming.wait(PATIENCE)
+        started = time.monotonic()
+        assert served.stop() == 0
+        assert time.monotonic() - started < 2
+        assert served.log.text() == ""
 
 
 # What it survives

@@ -285,15 +285,26 @@ def test_input_complete_tells_what_can_still_come() -> None:
     assert protocol.input_complete
 
 
-def test_input_complete_is_about_the_last_request() -> None:
+@pytest.mark.parametrize("id", [1, 2])
+def test_input_complete_is_about_the_last_request(id: int) -> None:
     """A web server may leave out the end of a body that was answered early."""
     protocol = ServerConnection()
     take_request(protocol, wire.request(wire.post(9), keep=True)[:-8])
     protocol.complete()
-    request = wire.request(wire.post(2), b"hi", id=2)
-    take_request(protocol, request)
+    take_request(protocol, wire.request(wire.post(2), b"hi", id=id))
     assert [protocol.next_event(), protocol.next_event()] == [b"hi", b""]
     protocol.complete()
+    assert protocol.input_complete
+
+
+def test_the_end_of_another_stream_does_not_complete_the_input() -> None:
+    protocol = ServerConnection()
+    take_request(protocol, wire.request(id=2)[:-8] + wire.record(wire.STDIN, 1))
+    protocol.complete()
+    assert not protocol.input_complete
+    assert take(protocol, wire.record(wire.STDIN, 7)) is None
+    assert not protocol.input_complete
+    assert take(protocol, wire.record(wire.STDIN, 2)) is None
     assert protocol.input_complete
 
 
@@ -329,6 +340,13 @@ def test_F45_too_large_parameters_are_refused_before_all_are_here() -> None:
     with pytest.raises(ProtocolError) as caught:
         protocol.next_event()
     assert caught.value.status == "431 Request Header Fields Too Large"
+
+
+@pytest.mark.parametrize("cut", [65535, 100])
+def test_F45_limits_hold_for_a_request_in_one_piece(cut: int) -> None:
+    for limits in (Limits(size=1000), Limits(count=8)):
+        data = wire.request(wire.get((b"HTTP_X", b"x" * 1000)), cut=cut)
+        assert refused(data, ServerConnection(limits)).status == "431 Request Header Fields Too Large"
 
 
 def test_empty_params_are_a_request_without_variables() -> None:
