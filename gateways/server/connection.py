@@ -12,88 +12,57 @@ The way of a request, from the loop to the wire:
           Connection.send_body
       then the connection waits again, lingers, or is closed
 
-A socket stays in blocking mode and is used with MSG_DONTWAIT: that saves a system call for each new connection, and a
-wait is then always a wait with a timeout.
+What the core calls (``receive``, ``send_*``) and all use of the socket is in exchange.py.
 """
 
 from __future__ import annotations
 
-import fcntl
-import select
 import socket
 import struct
-import termios
 from time import monotonic
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
-from gateways.adapters import fastcgi, scgi
-from gateways.adapters.events import ABORTED, Request
+from gateways.adapters.events import Request
 from gateways.core.environ import content_length
 from gateways.core.handler import handle, refuse
 from gateways.core.input import Errors, Input
 from gateways.errors import ClientDisconnected, ProtocolError
+from gateways.server.exchange import NOW, READ_SIZE, Exchange
 
 if TYPE_CHECKING:
     from gateways.core.response import Response
-    from gateways.core.types import Environ, Headers
+    from gateways.core.types import Environ
+    from gateways.server.exchange import Protocol
     from gateways.server.service import Service
-
-    Protocol = Union[fastcgi.ServerConnection, scgi.ServerConnection]
-
-#: One read takes what a web server sends of a request in one piece, or a full FastCGI record of a body.
-READ_SIZE = 65536
-#: A block is framed and sent in pieces of this size, so that a large one is not copied whole.
-WRITE_SIZE = 262144
-#: How much of a body is read ahead while the response cannot be sent because the peer is still sending.
-READ_AHEAD = 1048576
 
 #: How long a server that stops stays with a connection that has no request in hand and may lose something, seconds.
 STOP_PATIENCE = 0.2
 
-_NOW = socket.MSG_DONTWAIT
-_SEND = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 _RESET = struct.pack("ii", 1, 0)
 _FOREVER = float("inf")
-_INT = struct.Struct("i")
-#: What an application is told that reads on after the end of its own response: the next bytes may be another request.
-_COMPLETE = "the response is complete"
 
 
-class Connection:
-    """A connection, its protocol, and the request in hand. It is the ``Transport`` of that request.
+class Connection(Exchange):
+    """A connection as the loop sees it: one request after another, until it is closed.
 
     ``deadline`` is the monotonic time at which it may be closed while it waits. ``watched`` is true while the poller
-    reports it; ``detached`` while a thread that no longer leads serves it (see worker.py).
+    reports it; ``detached`` while a thread that no longer leads serves it (see crew.py).
     """
 
-    __slots__ = (
-        *("_broken", "_errors", "_given_up", "_lingering", "_over", "_received", "_service", "_waiting"),
-        *("deadline", "detached", "fd", "peer", "protocol", "sock", "watched"),
-    )
+    __slots__ = ("_lingering", "_waiting", "deadline", "detached", "watched")
 
     def __init__(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
-        self._service = service
-        self.sock = sock
-        self.fd = sock.fileno()
-        self.protocol = protocol
-        self.peer = peer
+        super().__init__(service, protocol, sock, peer)
         self.watched = False
         self.detached = False
         self.deadline = monotonic() + service.header_timeout
-        self._broken = False
-        self._given_up = False  # by ABORT_REQUEST: the request ends early, the connection can go on
-        self._over = ""  # why nothing more is read or sent for the request in hand
         self._lingering = False
         self._waiting = False  # used before, and now for a next request, nothing of which is here
-        self._received = 0  # body bytes of the request in hand
-        self._errors: Errors | None = None
-
-    # The loop's side
 
     def on_readable(self) -> None:
         """Read once and serve what is complete. Called by the leading thread only."""
         try:
-            data = self.sock.recv(READ_SIZE, _NOW)
+            data = self.sock.recv(READ_SIZE, NOW)
         except BlockingIOError:
             if self._service.stopping and self._waiting and not self._lingering:
                 self._end()
@@ -273,173 +242,6 @@ class Connection:
         refuse(self, error)
         self._service.end(self)
 
-    # The core's side: Transport, wsgi.input and wsgi.errors
-
-    def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
-        """Send head and first block in one write (``Transport``)."""
-        self._check_open()
-        if end and self._errors is not None and self._errors.pending:
-            self._errors.flush()
-        if len(block) > WRITE_SIZE:
-            self._send(self.protocol.encode_head(status, headers, block[:WRITE_SIZE], False))
-            self._send_large(memoryview(block)[WRITE_SIZE:], end)
-        else:
-            self._send(self.protocol.encode_head(status, headers, block, end))
-        if end:
-            self._over = _COMPLETE
-
-    def send_body(self, block: bytes, end: bool) -> None:
-        """Send one more block (``Transport``)."""
-        self._check_open()
-        if end and self._errors is not None and self._errors.pending:
-            self._errors.flush()
-        if len(block) > WRITE_SIZE:
-            self._send_large(memoryview(block), end)
-        else:
-            data = self.protocol.encode_body(block, end)
-            if data:
-                self._send(data)
-        if end:
-            self._over = _COMPLETE
-
-    def abort(self) -> None:
-        """Break the response off (``Transport``): ``close`` sees to it that it cannot look complete."""
-        if self._given_up:
-            return
-        self._broken = True
-        data = self.protocol.encode_abort()
-        if data and not self._over:
-            try:
-                self.sock.send(data, _SEND)
-            except OSError:
-                pass  # nobody listens any more
-
-    def receive(self) -> bytes:
-        """Return the next piece of the body; called by ``wsgi.input`` when it has no more."""
-        self._check_open()
-        protocol = self.protocol
-        while True:
-            try:
-                event = protocol.next_event()
-            except ProtocolError as error:
-                raise self._lost(str(error)) from None
-            if protocol.outgoing and not self._flush_outgoing():
-                raise self._lost("the web server does not read")
-            if event is None:
-                self._read_more()
-            elif isinstance(event, bytes):
-                self._received += len(event)
-                if 0 < self._service.max_body_size < self._received:
-                    raise self._service.body_too_large()
-                return event
-            elif event is ABORTED:
-                self._given_up = True
-                self._over = "the web server gave the request up"
-                raise ClientDisconnected(self._over)
-
-    def send_errors(self, text: bytes) -> None:
-        """Hand ``wsgi.errors`` text to the web server's error log, and to our own where that is another one."""
-        framed = self.protocol.encode_errors(text)
-        if self._service.tee_errors or not framed:
-            self._service.log_application(text)
-        if framed and not self._over:
-            try:
-                self._send(framed)
-            except ClientDisconnected:
-                pass  # the response will find out, and say so
-
-    # The socket
-
-    def _check_open(self) -> None:
-        if self._over:
-            raise ClientDisconnected(self._over)
-
-    def _send(self, data: bytes) -> None:
-        try:
-            sent = self.sock.send(data, _SEND)
-        except BlockingIOError:
-            sent = 0
-        except OSError as error:
-            raise self._lost(f"the response could not be sent: {error.strerror}") from None
-        if sent < len(data):
-            self._send_rest(memoryview(data)[sent:])
-
-    def _send_large(self, view: memoryview, end: bool) -> None:
-        """Frame and send a large block piece by piece."""
-        for start in range(0, len(view), WRITE_SIZE):
-            stop = start + WRITE_SIZE
-            self._send(self.protocol.encode_body(bytes(view[start:stop]), end and stop >= len(view)))
-
-    def _send_rest(self, view: memoryview) -> None:
-        """Send what the socket's buffer did not take, waiting for room.
-
-        Some web servers (mod_fcgid) send the whole body before they read: what arrives meanwhile is read ahead, or
-        both sides would wait for ever.
-        """
-        poll = select.poll()
-        reading = True
-        while view:
-            ahead = reading and self.protocol.buffered < READ_AHEAD
-            poll.register(self.fd, select.POLLOUT | (select.POLLIN if ahead else 0))
-            queued = _queued_bytes(self.fd)
-            ready = poll.poll(self._service.write_timeout * 1000)
-            if not ready:
-                if _queued_bytes(self.fd) < queued:
-                    continue  # there is room when a third of a large buffer is: a slow reader may take minutes
-                raise self._lost(f"the web server took no byte for {self._service.write_timeout:g} s")
-            try:
-                if ahead and ready[0][1] & select.POLLIN:
-                    reading = self._read_ahead()
-                if ready[0][1] & ~select.POLLIN:
-                    view = view[self.sock.send(view, _SEND) :]
-            except BlockingIOError:
-                pass
-            except OSError as error:
-                raise self._lost(f"the response could not be sent: {error.strerror}") from None
-
-    def _read_ahead(self) -> bool:
-        """Read into the protocol's buffer without waiting; false when the peer will send nothing more."""
-        data = self.sock.recv(READ_SIZE, _NOW)
-        if data:
-            self.protocol.receive_data(data)
-        return bool(data)
-
-    def _read_more(self) -> None:
-        """Wait for more of the body. Raises ``ClientDisconnected`` at its timeout and when the peer has gone."""
-        try:
-            try:
-                data = self.sock.recv(READ_SIZE, _NOW)
-            except BlockingIOError:
-                poll = select.poll()
-                poll.register(self.fd, select.POLLIN)
-                if not poll.poll(self._service.body_timeout * 1000):
-                    raise self._lost(f"no byte of the body for {self._service.body_timeout:g} s") from None
-                data = self.sock.recv(READ_SIZE)
-        except ClientDisconnected:
-            raise
-        except OSError as error:
-            raise self._lost(f"the body broke off: {error.strerror}") from None
-        if not data:
-            raise self._lost("the body broke off: the connection was closed")
-        self.protocol.receive_data(data)
-
-    def _flush_outgoing(self) -> bool:
-        """Send the protocol's own answers; false when the peer does not read them: then it is not worth a buffer."""
-        outgoing = self.protocol.outgoing
-        if not outgoing:
-            return True
-        data = b"".join(outgoing)
-        outgoing.clear()
-        try:
-            return self.sock.send(data, _SEND) == len(data)
-        except OSError:
-            return False
-
-    def _lost(self, message: str) -> ClientDisconnected:
-        self._broken = True
-        self._over = message
-        return ClientDisconnected(message)
-
     # Logs
 
     def _log_access(self, environ: Environ, response: Response, seconds: float) -> None:
@@ -450,11 +252,3 @@ class Connection:
     def _log_refusal(self, error: ProtocolError) -> None:
         answer = f"answered {error.status}" if error.status else "connection closed"
         self._service.error_log.warning(f"{self.peer}: {self.protocol.name}: {error}; {answer}")
-
-
-def _queued_bytes(fd: int) -> int:
-    """Return how many sent bytes the peer's system has not taken yet (tcp(7), SIOCOUTQ); 0 where nobody knows."""
-    try:
-        return int(_INT.unpack(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(_INT.size)))[0])
-    except OSError:
-        return 0

@@ -49,11 +49,15 @@ class Listener:
         """Return the descriptor, -1 when closed."""
         return self.sock.fileno()
 
-    def close(self) -> None:
-        """Close the socket, and remove the file of a Unix socket if it is still the one this process bound."""
+    def remove_file(self) -> None:
+        """Remove the file of a Unix socket, if it is still the one this process bound: nobody connects any more."""
         if self._file is not None:
             self._file.remove()
             self._file = None
+
+    def close(self) -> None:
+        """Close the socket, and remove its file."""
+        self.remove_file()
         self.sock.close()
 
 

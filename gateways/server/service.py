@@ -12,8 +12,9 @@ from gateways.errors import ProtocolError
 if TYPE_CHECKING:
     from gateways.core.types import Application
     from gateways.server.accesslog import AccessLog
-    from gateways.server.connection import Connection, Protocol
+    from gateways.server.connection import Connection
     from gateways.server.errorlog import ErrorLog
+    from gateways.server.exchange import Protocol
     from gateways.settings import Settings
 
 

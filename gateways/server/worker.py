@@ -265,6 +265,7 @@ class Server(Crew):
         self._acceptor.suspend()
         for listener in list(self._acceptor.listeners.values()):
             # Closing our own listener resets what is in its backlog; an inherited one has others that accept.
+            listener.remove_file()
             while not listener.inherited and self._acceptor.accept(listener):
                 if self._leader is not gate:
                     return

@@ -14,3 +14,14 @@ def gate() -> Iterator[Gate]:
     gate = Gate()
     yield gate
     gate.opened.set()
+
+
+@pytest.fixture(params=["fastcgi", "scgi"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def tcp(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param == "tcp")

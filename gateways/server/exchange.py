@@ -1,0 +1,238 @@
+"""One request over a socket: the core's ``Transport``, the source of ``wsgi.input``, and every wait for the peer.
+
+A socket stays in blocking mode and is used with MSG_DONTWAIT: that saves a system call for each new connection, and a
+wait is then always a wait with a timeout.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import select
+import socket
+import struct
+import termios
+from typing import TYPE_CHECKING, Union
+
+from gateways.adapters import fastcgi, scgi
+from gateways.adapters.events import ABORTED
+from gateways.errors import ClientDisconnected, ProtocolError
+
+if TYPE_CHECKING:
+    from gateways.core.input import Errors
+    from gateways.core.types import Headers
+    from gateways.server.service import Service
+
+    Protocol = Union[fastcgi.ServerConnection, scgi.ServerConnection]
+
+#: One read takes what a web server sends of a request in one piece, or a full FastCGI record of a body.
+READ_SIZE = 65536
+#: A block is framed and sent in pieces of this size, so that a large one is not copied whole.
+WRITE_SIZE = 262144
+#: How much of a body is read ahead while the response cannot be sent because the peer is still sending.
+READ_AHEAD = 1048576
+
+NOW = socket.MSG_DONTWAIT
+_SEND = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
+_INT = struct.Struct("i")
+#: What an application is told that reads on after the end of its own response: the next bytes may be another request.
+_COMPLETE = "the response is complete"
+
+
+class Exchange:
+    """A socket, its protocol, and the request in hand, as the application's side sees them.
+
+    ``_broken`` is true once the connection is of no more use, ``_given_up`` after ABORT_REQUEST: the request ends
+    early and the connection can go on. ``_over`` tells why nothing more is read or sent for the request in hand.
+    """
+
+    __slots__ = (
+        *("_broken", "_errors", "_given_up", "_over", "_received", "_service"),
+        *("fd", "peer", "protocol", "sock"),
+    )
+
+    def __init__(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
+        self._service = service
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.protocol = protocol
+        self.peer = peer
+        self._broken = False
+        self._given_up = False
+        self._over = ""
+        self._received = 0  # body bytes of the request in hand
+        self._errors: Errors | None = None
+
+    # The core's side: Transport, wsgi.input and wsgi.errors
+
+    def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
+        """Send head and first block in one write (``Transport``)."""
+        self._check_open()
+        if end and self._errors is not None and self._errors.pending:
+            self._errors.flush()
+        if len(block) > WRITE_SIZE:
+            self._send(self.protocol.encode_head(status, headers, block[:WRITE_SIZE], False))
+            self._send_large(memoryview(block)[WRITE_SIZE:], end)
+        else:
+            self._send(self.protocol.encode_head(status, headers, block, end))
+        if end:
+            self._over = _COMPLETE
+
+    def send_body(self, block: bytes, end: bool) -> None:
+        """Send one more block (``Transport``)."""
+        self._check_open()
+        if end and self._errors is not None and self._errors.pending:
+            self._errors.flush()
+        if len(block) > WRITE_SIZE:
+            self._send_large(memoryview(block), end)
+        else:
+            data = self.protocol.encode_body(block, end)
+            if data:
+                self._send(data)
+        if end:
+            self._over = _COMPLETE
+
+    def abort(self) -> None:
+        """Break the response off (``Transport``): ``close`` sees to it that it cannot look complete."""
+        if self._given_up:
+            return
+        self._broken = True
+        data = self.protocol.encode_abort()
+        if data and not self._over:
+            try:
+                self.sock.send(data, _SEND)
+            except OSError:
+                pass  # nobody listens any more
+
+    def receive(self) -> bytes:
+        """Return the next piece of the body; called by ``wsgi.input`` when it has no more."""
+        self._check_open()
+        protocol = self.protocol
+        while True:
+            try:
+                event = protocol.next_event()
+            except ProtocolError as error:
+                raise self._lost(str(error)) from None
+            if protocol.outgoing and not self._flush_outgoing():
+                raise self._lost("the web server does not read")
+            if event is None:
+                self._read_more()
+            elif isinstance(event, bytes):
+                self._received += len(event)
+                if 0 < self._service.max_body_size < self._received:
+                    raise self._service.body_too_large()
+                return event
+            elif event is ABORTED:
+                self._given_up = True
+                self._over = "the web server gave the request up"
+                raise ClientDisconnected(self._over)
+
+    def send_errors(self, text: bytes) -> None:
+        """Hand ``wsgi.errors`` text to the web server's error log, and to our own where that is another one."""
+        framed = self.protocol.encode_errors(text)
+        if self._service.tee_errors or not framed:
+            self._service.log_application(text)
+        if framed and not self._over:
+            try:
+                self._send(framed)
+            except ClientDisconnected:
+                pass  # the response will find out, and say so
+
+    # The socket
+
+    def _check_open(self) -> None:
+        if self._over:
+            raise ClientDisconnected(self._over)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            sent = self.sock.send(data, _SEND)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise self._lost(f"the response could not be sent: {error.strerror}") from None
+        if sent < len(data):
+            self._send_rest(memoryview(data)[sent:])
+
+    def _send_large(self, view: memoryview, end: bool) -> None:
+        """Frame and send a large block piece by piece."""
+        for start in range(0, len(view), WRITE_SIZE):
+            stop = start + WRITE_SIZE
+            self._send(self.protocol.encode_body(bytes(view[start:stop]), end and stop >= len(view)))
+
+    def _send_rest(self, view: memoryview) -> None:
+        """Send what the socket's buffer did not take, waiting for room.
+
+        Some web servers (mod_fcgid) send the whole body before they read: what arrives meanwhile is read ahead, or
+        both sides would wait for ever.
+        """
+        poll = select.poll()
+        reading = True
+        while view:
+            ahead = reading and self.protocol.buffered < READ_AHEAD
+            poll.register(self.fd, select.POLLOUT | (select.POLLIN if ahead else 0))
+            queued = _queued_bytes(self.fd)
+            ready = poll.poll(self._service.write_timeout * 1000)
+            if not ready:
+                if _queued_bytes(self.fd) < queued:
+                    continue  # there is room when a third of a large buffer is: a slow reader may take minutes
+                raise self._lost(f"the web server took no byte for {self._service.write_timeout:g} s")
+            try:
+                if ahead and ready[0][1] & select.POLLIN:
+                    reading = self._read_ahead()
+                if ready[0][1] & ~select.POLLIN:
+                    view = view[self.sock.send(view, _SEND) :]
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                raise self._lost(f"the response could not be sent: {error.strerror}") from None
+
+    def _read_ahead(self) -> bool:
+        """Read into the protocol's buffer without waiting; false when the peer will send nothing more."""
+        data = self.sock.recv(READ_SIZE, NOW)
+        if data:
+            self.protocol.receive_data(data)
+        return bool(data)
+
+    def _read_more(self) -> None:
+        """Wait for more of the body. Raises ``ClientDisconnected`` at its timeout and when the peer has gone."""
+        try:
+            try:
+                data = self.sock.recv(READ_SIZE, NOW)
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(self.fd, select.POLLIN)
+                if not poll.poll(self._service.body_timeout * 1000):
+                    raise self._lost(f"no byte of the body for {self._service.body_timeout:g} s") from None
+                data = self.sock.recv(READ_SIZE)
+        except ClientDisconnected:
+            raise
+        except OSError as error:
+            raise self._lost(f"the body broke off: {error.strerror}") from None
+        if not data:
+            raise self._lost("the body broke off: the connection was closed")
+        self.protocol.receive_data(data)
+
+    def _flush_outgoing(self) -> bool:
+        """Send the protocol's own answers; false when the peer does not read them: then it is not worth a buffer."""
+        outgoing = self.protocol.outgoing
+        if not outgoing:
+            return True
+        data = b"".join(outgoing)
+        outgoing.clear()
+        try:
+            return self.sock.send(data, _SEND) == len(data)
+        except OSError:
+            return False
+
+    def _lost(self, message: str) -> ClientDisconnected:
+        self._broken = True
+        self._over = message
+        return ClientDisconnected(message)
+
+
+def _queued_bytes(fd: int) -> int:
+    """Return how many sent bytes the peer's system has not taken yet (tcp(7), SIOCOUTQ); 0 where nobody knows."""
+    try:
+        return int(_INT.unpack(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(_INT.size)))[0])
+    except OSError:
+        return 0
