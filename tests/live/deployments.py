@@ -103,7 +103,7 @@ def running(deployment: Deployment, sandbox: Sandbox) -> Iterator[Site]:
             stack.callback(backend.stop)
         server.start(_configure(deployment, sandbox, server, replace))
         stack.callback(server.stop)
-        site = Site(deployment, sandbox, server, backend)
+        site = Site(deployment, sandbox, server, backend, replace.get(deployment.address or ""))
         stack.callback(site.close)
         yield site
 

@@ -25,11 +25,19 @@ PATIENCE = 20.0
 class Site:
     """A web server that answers at `url`, and what tests ask about it."""
 
-    def __init__(self, deployment: Deployment, sandbox: Sandbox, server: WebServer, backend: Process | None) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        sandbox: Sandbox,
+        server: WebServer,
+        backend: Process | None = None,
+        address: str | None = None,
+    ) -> None:
         self.deployment = deployment
         self.sandbox = sandbox
         self.server = server
         self.backend = backend
+        self.address = address
         self.port = server.port
         self.host = f"127.0.0.1:{server.port}"
         self.mount = deployment.mount

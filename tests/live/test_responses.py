@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -158,6 +159,25 @@ def test_wsgiref_validate_has_nothing_to_complain_about(site: Site) -> None:
     for path in site.logs():
         assert "without being closed" not in path.read_text(errors="replace")
         assert "AssertionError" not in path.read_text(errors="replace")
+
+
+@where(lambda deployment: deployment.transport == "fastcgi" and deployment.address == "127.0.0.1:9000")
+def test_connections_to_the_backend_are_kept(site: Site) -> None:
+    """Each file for FastCGI says so; with TCP the kernel's table tells whether it is true."""
+    before = connections(site)
+    for _ in range(40):
+        site.get("/")
+    # Apache has one pool for each of its few processes.
+    assert len(connections(site) - before) < 10
+
+
+def connections(site: Site) -> set[str]:
+    """The client's side of every connection to the backend, those that were closed a moment ago included."""
+    assert site.address is not None
+    port = f":{int(site.address.rpartition(':')[2]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ends = [{row[1], row[2]} for row in rows if row[1].endswith(port) or row[2].endswith(port)]
+    return {end for pair in ends for end in pair if not end.endswith((port, ":0000"))}
 
 
 def assert_logged(site: Site, text: str) -> None:
