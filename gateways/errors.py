@@ -52,6 +52,13 @@ class ProtocolError(GatewayError):
         self.status = status
 
 
+class BodyTooLarge(ProtocolError):
+    """The body of the request in hand passes ``max_body_size`` (bytes). Raised to the application by ``wsgi.input``."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "413 Content Too Large")
+
+
 class TruncatedResponse(ProtocolError):
     """A backend ended the connection before its answer was complete."""
 

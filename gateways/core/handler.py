@@ -8,7 +8,7 @@ opt-in ``debug``).
 from __future__ import annotations
 
 from gateways.core.response import Response, error_body
-from gateways.errors import BootError, ClientDisconnected, GatewayError, ProtocolError
+from gateways.errors import BodyTooLarge, BootError, ClientDisconnected, GatewayError, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _fail(response: Response, environ: Environ, errors: Errors, error: BaseExcep
     errors.write(report)
     errors.flush()
     status, message = _SERVER_ERROR, "The application failed. The reason is in the error log."
-    if isinstance(error, ProtocolError) and error.status:
+    if isinstance(error, BodyTooLarge):
         status, message = error.status, str(error)
     elif isinstance(error, BootError):
         message = "The application could not be loaded. The reason is in the error log."
@@ -93,7 +93,7 @@ def _report(environ: Environ, error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error, BootError) else error
     name = "" if isinstance(error, GatewayError) else f"{type(error).__name__}: "
     report = f"gateways: {_request_line(environ)}: {name}{_one_line(error)}\n"
-    if cause is None or isinstance(error, ProtocolError):  # the request is at fault
+    if cause is None or isinstance(error, BodyTooLarge):  # the request is at fault
         return report
     import traceback  # costs a CGI script 10 ms, so only when it is needed
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import Limits
 from gateways.core.environ import EnvironBuilder
-from gateways.errors import ProtocolError
+from gateways.errors import BodyTooLarge
 
 if TYPE_CHECKING:
     from gateways.core.types import Application
@@ -65,11 +65,9 @@ class Service:
             return scgi.ServerConnection(self._limits)
         return fastcgi.ServerConnection(self._limits, self.threads)
 
-    def body_too_large(self) -> ProtocolError:
+    def body_too_large(self) -> BodyTooLarge:
         """The error of a request whose body passes ``max_body_size``."""
-        return ProtocolError(
-            f"the request body is larger than max_body_size, {self.max_body_size} bytes", "413 Content Too Large"
-        )
+        return BodyTooLarge(f"the request body is larger than max_body_size, {self.max_body_size} bytes")
 
     def log_application(self, text: bytes) -> None:
         """Write ``wsgi.errors`` text to the error log, one record for each line."""

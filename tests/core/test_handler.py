@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateways.core.handler import refuse
-from gateways.errors import BootError, ClientDisconnected, ConfigError, ProtocolError
+from gateways.errors import BodyTooLarge, BootError, ClientDisconnected, ConfigError, ProtocolError
 from tests.core.recording import Answer, Recorder, answer, answering, make_environ
 
 TEXT = ("Content-Type", "text/plain")
@@ -313,7 +313,7 @@ def test_a_request_at_fault_gets_the_status_of_the_error() -> None:
     """max_body_size, found out while the application reads."""
 
     def receive() -> bytes:
-        raise ProtocolError("the request body is larger than allowed", "413 Content Too Large")
+        raise BodyTooLarge("the request body is larger than allowed")
 
     answered = answer(read_all, make_environ("POST", CONTENT_LENGTH="5"), body=receive)
     assert answered.status == "413 Content Too Large"
@@ -321,8 +321,15 @@ def test_a_request_at_fault_gets_the_status_of_the_error() -> None:
     assert answered.log == "gateways: POST /: the request body is larger than allowed\n"
 
 
+def test_a_protocol_error_of_the_applications_own_is_its_failure() -> None:
+    """An application may be a client itself; what its backend does wrong is not the fault of the request."""
+    answered = answer(failing_after([], ProtocolError("the backend sent nonsense", "400 Bad Request")))
+    assert answered.status == "500 Internal Server Error"
+    assert "Traceback" in answered.log
+
+
 def test_a_request_at_fault_after_the_first_byte_breaks_the_response_off() -> None:
-    answered = answer(failing_after([b"half"], ProtocolError("too large", "413 Content Too Large")))
+    answered = answer(failing_after([b"half"], BodyTooLarge("too large")))
     assert answered.aborted
 
 
