@@ -123,6 +123,8 @@ def _path_info_alone(environ: Mapping[str, Any], script: str, path: str) -> tupl
 def _without_path_info(environ: Mapping[str, Any], script: str, real_script: bool) -> tuple[str, str]:
     """PATH_INFO is empty or was not sent: SCRIPT_NAME is a script, or the whole path."""
     here: str = environ.get("DOCUMENT_URI", "")  # nginx: the path it serves, decoded and normalised
+    if here and here == script and not real_script and "PATH_INFO" not in environ and _software(environ, "nginx"):
+        return "", here  # the shipped fastcgi_params, in which it is the whole path
     if script in {"", "/"}:
         return "", script or here or _usual(_asked(environ)) or "/"
     backend = _backend_path(environ, script)

@@ -122,10 +122,7 @@ def decode_pairs(block: bytes) -> list[tuple[bytes, bytes]]:
     pairs: list[tuple[bytes, bytes]] = []
     name_length = value_length = 0
     try:
-        while True:
-            lengths = read(2)
-            if not lengths:
-                break
+        while lengths := read(2):
             name_length, value_length = lengths
             if name_length > 127 or value_length > 127:
                 stream.seek(-2, SEEK_CUR)
