@@ -37,6 +37,22 @@ def test_slow_requests_do_not_hold_up_fast_ones(gate: Gate) -> None:
     assert gate.multithread == {True}
 
 
+def test_after_many_quick_requests_a_slow_one_still_holds_up_nobody(gate: Gate) -> None:
+    """The monitor looks less often while the leader is quick."""
+    with serving(gate, threads=2) as served, served.connect() as sock:
+        reader = wire.RecordReader(sock)
+        for _ in range(300):
+            sock.sendall(wire.request(keep=True))
+            assert reader.answer().body == b"through"
+        slow = send_slow(served)
+        until(lambda: gate.entered)
+        started = time.monotonic()
+        assert served.request().body == b"through"
+        assert time.monotonic() - started < 0.5
+        gate.opened.set()
+        assert read_answer(slow).body == b"through"
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_more_slow_requests_than_threads_are_served_in_order(gate: Gate, threads: int) -> None:
     names = [str(number) for number in range(20)]
@@ -74,7 +90,7 @@ def test_threads_are_started_when_they_are_needed(gate: Gate) -> None:
         gate.opened.set()
         for sock in slow:
             read_answer(sock)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gateways-")]
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("gateways-")])
 
 
 def test_idle_kept_connections_cost_no_thread() -> None:
