@@ -83,9 +83,17 @@ class Connection(Exchange):
 
     def on_deadline(self) -> None:
         """Close: the peer took too long, or a kept connection was idle for too long."""
+        if not self._lingering and self._has_data():
+            return  # it came in time, but all threads were busy: the poller reports it next
         if not (self._lingering or self.protocol.idle):
             self._service.error_log.info(f"{self.peer}: request headers not complete in time, closed")
         self.close()
+
+    def _has_data(self) -> bool:
+        try:
+            return bool(self.sock.recv(1, NOW | socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def on_stop(self) -> None:
         """The server stops: close when no request is on the way. Called by the leading thread while waiting."""

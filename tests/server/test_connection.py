@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +14,7 @@ import pytest
 from gateways.errors import ClientDisconnected
 from tests.support import wire
 from tests.support.applications import MIB, encode, hello, posted, read_answer
-from tests.support.serving import (
-    Recorder,
-    serving,
-    until,
-)
+from tests.support.serving import PATIENCE, Recorder, serving, until
 
 # Responses that break off
 
@@ -211,6 +208,34 @@ def test_the_headers_of_a_next_request_have_their_own_deadline() -> None:
         assert wire.receive_all(sock) == b""
         assert 0.2 < time.monotonic() - started < 10
         assert "headers not complete in time" in served.log.text("info")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_deadline_that_passes_while_all_threads_are_busy_costs_no_request(kept: bool) -> None:
+    """The request is here in time. It is we who did not look."""
+    busy, free = threading.Event(), threading.Event()
+
+    @posted
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        busy.set()
+        assert free.wait(PATIENCE)
+        start_response("200 OK", [])
+        return [b"slow"]
+
+    settings: dict[str, Any] = {"threads": 1, "header_timeout": 0.2, "keepalive_timeout": 0.2}
+    with serving(application, **settings) as served, served.connect() as sock, served.connect() as slow:
+        reader = wire.RecordReader(sock)
+        until(lambda: len(served.server._connections) == 2)
+        if kept:
+            sock.sendall(wire.request(keep=True))
+            assert reader.answer().body == b"hello"
+        slow.sendall(wire.request(wire.post(0)))
+        assert busy.wait(PATIENCE)
+        sock.sendall(wire.request(keep=True))
+        time.sleep(0.4)
+        free.set()
+        assert read_answer(served, slow).body == b"slow"
+        assert reader.answer().body == b"hello"
 
 
 def test_lingering_ends_at_its_timeout(tcp: bool) -> None:
