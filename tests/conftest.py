@@ -21,7 +21,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 def pytest_configure() -> None:
     """Drop what the developer's shell would bring into the servers and scripts that tests start."""
     for name in list(os.environ):
-        if name.startswith(("GATEWAYS_", "LISTEN_")) and name != "GATEWAYS_REQUIRE_SERVERS":
+        if name.startswith(("GATEWAYS_", "LISTEN_")):
             del os.environ[name]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # every address a test asks is on this machine
 

@@ -28,15 +28,15 @@ _SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/
 
 
 def required() -> bool:
-    """Say whether a missing server is a failure: GATEWAYS_REQUIRE_SERVERS=1 or =0, else whether CI is set."""
-    word = os.environ.get("GATEWAYS_REQUIRE_SERVERS") or os.environ.get("CI") or "0"
+    """Say whether a missing server is a failure: REQUIRE_SERVERS=1 or =0, else whether CI is set."""
+    word = os.environ.get("REQUIRE_SERVERS") or os.environ.get("CI") or "0"
     return word.lower() not in ("0", "false", "no")
 
 
 def missing(reason: str) -> NoReturn:
     """End the running test because of ``reason``: skipped at home, failed in CI."""
     if required():
-        pytest.fail(f"{reason} (required: CI or GATEWAYS_REQUIRE_SERVERS is set)", pytrace=False)
+        pytest.fail(f"{reason} (required: CI or REQUIRE_SERVERS is set)", pytrace=False)
     pytest.skip(reason)
 
 

@@ -10,7 +10,7 @@ from tests.support import requirements
 @pytest.fixture
 def no_environment(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("GATEWAYS_REQUIRE_SERVERS", raising=False)
+    monkeypatch.delenv("REQUIRE_SERVERS", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def no_environment(monkeypatch):
     ],
 )
 def test_required(no_environment, monkeypatch, ci, servers, expected):
-    for name, value in (("CI", ci), ("GATEWAYS_REQUIRE_SERVERS", servers)):
+    for name, value in (("CI", ci), ("REQUIRE_SERVERS", servers)):
         if value is not None:
             monkeypatch.setenv(name, value)
     assert requirements.required() is expected
