@@ -21,4 +21,5 @@ def load(module: str) -> Any:
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Hand the request over."""
-    return load(MODULES[environ.get("HTTP_X_APPLICATION", "probe")])(environ, start_response)
+    chosen: Iterable[bytes] = load(MODULES[environ.get("HTTP_X_APPLICATION", "probe")])(environ, start_response)
+    return chosen

@@ -85,7 +85,8 @@ def error(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 def error_in_iterator(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
     """Fail after start_response, before the first block: still early enough for a 500."""
     start_response("200 OK", [TEXT])
-    raise RuntimeError(f"probe fails before the first block: {environ['QUERY_STRING']}")
+    if environ["QUERY_STRING"]:
+        raise RuntimeError(f"probe fails before the first block: {environ['QUERY_STRING']}")
     yield b""
 
 

@@ -35,11 +35,13 @@ def as_web_account() -> tuple[str, ...]:
     if os.geteuid() != 0:
         return ()
     drop = ("setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups")
+    if _runs(drop):
+        return drop
     for name in ("dac_read_search", "dac_override"):
-        if _runs(drop):
-            break
-        drop = (*drop[:4], f"--inh-caps=+{name}", f"--ambient-caps=+{name}")
-    return drop
+        capable = (*drop, f"--inh-caps=+{name}", f"--ambient-caps=+{name}")
+        if _runs(capable):
+            return capable
+    raise RuntimeError(f"{ACCOUNT} cannot run {sys.executable}: use a Python outside of root's own directories")
 
 
 def _runs(prefix: tuple[str, ...]) -> bool:

@@ -7,6 +7,7 @@ Debian's main configuration does.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,6 +29,9 @@ STOP = 15.0
 SERVICE_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 """What a service manager gives to a server, and it to the scripts: nothing of the developer's shell."""
 
+LEASH = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
+"""The beginning of a command that ends when the tests end, even when they are killed and can stop nothing any more."""
+
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 
 
@@ -35,15 +39,22 @@ class Process:
     """A running server: its own process group, so that nothing it started outlives the test."""
 
     def __init__(
-        self, command: Sequence[Any], *, log: Path, env: Mapping[str, str] | None = None, **kwargs: Any
+        self,
+        command: Sequence[Any],
+        *,
+        log: Path,
+        account: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        **kwargs: Any,
     ) -> None:
         self.log = log
+        self.name = " ".join(str(word) for word in command)
+        # In this order: a change of the account would take the leash off.
+        words = [*account, *LEASH, *(str(word) for word in command)]
+        environ = dict(os.environ if env is None else env)
+        kwargs = {"stdin": subprocess.DEVNULL, "start_new_session": True, **kwargs}
         with log.open("ab") as output:
-            self.popen = subprocess.Popen(
-                [str(word) for word in command],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-                env=dict(os.environ if env is None else env), **kwargs,
-            )  # fmt: skip
+            self.popen = subprocess.Popen(words, stdout=output, stderr=output, env=environ, **kwargs)
 
     @property
     def pid(self) -> int:
@@ -55,10 +66,10 @@ class Process:
         end = time.monotonic() + seconds
         while not answers(address):
             if self.popen.poll() is not None:
-                raise RuntimeError(f"{self.popen.args} ended with {self.popen.returncode}:\n{self.log.read_text()}")
+                raise RuntimeError(f"{self.name} ended with {self.popen.returncode}:\n{self.log.read_text()}")
             if time.monotonic() > end:
                 self.kill()
-                raise RuntimeError(f"{self.popen.args} does not listen:\n{self.log.read_text()}")
+                raise RuntimeError(f"{self.name} does not listen:\n{self.log.read_text()}")
             time.sleep(0.01)
 
     def stop(self, signum: int = signal.SIGTERM, seconds: float = STOP) -> int:
@@ -127,8 +138,10 @@ class WebServer:
 
     def start(self, conf: Path) -> None:
         """Run the server with an adapted file of conf/."""
-        command = [*self.sandbox.account, *self.command(conf)]
-        self.process = Process(command, log=self.error_log, env=SERVICE_ENVIRONMENT, cwd=self.sandbox.root)
+        self.process = Process(
+            self.command(conf),
+            log=self.error_log, env=SERVICE_ENVIRONMENT, cwd=self.sandbox.root, account=self.sandbox.account,
+        )  # fmt: skip
         self.process.wait_for(("127.0.0.1", self.port))
 
     def stop(self, signum: int = signal.SIGTERM) -> None:

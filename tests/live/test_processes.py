@@ -171,6 +171,12 @@ def behind_nginx(machine: Sandbox, stack: ExitStack) -> Site:
     return site
 
 
+def end(pid: int) -> None:
+    """Kill a process that is not our child, if a failed test has left it."""
+    if alive(pid):
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_spawn_fcgi(machine: Sandbox) -> None:
     """spawn-fcgi is gone as soon as the process runs: that is no reason for the process to end."""
     program = requirements.require_program("spawn-fcgi")
@@ -181,7 +187,7 @@ def test_spawn_fcgi(machine: Sandbox) -> None:
     )  # fmt: skip
     pid = int(pid_file.read_text())
     with ExitStack() as stack:
-        stack.callback(lambda: alive(pid) and os.kill(pid, signal.SIGKILL))
+        stack.callback(end, pid)
         site = behind_nginx(machine, stack)
         assert wait_until(lambda: site.get("/").status_code == 200)
         time.sleep(2.5)
@@ -205,8 +211,8 @@ def test_systemd_socket_activation(machine: Sandbox) -> None:
     with ExitStack() as stack:
         log = machine.logs / "systemd.log"
         process = Process(
-            [*machine.account, program, "-l", path, f"--fdname={name[1]}", *exec_start("example.service", machine)],
-            log=log, cwd=machine.scripts,
+            [program, "-l", path, f"--fdname={name[1]}", *exec_start("example.service", machine)],
+            log=log, cwd=machine.scripts, account=machine.account,
         )  # fmt: skip
         stack.callback(process.kill)
         assert wait_until(lambda: "Listening on" in log.read_text())
@@ -221,8 +227,8 @@ def test_systemd_socket_activation(machine: Sandbox) -> None:
 def test_systemd_standalone_service(machine: Sandbox) -> None:
     path = f"{machine.run}/app.sock"
     process = Process(
-        [*machine.account, *exec_start("example-standalone.service", machine)],
-        log=machine.logs / "standalone.log", cwd=machine.scripts,
+        exec_start("example-standalone.service", machine),
+        log=machine.logs / "standalone.log", cwd=machine.scripts, account=machine.account,
     )  # fmt: skip
     with ExitStack() as stack:
         stack.callback(process.kill)
@@ -245,13 +251,10 @@ def test_supervisor_fcgi_program(machine: Sandbox) -> None:
         os.chmod(path, 0o666)
         listener.listen()
         log = machine.logs / "supervisor.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [*machine.account, *shlex.split(found[1].replace("/srv/example", str(machine.srv)))],
-                stdin=listener, stdout=output, stderr=output, cwd=machine.scripts,
-            )  # fmt: skip
-        stack.callback(process.wait)
+        process = Process(
+            shlex.split(found[1].replace("/srv/example", str(machine.srv))),
+            log=log, cwd=machine.scripts, account=machine.account, stdin=listener.fileno(),
+        )  # fmt: skip
         stack.callback(process.kill)
         assert behind_nginx(machine, stack).get("/").status_code == 200, log.read_text()
-        process.terminate()
-        assert process.wait(5) == 0
+        assert process.stop() == 0
