@@ -61,7 +61,7 @@ class Acceptor:
             sock.close()
             return True
         try:
-            if sock.family != socket.AF_UNIX:
+            if isinstance(address, tuple):  # TCP; asking the socket for its family takes longer
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:  # the peer has reset it already
             sock.close()

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.backends import FLUP, HELLO, Backend, backends
+from tests.bench.backends import FLASK, FLUP, HELLO, Backend, backends
 
 ROOT = Path(__file__).resolve().parents[2]
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -154,6 +154,7 @@ def main() -> None:
         home.chmod(0o755)  # nginx's worker is another user
         (home / "hello.py").write_text(HELLO)
         (home / "flup_hello.py").write_text(FLUP)
+        (home / "flask_hello.py").write_text(FLASK)
         processes = [Process(item, number, home) for number, item in enumerate(chosen)]
         port = free_port()
         nginx = start_nginx(home, processes, port)

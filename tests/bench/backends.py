@@ -1,7 +1,11 @@
-"""The servers that are measured: how each is started, and how nginx is told to reach it. All serve the same hello."""
+"""The servers that are measured: how each is started, and how nginx is told to reach it.
+
+All serve the same 13 bytes, from a bare WSGI application or from Flask where the row says so.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import sys
 from dataclasses import dataclass
@@ -18,6 +22,15 @@ import sys
 from flup.server.fcgi import WSGIServer
 from hello import application
 WSGIServer(application, bindAddress=sys.argv[1], umask=0).run()
+"""
+
+FLASK = """
+from flask import Flask
+application = Flask(__name__)
+
+@application.route("/<path:path>")
+def hello(path):
+    return "Hello, world\\n", 200, {"Content-Type": "text/plain"}
 """
 
 _KEPT = "fastcgi_keep_conn on; include fastcgi_params; fastcgi_pass {upstream};"
@@ -42,30 +55,36 @@ class Backend:
 def backends() -> list[Backend]:
     """All that can be measured here: peers that are not installed are left out, and said so by the caller."""
     python = sys.executable
-    ours = (python, "-m", "gateways", "serve", "hello:application", "--no-access-log", "--socket-mode", "0666")
+    flask = importlib.util.find_spec("flask") is not None
+
+    def ours(name: str, transport: str, location: str, *options: str, application: str = "hello") -> Backend:
+        option = "--scgi" if transport == "SCGI" else "--fastcgi"
+        command = (python, "-m", "gateways", "serve", f"{application}:application", "--socket-mode", "0666")
+        return Backend(f"gateways, {name}", transport, (*command, option, "unix:{socket}", *options), location)
+
+    quiet = ("--no-access-log", "--threads")
     found = [
-        Backend("gateways, threads=1", "FastCGI, kept", (*ours, "--threads", "1", "--fastcgi", "unix:{socket}"), _KEPT),
-        Backend("gateways, threads=8", "FastCGI, kept", (*ours, "--threads", "8", "--fastcgi", "unix:{socket}"), _KEPT),
-        Backend("gateways, threads=1", "FastCGI, new", (*ours, "--threads", "1", "--fastcgi", "unix:{socket}"), _NEW),
-        Backend(
-            "gateways, threads=1",
-            "SCGI",
-            (*ours, "--threads", "1", "--scgi", "unix:{socket}"),
-            "include scgi_params; scgi_pass unix:{socket};",
-        ),
+        ours("threads=1", "FastCGI, kept", _KEPT, *quiet, "1"),
+        ours("threads=8", "FastCGI, kept", _KEPT, *quiet, "8"),
+        ours("threads=8, access log", "FastCGI, kept", _KEPT, "--access-log", "access.log"),
+        ours("threads=1", "FastCGI, new", _NEW, *quiet, "1"),
+        ours("threads=1", "SCGI", "include scgi_params; scgi_pass unix:{socket};", *quiet, "1"),
         Backend("flup", "FastCGI, kept", (python, "flup_hello.py", "{socket}"), _KEPT),
     ]
+    if flask:
+        found.append(ours("threads=1, Flask", "FastCGI, kept", _KEPT, *quiet, "1", application="flask_hello"))
     uwsgi = shutil.which("uwsgi", path=f"{Path(python).parent}:/usr/bin:/usr/local/bin")
     if uwsgi:
-        common = (uwsgi, "--master", "--die-on-term", "--disable-logging", "--chmod-socket=666", "--processes=1")
-        common = (*common, "--wsgi-file", "hello.py")
+        common = (
+            *(uwsgi, "--master", "--processes=1", "--home", sys.prefix, "--die-on-term", "--disable-logging"),
+            *("--chmod-socket=666", "--wsgi-file"),
+        )
+        location = "include uwsgi_params; uwsgi_pass unix:{socket};"
         found += [
-            Backend("uWSGI", "FastCGI, new", (*common, "--fastcgi-socket", "{socket}"), _NEW),
-            Backend(
-                "uWSGI",
-                "uwsgi",
-                (*common, "--uwsgi-socket", "{socket}"),
-                "include uwsgi_params; uwsgi_pass unix:{socket};",
-            ),
+            Backend("uWSGI", "FastCGI, new", (*common, "hello.py", "--fastcgi-socket", "{socket}"), _NEW),
+            Backend("uWSGI", "uwsgi", (*common, "hello.py", "--uwsgi-socket", "{socket}"), location),
         ]
+        if flask:
+            with_flask = (*common, "flask_hello.py", "--uwsgi-socket", "{socket}")
+            found.append(Backend("uWSGI, Flask", "uwsgi", with_flask, location))
     return found
