@@ -204,7 +204,10 @@ class Connection(Exchange):
 
     def _end(self) -> None:
         """Close after the last response: at once, or when what the peer still sends has been read."""
-        if self._broken or self.protocol.input_complete or self._input_ends():
+        # SCGI says by the close itself that a response breaks off. FastCGI has sent a record for that, and text for the
+        # log: Apache reads neither when it cannot send the rest of the body.
+        gone = self._broken and (bool(self._over) or self.protocol.name == "SCGI")
+        if gone or self.protocol.input_complete or self._input_ends():
             self.close()
         else:
             self._linger()

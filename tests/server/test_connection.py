@@ -45,6 +45,20 @@ def test_half_a_fastcgi_response_has_no_end(tcp: bool, application: Any) -> None
     assert served.log.requests[0]["aborted"]
 
 
+def test_half_a_fastcgi_response_reaches_a_web_server_that_still_sends(tcp: bool) -> None:
+    """Apache gives up on the response, and on FCGI_STDERR, when it cannot send the end of the body."""
+    with serving(broken, "fastcgi", tcp) as served, served.connect() as sock:
+        sock.sendall(wire.begin(1) + wire.stream(wire.PARAMS, 1, wire.pairs(wire.post(9))))
+        reader = wire.RecordReader(sock)
+        while reader.record().type != wire.ABORT:
+            pass
+        for _ in range(3):
+            sock.sendall(wire.record(wire.STDIN, 1, b"abc"))
+            time.sleep(0.01)
+        sock.sendall(wire.record(wire.STDIN, 1))
+        assert sock.recv(1) == b""
+
+
 @pytest.mark.parametrize("application", [broken, short])
 def test_half_an_scgi_response_is_reset_where_that_is_possible(tcp: bool, application: Any) -> None:
     with serving(application, "scgi", tcp) as served, served.connect() as sock:
