@@ -72,23 +72,26 @@ def test_connections_in_the_backlog_are_served(gate: Gate, threads: int) -> None
 
 def test_nobody_connects_any_more_while_the_backlog_is_served() -> None:
     """What gets into the backlog after the last look at it would be reset when the listener is closed."""
-    opened = threading.Event()
+    entered, opened = threading.Event(), threading.Event()
     there: list[bool] = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        entered.set()
         assert opened.wait(PATIENCE)
         there.append(os.path.exists(served.address))
         start_response("200 OK", [])
         return []
 
     with serving(application, threads=1) as served:
-        sockets = [send_slow(served) for _ in range(3)]
+        sockets = [send_slow(served)]
+        assert entered.wait(PATIENCE)  # now the only thread is busy, and the others stay in the backlog
+        sockets += [send_slow(served) for _ in range(2)]
         served.server.stop()
         opened.set()
         for sock in sockets:
             read_answer(sock)
         assert served.stop() == 0
-    assert there[1:] == [False, False]
+    assert there == [True, False, False]
 
 
 def test_a_connection_made_just_before_the_stop_is_served(gate: Gate) -> None:
@@ -340,6 +343,7 @@ def test_the_second_interrupt_of_a_person_ends_it_now(tmp_path: Path) -> None:
 def test_signals_without_end_disturb_no_request(tmp_path: Path) -> None:
     """gunicorn #1337, EINTR: USR1 opens the logs anew."""
     with running(tmp_path, "--threads", "2") as program:
+        assert program.ask("/first") == b"/first"  # its handlers are there
         ended = threading.Event()
 
         def storm() -> None:
