@@ -84,7 +84,7 @@ class Process:
         count = int(re.findall(r"(\d+) requests in", text)[0])
         if "Non-2xx" in text or not count:
             sys.exit(f"{self.backend.name} ({self.backend.transport}) does not answer well:\n{text}")
-        p99 = re.findall(r"99%\s+(\S+)", text)[0]
+        p99 = re.findall(r"^\s+99%\s+(\S+)", text, re.M)[0]
         self.results.append((spent / count * 1e6, float(re.findall(r"Requests/sec:\s+(\S+)", text)[0]), p99))
 
 
