@@ -114,7 +114,7 @@ class Connection(Exchange):
         self._service.forget(self)
         self.fd = -1
         try:
-            if self._broken and self.protocol.name == "SCGI" and self.sock.family != socket.AF_UNIX:
+            if self._broken and self.protocol.ends_by_close and self.sock.family != socket.AF_UNIX:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             else:
                 # A process that the application forked may hold a copy of the descriptor: end the connection itself.
@@ -206,7 +206,7 @@ class Connection(Exchange):
         """Close after the last response: at once, or when what the peer still sends has been read."""
         # SCGI says by the close itself that a response breaks off. FastCGI has sent a record for that, and text for the
         # log: Apache reads neither when it cannot send the rest of the body.
-        gone = self._broken and (bool(self._over) or self.protocol.name == "SCGI")
+        gone = self._broken and (bool(self._over) or self.protocol.ends_by_close)
         if gone or self.protocol.input_complete or self._input_ends():
             self.close()
         else:

@@ -42,11 +42,12 @@ class Exchange:
     """A socket, its protocol, and the request in hand, as the application's side sees them.
 
     ``_broken`` is true once the connection is of no more use, ``_given_up`` after ABORT_REQUEST: the request ends
-    early and the connection can go on. ``_over`` tells why nothing more is read or sent for the request in hand.
+    early and the connection can go on. ``_cut`` is true once a send has failed: nothing can follow what was cut there.
+    ``_over`` tells why nothing more is read or sent for the request in hand.
     """
 
     __slots__ = (
-        *("_broken", "_errors", "_given_up", "_over", "_received", "_service"),
+        *("_broken", "_cut", "_errors", "_given_up", "_over", "_received", "_service"),
         *("fd", "peer", "protocol", "sock"),
     )
 
@@ -57,6 +58,7 @@ class Exchange:
         self.protocol = protocol
         self.peer = peer
         self._broken = False
+        self._cut = False
         self._given_up = False
         self._over = ""
         self._received = 0  # body bytes of the request in hand
@@ -97,7 +99,7 @@ class Exchange:
             return
         self._broken = True
         data = self.protocol.encode_abort()
-        if data and not self._over:
+        if data and not self._cut:
             try:
                 self.sock.send(data, _SEND)
             except OSError:
@@ -128,10 +130,10 @@ class Exchange:
 
     def send_errors(self, text: bytes) -> None:
         """Hand ``wsgi.errors`` text to the web server's error log, and to our own where that is another one."""
-        framed = self.protocol.encode_errors(text)
+        framed = b"" if self._cut else self.protocol.encode_errors(text)
         if self._service.tee_errors or not framed:
             self._service.log_application(text)
-        if framed and not self._over:
+        if framed:
             try:
                 self._send(framed)
             except ClientDisconnected:
@@ -149,7 +151,7 @@ class Exchange:
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            raise self._lost(f"the response could not be sent: {error.strerror}") from None
+            raise self._cut_off(f"the response could not be sent: {error.strerror}") from None
         if sent < len(data):
             self._send_rest(memoryview(data)[sent:])
 
@@ -175,7 +177,7 @@ class Exchange:
             if not ready:
                 if _queued_bytes(self.fd) < queued:
                     continue  # there is room when a third of a large buffer is: a slow reader may take minutes
-                raise self._lost(f"the web server took no byte for {self._service.write_timeout:g} s")
+                raise self._cut_off(f"the web server took no byte for {self._service.write_timeout:g} s")
             try:
                 if ahead and ready[0][1] & select.POLLIN:
                     reading = self._read_ahead()
@@ -184,7 +186,7 @@ class Exchange:
             except BlockingIOError:
                 pass
             except OSError as error:
-                raise self._lost(f"the response could not be sent: {error.strerror}") from None
+                raise self._cut_off(f"the response could not be sent: {error.strerror}") from None
 
     def _read_ahead(self) -> bool:
         """Read into the protocol's buffer without waiting; false when the peer will send nothing more."""
@@ -223,6 +225,10 @@ class Exchange:
             return self.sock.send(data, _SEND) == len(data)
         except OSError:
             return False
+
+    def _cut_off(self, message: str) -> ClientDisconnected:
+        self._cut = True
+        return self._lost(message)
 
     def _lost(self, message: str) -> ClientDisconnected:
         self._broken = True

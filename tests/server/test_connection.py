@@ -45,6 +45,22 @@ def test_half_a_fastcgi_response_has_no_end(tcp: bool, application: Any) -> None
     assert served.log.requests[0]["aborted"]
 
 
+@posted
+def waiting(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [])
+    yield b"the first half"
+    environ["wsgi.input"].read()
+
+
+def test_half_a_response_to_an_upload_that_stalls_is_no_whole_one(tcp: bool) -> None:
+    """nginx that does not buffer takes a plain close for the end."""
+    with serving(waiting, "fastcgi", tcp, body_timeout=0.1) as served, served.connect() as sock:
+        sock.sendall(wire.begin(keep=True) + wire.stream(wire.PARAMS, 1, wire.pairs(wire.post(5))))
+        records = list(wire.parse_records(wire.receive_all(sock)))
+    assert records[-1].type == wire.ABORT
+    assert wire.END not in [record.type for record in records]
+
+
 def test_half_a_fastcgi_response_reaches_a_web_server_that_still_sends(tcp: bool) -> None:
     """Apache gives up on the response, and on FCGI_STDERR, when it cannot send the end of the body."""
     with serving(broken, "fastcgi", tcp) as served, served.connect() as sock:

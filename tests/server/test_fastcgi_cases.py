@@ -406,7 +406,8 @@ def test_F27_a_body_of_unknown_length(served: Served, app: Recorder, length: byt
 
 def test_F56_a_body_that_does_not_come(app: Recorder) -> None:
     with serving(app, body_timeout=0.2) as served:
-        assert served.ask(start(wire.post(5)) + wire.record(wire.STDIN, 1, b"abc")) == b""
+        answer = served.ask(start(wire.post(5)) + wire.record(wire.STDIN, 1, b"abc"))
+        assert [record.type for record in wire.parse_records(answer)] == [wire.ABORT]
         until(lambda: app.seen[0].closed)
         assert isinstance(app.seen[0].error, ClientDisconnected)
         assert served.log.text().count("no byte of the body for 0.2 s") == 1

@@ -42,6 +42,8 @@ class ServerConnection:
     """
 
     name = "FastCGI"
+    #: Whether closing the connection is what ends a response.
+    ends_by_close = False
 
     __slots__ = (
         *("_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position"),

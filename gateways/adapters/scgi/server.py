@@ -31,6 +31,8 @@ class ServerConnection:
     """
 
     name = "SCGI"
+    #: Whether closing the connection is what ends a response.
+    ends_by_close = True
 
     __slots__ = ("_buffer", "_limits", "_remaining", "_size", "_started", "outgoing")
 
