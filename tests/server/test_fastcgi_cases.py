@@ -45,7 +45,7 @@ def check_closed(served: Served, data: bytes, reason: str) -> None:
     application = served.server.application
     assert isinstance(application, Recorder)
     with served.connect() as sock:
-        sock.sendall(data)
+        wire.send_all(sock, data)
         try:
             assert wire.receive_all(sock) == b""
         except ConnectionResetError:  # closed with bytes of ours unread

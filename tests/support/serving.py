@@ -124,7 +124,7 @@ class Served:
     def ask(self, data: bytes) -> bytes:
         """Send ``data`` on a new connection and return all that comes back until the server closes."""
         with self.connect() as sock:
-            sock.sendall(data)
+            wire.send_all(sock, data)
             return wire.receive_all(sock)
 
     def request(self, params: wire.Pairs = wire.GET, body: bytes = b"") -> wire.Answer:

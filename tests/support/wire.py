@@ -193,6 +193,14 @@ def header(head: bytes, name: str) -> str:
     return ""
 
 
+def send_all(sock: socket.socket, data: bytes) -> None:
+    """Send ``data``, or as much of it as a peer takes that may close before the end: what it answers is what counts."""
+    try:
+        sock.sendall(data)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+
+
 def receive_all(sock: socket.socket) -> bytes:
     """Read until the peer closes."""
     parts: list[bytes] = []
