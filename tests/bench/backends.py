@@ -1,90 +1,118 @@
-"""The servers that are measured: how each is started, and how nginx is told to reach it.
-
-All serve the same 13 bytes, from a bare WSGI application or from Flask where the row says so.
-"""
+"""What is measured: how a server in one configuration is started, and how nginx is told to reach it."""
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
+import functools
+import os
+import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-HELLO = """
-def application(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "13")])
-    return [b"Hello, world\\n"]
-"""
+ROOT = Path(__file__).resolve().parents[2]
+APPS = Path(__file__).with_name("apps")
 
-FLUP = """
-import sys
-from flup.server.fcgi import WSGIServer
-from hello import application
-WSGIServer(application, bindAddress=sys.argv[1], umask=0).run()
-"""
+KEPT = "FastCGI, kept"
+NEW = "FastCGI, new"
+SCGI = "SCGI"
+UWSGI = "uwsgi"
+HTTP = "HTTP, kept"
 
-FLASK = """
-from flask import Flask
-application = Flask(__name__)
+#: The body of nginx's location for each transport. ``{upstream}`` keeps connections; ``{socket}`` takes a new one each.
+LOCATIONS = {
+    KEPT: "include fastcgi_params; fastcgi_keep_conn on; fastcgi_pass {upstream};",
+    NEW: "include fastcgi_params; fastcgi_pass unix:{socket};",
+    SCGI: "include scgi_params; scgi_pass unix:{socket};",
+    UWSGI: "include uwsgi_params; uwsgi_pass unix:{socket};",
+    HTTP: 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://{upstream};',
+}
 
-@application.route("/<path:path>")
-def hello(path):
-    return "Hello, world\\n", 200, {"Content-Type": "text/plain"}
-"""
 
-_KEPT = "fastcgi_keep_conn on; include fastcgi_params; fastcgi_pass {upstream};"
-_NEW = "include fastcgi_params; fastcgi_pass unix:{socket};"
+class BenchError(Exception):
+    """The measurement cannot go on; the message is for the person who started it."""
 
 
 @dataclass(frozen=True)
 class Backend:
     """One server in one configuration.
 
-    ``command`` starts it in the foreground with ``hello.py`` in its working directory and ``{socket}`` for the Unix
-    socket it shall listen on; ``location`` is the nginx directive, with ``{upstream}`` an upstream that keeps
-    connections.
+    ``command`` runs it in the foreground with the files of ``apps/`` beside its working directory. In it ``{socket}``
+    stands for the Unix socket to listen on, and ``{apps}`` for the directory of the applications. Where ``missing``
+    says what is not installed, the backend is left out.
     """
 
+    id: str
     name: str
     transport: str
     command: tuple[str, ...]
-    location: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+    missing: str = ""
+    more_location: str = ""
+    source: Path | None = None
+    """The checkout of ours that runs; None for a peer."""
+
+    @property
+    def label(self) -> str:
+        """Its name in messages."""
+        return f"{self.name} ({self.transport})"
+
+    @property
+    def location(self) -> str:
+        """The body of nginx's location."""
+        return LOCATIONS[self.transport] + self.more_location
 
 
-def backends() -> list[Backend]:
-    """All that can be measured here: peers that are not installed are left out, and said so by the caller."""
-    python = sys.executable
-    flask = importlib.util.find_spec("flask") is not None
+@functools.cache
+def missing_speedups(source: Path) -> str:
+    """Say why a checkout of ours does not run with its C part, "" where it does: rows must be what they are called."""
+    directory = source / "gateways/adapters"
+    built = [path for suffix in EXTENSION_SUFFIXES for path in directory.glob(f"_speedups{suffix}")]
+    if not built:
+        return "the C part is not built"
+    sources = [path for pattern in ("_speedups*.c", "_speedups*.h") for path in directory.glob(pattern)]
+    if any(path.stat().st_mtime > built[0].stat().st_mtime for path in sources):
+        return "the C part is older than its source: pip install --editable ."
+    if version(source) == version(source, GATEWAYS_PURE="1"):
+        return "the C part is built and not in use: gateways --version"
+    return ""
 
-    def ours(name: str, transport: str, location: str, *options: str, application: str = "hello") -> Backend:
-        option = "--scgi" if transport == "SCGI" else "--fastcgi"
-        command = (python, "-m", "gateways", "serve", f"{application}:application", "--socket-mode", "0666")
-        return Backend(f"gateways, {name}", transport, (*command, option, "unix:{socket}", *options), location)
 
-    quiet = ("--no-access-log", "--threads")
-    found = [
-        ours("threads=1", "FastCGI, kept", _KEPT, *quiet, "1"),
-        ours("threads=8", "FastCGI, kept", _KEPT, *quiet, "8"),
-        ours("threads=8, access log", "FastCGI, kept", _KEPT, "--access-log", "access.log"),
-        ours("threads=1", "FastCGI, new", _NEW, *quiet, "1"),
-        ours("threads=1", "SCGI", "include scgi_params; scgi_pass unix:{socket};", *quiet, "1"),
-        Backend("flup", "FastCGI, kept", (python, "flup_hello.py", "{socket}"), _KEPT),
-    ]
-    if flask:
-        found.append(ours("threads=1, Flask", "FastCGI, kept", _KEPT, *quiet, "1", application="flask_hello"))
-    uwsgi = shutil.which("uwsgi", path=f"{Path(python).parent}:/usr/bin:/usr/local/bin")
-    if uwsgi:
-        common = (
-            *(uwsgi, "--master", "--processes=1", "--home", sys.prefix, "--die-on-term", "--disable-logging"),
-            *("--chmod-socket=666", "--wsgi-file"),
-        )
-        location = "include uwsgi_params; uwsgi_pass unix:{socket};"
-        found += [
-            Backend("uWSGI", "FastCGI, new", (*common, "hello.py", "--fastcgi-socket", "{socket}"), _NEW),
-            Backend("uWSGI", "uwsgi", (*common, "hello.py", "--uwsgi-socket", "{socket}"), location),
-        ]
-        if flask:
-            with_flask = (*common, "flask_hello.py", "--uwsgi-socket", "{socket}")
-            found.append(Backend("uWSGI, Flask", "uwsgi", with_flask, location))
-    return found
+def version(source: Path = ROOT, **environ: str) -> str:
+    """What ``gateways --version`` says, which is also whether the C part is in use."""
+    command = [sys.executable, "-m", "gateways", "--version"]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAYS_")}
+    result = subprocess.run(
+        command,
+        env={**plain, "PYTHONPATH": str(source), **environ},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.strip()
+
+
+def ours(
+    transport: str = KEPT,
+    *,
+    c: bool = True,
+    threads: int = 1,
+    app: str = "hello",
+    access_log: bool = False,
+) -> Backend:
+    """``gateways serve``, with the C part or in Python alone."""
+    flag = "--scgi" if transport == SCGI else "--fastcgi"
+    log = ("--access-log", "{socket}.access") if access_log else ("--no-access-log",)
+    command = (sys.executable, "-m", "gateways", "serve", f"{app}:application", flag, "unix:{socket}", *log)
+    part = "c" if c else "pure"
+    return Backend(
+        id=f"{part}{threads}" + ("-log" if access_log else "") + ("-new" if transport == NEW else ""),
+        name=f"gateways, {'C' if c else 'pure'}, threads={threads}" + (", access log" if access_log else ""),
+        transport=transport,
+        command=(*command, "--socket-mode", "0666", "--threads", str(threads)),
+        environ={} if c else {"GATEWAYS_PURE": "1"},
+        missing=missing_speedups(ROOT) if c else "",
+        source=ROOT,
+    )
