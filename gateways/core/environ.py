@@ -61,7 +61,7 @@ class EnvironBuilder:
     ``trust_script``   SCRIPT_NAME is always a real script (CGI)
     ``max_name_size``  longest name of a variable, in bytes
 
-    Raises ``ConfigError`` for a ``script_name`` without a leading slash, and for ``wsgi.*`` names in ``extra``.
+    ``fixed``, ``names`` and ``mount`` are for the C twin (adapters/_speedups_environ.c). Raises ``ConfigError`` for a ``script_name`` without a leading slash, and for ``wsgi.*`` names in ``extra``.
     """
 
     def __init__(
@@ -83,17 +83,17 @@ class EnvironBuilder:
         mount: str | None = fixed.pop("SCRIPT_NAME", None) if script_name is None else _latin1(script_name)
         if mount and mount[0] != "/":
             raise ConfigError(f"script_name: {mount!r} has to begin with a slash")
-        self._mount = None if mount is None else mount.rstrip("/")
+        self.mount = None if mount is None else mount.rstrip("/")
         fixed["wsgi.version"] = (1, 0)
         fixed["wsgi.multithread"] = multithread
         fixed["wsgi.multiprocess"] = multiprocess
         fixed["wsgi.run_once"] = run_once
         fixed["wsgi.input_terminated"] = True
         fixed["wsgi.file_wrapper"] = FileWrapper
-        self._fixed = fixed
+        self.fixed = fixed
         self._delimited = delimited
         self._trust_script = trust_script
-        self._names = _Names(max_name_size)
+        self.names = _Names(max_name_size)
 
     def build(self, variables: Variables) -> Environ:
         """Return the environ for ``variables``, in wire order; ``wsgi.input`` and ``wsgi.errors`` are the caller's.
@@ -101,7 +101,7 @@ class EnvironBuilder:
         Raises ``ProtocolError``: status 400 for a NUL byte (FastCGI 1.0, section 6.1), no REQUEST_METHOD, or a
         CONTENT_LENGTH that is not ``1*DIGIT`` (RFC 3875, section 4.1.2); status 431 for a name that is too long.
         """
-        known = self._names
+        known = self.names
         environ: dict[Any, Any] = {known[name]: value.decode("latin-1") for name, value in variables}
         values: Iterable[str] = environ.values()
         if len(environ) != len(variables):
@@ -116,7 +116,7 @@ class EnvironBuilder:
         for name in _ABSENT_WHEN_EMPTY:
             if environ.get(name) == "":
                 del environ[name]
-        environ.update(self._fixed)
+        environ.update(self.fixed)
 
         if not environ.get("REQUEST_METHOD"):
             raise ProtocolError(_NO_METHOD, _BAD_REQUEST)
@@ -170,9 +170,9 @@ class EnvironBuilder:
             or path[0] != "/"
             or asked[0] != "/"
             or script[-1:] == "/"
-            or (script != self._mount and self._mount is not None)
+            or (script != self.mount and self.mount is not None)
         ):
-            script, path = repair(environ, self._mount, self._trust_script)
+            script, path = repair(environ, self.mount, self._trust_script)
             if "\0" in path or "\0" in script:
                 raise ProtocolError("the path has a NUL byte", _BAD_REQUEST)  # %00 in REQUEST_URI
         environ["SCRIPT_NAME"] = script

@@ -12,6 +12,8 @@ from gateways.errors import BodyTooLarge, BootError, ClientDisconnected, Gateway
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateways.core.input import Errors
     from gateways.core.types import Application, Environ, Transport
 
@@ -26,22 +28,46 @@ def handle(
     ``errors`` is the stream in ``environ["wsgi.errors"]``, given apart because an application may replace that.
     """
 
+    response = new_response(transport, environ, environ["REQUEST_METHOD"] == "HEAD", errors)
+    try:
+        result = application(environ, response.start)
+    except BaseException as error:  # SystemExit too: sys.exit() in a handler must not take the server along
+        complete(response, (), environ, errors, debug, error)
+    else:
+        complete(response, result, environ, errors, debug)
+    return response
+
+
+def new_response(transport: Transport, environ: Environ, head_only: bool, errors: Errors) -> Response:
+    """Return a ``Response`` that tells ``errors`` what it corrects."""
+
     def warn(message: str) -> None:
         errors.write(f"gateways: {_request_line(environ)}: {message}\n")
 
-    response = Response(transport, environ["REQUEST_METHOD"] == "HEAD", warn)
+    return Response(transport, head_only, warn)
+
+
+def complete(
+    response: Response,
+    result: Iterable[bytes],
+    environ: Environ,
+    errors: Errors,
+    debug: bool,
+    error: BaseException | None = None,
+) -> None:
+    """Send what the application returned, or answer for the ``error`` it raised. Raises nothing."""
     try:
-        result = application(environ, response.start)
+        if error is not None:
+            raise error
         try:
             response.send(result)
         finally:
             close = getattr(result, "close", None)
             if close is not None:
                 close()
-    except BaseException as error:  # SystemExit too: sys.exit() in a handler must not take the server along
-        _fail(response, environ, errors, error, debug)
+    except BaseException as failure:
+        _fail(response, environ, errors, failure, debug)
     errors.flush()
-    return response
 
 
 def refuse(transport: Transport, error: GatewayError, head_only: bool = False) -> Response:
@@ -98,8 +124,9 @@ def _report(environ: Environ, error: BaseException) -> str:
     import traceback  # costs a CGI script 10 ms, so only when it is needed
 
     frame = cause.__traceback__
-    # The first frame is ours; a reader looks for his own.
-    if frame is not None and frame.tb_next is not None:
+    # The first frames are ours; a reader looks for his own.
+    ours = _report.__code__.co_filename
+    while frame is not None and frame.tb_next is not None and frame.tb_frame.f_code.co_filename == ours:
         frame = frame.tb_next
     text = "".join(traceback.format_exception(type(cause), cause, frame))
     return report + "".join([f"  {line}\n" for line in text.rstrip("\n").split("\n")])

@@ -28,8 +28,8 @@ _HOP_BY_HOP = frozenset(
 )
 _MAX_NAMES = 1000
 _MAX_STATUSES = 100
-_statuses: set[str] = set()  # status lines that passed; bounded by _MAX_STATUSES
-_names: dict[str, str] = {}  # header names that passed, and their lower case; bounded by _MAX_NAMES
+known_statuses: set[str] = set()  # status lines that passed; bounded by _MAX_STATUSES
+known_names: dict[str, str] = {}  # header names that passed, and their lower case; bounded by _MAX_NAMES
 
 
 def check_status(status: object) -> str:
@@ -38,7 +38,7 @@ def check_status(status: object) -> str:
     Raises ``TypeError`` for another type, ``ValueError`` for another form. The reason may be empty, its space may not
     (RFC 3875, section 6.3.3). An interim status (1xx) is no answer.
     """
-    if type(status) is str and status in _statuses:
+    if type(status) is str and status in known_statuses:
         return status
     status = _plain(status, "status")
     code = status[:3]
@@ -46,8 +46,8 @@ def check_status(status: object) -> str:
         raise ValueError(f'status must be like "200 OK" (three digits, a space, a reason): {status!r}')
     if "\t" in status or (not (status.isascii() and status.isprintable()) and status.translate(_VALUE)):
         raise ValueError(f"status holds a control character or one outside latin-1: {status!r}")
-    if len(_statuses) < _MAX_STATUSES:
-        _statuses.add(status)
+    if len(known_statuses) < _MAX_STATUSES:
+        known_statuses.add(status)
     return status
 
 
@@ -66,7 +66,7 @@ def check_headers(headers: object) -> tuple[Headers, int | None]:
         if type(item) is not tuple or len(item) != 2:
             raise TypeError(f"a response header must be a tuple (name, value), not {item!r}")
         name, value = item
-        lower = _names.get(name) if type(name) is str else None
+        lower = known_names.get(name) if type(name) is str else None
         if lower is None:
             name = _plain(name, "name of a response header")
             lower = _check_name(name)
@@ -101,8 +101,8 @@ def _check_name(name: str) -> str:
         raise ValueError(f"{name} is for the web server to send, not for an application (PEP 3333)")
     if lower == "status":
         raise ValueError("a header named Status would replace the status line: give the status to start_response")
-    if len(_names) < _MAX_NAMES:
-        _names[name] = lower
+    if len(known_names) < _MAX_NAMES:
+        known_names[name] = lower
     return lower
 
 
@@ -158,6 +158,12 @@ class Response:
         self._length = length
         self._bodyless = self._head_only or status[:4] in ("204 ", "304 ")
         return self.write
+
+    def restore(self, status: str, headers: Headers, length: int | None) -> None:
+        """Take over what a fast path has checked: a list of its own, and its Content-Length."""
+        self.status = status
+        self.headers = headers
+        self._length = length
 
     def write(self, block: bytes) -> None:
         """The ``write`` callable: send one block now, headers before the first (PEP 3333).

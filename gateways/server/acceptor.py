@@ -44,8 +44,10 @@ class Acceptor:
         self._complained_at = -60.0
 
     def accept(self, listener: Listener) -> bool:
-        """Accept one connection and hand it on; false when there was none."""
+        """Accept one connection, or several by the C part, and hand them on; false when there was none."""
         try:
+            if listener.fast_path is not None and listener.peers is None:
+                return bool(listener.fast_path.accept())
             sock, address = listener.sock.accept()
         except (BlockingIOError, InterruptedError):
             return False

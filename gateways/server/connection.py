@@ -3,7 +3,7 @@
 The way of a request, from the loop to the wire:
 
     Server (worker.py)      a descriptor is readable
-      Connection.on_readable    one recv; bytes go to the protocol
+      Connection.read           one recv; bytes go to the protocol
         protocol.next_event       bytes -> Request (its CGI variables)
         EnvironBuilder.build      CGI variables -> environ
         core.handler.handle       calls the application
@@ -12,7 +12,9 @@ The way of a request, from the loop to the wire:
           Connection.send_body
       then the connection waits again, lingers, or is closed
 
-What the core calls (``receive``, ``send_*``) and all use of the socket is in exchange.py.
+What the core calls (``receive``, ``send_*``) and all use of the socket is in exchange.py. Where the C part is built it
+goes this way by itself for the usual request (adapters/_speedups_path.c), and comes here with any other: ``on_data``,
+``on_environ``, ``respond``, ``take_over`` and ``finish`` are where.
 """
 
 from __future__ import annotations
@@ -24,14 +26,16 @@ from typing import TYPE_CHECKING
 
 from gateways.adapters.events import Request
 from gateways.core.environ import content_length
-from gateways.core.handler import handle, refuse
-from gateways.core.input import Errors, Input
+from gateways.core.handler import complete, handle, new_response, refuse
+from gateways.core.input import Input
 from gateways.errors import ClientDisconnected, ProtocolError
 from gateways.server.exchange import NOW, READ_SIZE, Exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateways.core.response import Response
-    from gateways.core.types import Environ
+    from gateways.core.types import Environ, Headers
     from gateways.server.exchange import Protocol
     from gateways.server.service import Service
 
@@ -43,41 +47,41 @@ _FOREVER = float("inf")
 
 
 class Connection(Exchange):
-    """A connection as the loop sees it: one request after another, until it is closed.
+    """A connection as the loop sees it: one request after another, until it is closed."""
 
-    ``deadline`` is the monotonic time at which it may be closed while it waits. ``watched`` is true while the poller
-    reports it; ``detached`` while a thread that no longer leads serves it (see crew.py).
-    """
+    __slots__ = ("_lingering",)
 
-    __slots__ = ("_lingering", "_waiting", "deadline", "detached", "watched")
-
-    def __init__(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
-        super().__init__(service, protocol, sock, peer)
-        self.watched = False
-        self.detached = False
-        self.deadline = monotonic() + service.header_timeout
+    def open(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
+        """Get ready to be served in Python."""
+        super().open(service, protocol, sock, peer)
         self._lingering = False
-        self._waiting = False  # used before, and now for a next request, nothing of which is here
 
-    def on_readable(self) -> None:
+    def read(self) -> None:
         """Read once and serve what is complete. Called by the leading thread only."""
+        data: bytes | None
         try:
             data = self.sock.recv(READ_SIZE, NOW)
         except BlockingIOError:
-            if self._service.stopping and self._waiting and not self._lingering:
+            data = None
+        except OSError:
+            data = b""
+        self.on_data(data)
+
+    def on_data(self, data: bytes | None) -> None:
+        """Serve what is complete with ``data``; None: there was nothing, ``b""``: the peer has ended the connection."""
+        if data is None:
+            if self._service.stopping and self.waiting and not self._lingering:
                 self._end()
             else:
                 self._service.watch(self)
-            return
-        except OSError:
-            data = b""
-        if not data:
+        elif not data:
             if not (self.protocol.idle or self._lingering):
                 self._service.error_log.debug(f"{self.peer}: closed in the middle of a request")
             self.close()
         elif self._lingering:
             self._service.watch(self)
         else:
+            self.fresh = False
             self.protocol.receive_data(data)
             self._advance()
 
@@ -101,7 +105,7 @@ class Connection(Exchange):
             # A request that came in this moment is still served, and a new connection's first one awaited briefly. A
             # peer that still sends what nobody reads gets the same time to read its response.
             self.deadline = min(self.deadline, monotonic() + STOP_PATIENCE)
-            self.on_readable()
+            self.read()
 
     def close(self) -> None:
         """Close the socket, whatever the state. May be called twice.
@@ -113,6 +117,7 @@ class Connection(Exchange):
             return
         self._service.forget(self)
         self.fd = -1
+        self.errors = None  # it knows this connection
         try:
             if self._broken and self.protocol.ends_by_close and self.sock.family != socket.AF_UNIX:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -136,62 +141,73 @@ class Connection(Exchange):
                 self.close()
                 return
             if event is None:
-                self._wait()
+                self.wait()
                 return
             if isinstance(event, Request) and not self._serve(event):
                 self._end()
                 return
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
         """Go back to the poller, with the deadline of what is waited for."""
         service = self._service
         if self.protocol.idle:
             if service.stopping:
                 self._end()
                 return
-            self._waiting = True
+            self.waiting = True
+            self.fresh = True
             self.deadline = monotonic() + service.keepalive_timeout
-        elif self._waiting or self.deadline == _FOREVER:
+        elif self.waiting or self.deadline == _FOREVER:
             # The clock runs from the first byte: a request that comes in drops does not push its deadline.
-            self._waiting = False
+            self.waiting = False
             self.deadline = monotonic() + service.header_timeout
         service.watch(self)
 
     def _serve(self, request: Request) -> bool:
         """Serve one request; true when the connection can take another."""
-        service = self._service
-        builder = service.builders[self.protocol.name]
-        self.deadline = _FOREVER
-        self._over = ""
-        self._received = 0
         try:
-            environ = builder.build(request.variables)
-            length = content_length(environ)
-            if length is not None:
-                self.protocol.set_body_length(length)
-            if service.max_body_size and length is not None and length > service.max_body_size:
-                raise service.body_too_large()
+            environ = self._service.builders[self.protocol.name].build(request.variables)
         except ProtocolError as error:
             self._answer(error)
             return request.keep and not self._broken
-        errors = self._errors = Errors(self.send_errors)
+        return self._serve_environ(environ, request.keep)
+
+    def _serve_environ(self, environ: Environ, keep: bool) -> bool:
+        """Serve the request that ``environ`` was made from; true when the connection can take another."""
+        service = self._service
+        self.deadline = _FOREVER
+        self._over = ""
+        self._received = 0
+        length = content_length(environ)
+        if length is not None:
+            self.protocol.set_body_length(length)
+            if 0 < service.max_body_size < length:
+                self._answer(service.body_too_large())
+                return keep and not self._broken
+        errors = self.errors
+        if errors is None:
+            errors = self.errors = self.make_errors()
         body = Input(self.receive, length)
         environ["wsgi.errors"] = errors
         environ["wsgi.input"] = body
         service.begin(self)
         started = monotonic()
         response = handle(service.application, environ, self, errors, service.debug)
-        if self._given_up:
-            self._end_given_up()
         if body.short:
             service.error_log.warning(f"{self.peer}: body shorter than its CONTENT_LENGTH of {length} bytes")
+        return self._conclude(environ, response, keep, started)
+
+    def _conclude(self, environ: Environ, response: Response, keep: bool, started: float) -> bool:
+        """Log what became of the request, and let go of it; true when the connection can take another."""
+        service = self._service
+        if self._given_up:
+            self._end_given_up()
         if response.failure:
             service.error_log.info(f"{self.peer}: {response.failure}")
         if service.access_log is not None:
             self._log_access(environ, response, monotonic() - started)
-        self._errors = None
         service.end(self)
-        return request.keep and not self._broken and not service.stopping
+        return keep and not self._broken and not service.stopping
 
     def _end_given_up(self) -> None:
         """Answer ABORT_REQUEST (FastCGI 1.0, section 5.4), now that the application has let go."""
@@ -252,6 +268,54 @@ class Connection(Exchange):
         self._service.begin(self)  # a peer that does not read must not hold the leader up
         refuse(self, error)
         self._service.end(self)
+
+    # Where the C part stops
+
+    def on_environ(self, environ: Environ, keep: bool, rest: bytes) -> None:
+        """Serve a request with a body, of which ``rest`` is here."""
+        self.fresh = False
+        self.protocol.resume(keep, rest)
+        self._go_on(self._serve_environ(environ, keep))
+
+    def respond(
+        self, environ: Environ, head_only: bool, status: str | None, headers: Headers | None, length: int | None
+    ) -> Response:
+        """Return a ``Response`` that goes on from what was started, for a request without a body."""
+        self.join()
+        response = new_response(self, environ, head_only, self.errors)
+        if status is not None and headers is not None:
+            response.restore(status, headers, length)
+        return response
+
+    def take_over(
+        self,
+        environ: Environ,
+        response: Response,
+        result: Iterable[bytes],
+        error: BaseException | None,
+        started: float,
+    ) -> None:
+        """Send what the application returned, or answer for the ``error`` that it raised."""
+        complete(response, result, environ, self.errors, self._service.debug, error)
+        self._go_on(self._conclude(environ, response, self.keep, started))
+
+    def finish(self, environ: Environ, response: Response, rest: bytes, body_bytes: int, started: float) -> None:
+        """Send the ``rest`` of a response, for which the socket had no room."""
+        response.sent = True
+        try:
+            self._send_rest(memoryview(rest))
+            response.body_bytes = body_bytes
+            self.protocol.complete()
+        except ClientDisconnected as error:
+            response.failure = str(error)
+            response.aborted = True
+        self._go_on(self._conclude(environ, response, self.keep, started))
+
+    def _go_on(self, keep: bool) -> None:
+        if keep:
+            self._advance()
+        else:
+            self._end()
 
     # Logs
 

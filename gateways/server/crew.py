@@ -18,6 +18,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from gateways.adapters.speedups import Board
 from gateways.server.poller import Poller
 from gateways.server.service import Service
 
@@ -52,10 +53,8 @@ class Crew(Service):
         self._leader: Lock | None = None
         self._idle: list[Lock] = []
         self._threads: list[threading.Thread] = []
-        self._busy: Connection | None = None  # what the leader serves
-        self._served = 0
-        self._monitor_rests = False
         self._monitor_gate = closed_gate()
+        self._board = Board(self._lock, self._wake_monitor)
         self._done = threading.Event()
 
     def _lead(self, gate: Lock) -> None:
@@ -81,18 +80,14 @@ class Crew(Service):
 
     def begin(self, connection: Connection) -> None:
         """Mark the leader busy, for the monitor."""
-        if not connection.detached:
-            self._served += 1
-            self._busy = connection
-            if self._monitor_rests:
-                open_gate(self._monitor_gate)
+        self._board.begin(connection)
 
     def end(self, connection: Connection) -> None:
         """The leader is free again, unless the monitor was faster."""
-        if not connection.detached:
-            with self._lock:
-                if self._busy is connection:
-                    self._busy = None
+        self._board.end(connection)
+
+    def _wake_monitor(self) -> None:
+        open_gate(self._monitor_gate)
 
     def _start_thread(self) -> None:
         """Start a thread that leads from its first moment on. The caller holds the lock."""
@@ -127,8 +122,8 @@ class Crew(Service):
         quiet = 0
         last = -1
         while not self._done.is_set():
-            busy = self._busy
-            served = self._served
+            busy = self._board.busy
+            served = self._board.served
             if busy is None:
                 quiet += 1
                 if quiet > _QUIET_LOOKS:
@@ -144,18 +139,18 @@ class Crew(Service):
 
     def _rest(self) -> None:
         """Sleep until the leader has something to do."""
-        self._monitor_rests = True
+        self._board.resting = True
         # Looked at after the flag is up: the leader either sees the flag, or was seen here.
-        if self._busy is None and not self._done.is_set():
+        if self._board.busy is None and not self._done.is_set():
             self._monitor_gate.acquire()
-        self._monitor_rests = False
+        self._board.resting = False
 
     def _promote(self, busy: Connection, served: int) -> None:
         """Give the leadership to another thread, if there is one and the leader is still in the same request."""
         with self._lock:
-            if self._busy is not busy or self._served != served:
+            if not self._board.take(busy, served):
                 return
-            self._busy = None
+            self.keep_track(busy)
             if busy.watched:
                 busy.watched = False
                 self._poller.unregister(busy.fd)

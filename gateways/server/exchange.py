@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Union
 
 from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import ABORTED
+from gateways.adapters.speedups import Link
+from gateways.core.input import Errors
 from gateways.errors import ClientDisconnected, ProtocolError
 
 if TYPE_CHECKING:
-    from gateways.core.input import Errors
     from gateways.core.types import Headers
     from gateways.server.service import Service
 
@@ -38,7 +39,7 @@ _INT = struct.Struct("i")
 _COMPLETE = "the response is complete"
 
 
-class Exchange:
+class Exchange(Link):
     """A socket, its protocol, and the request in hand, as the application's side sees them.
 
     ``_broken`` is true once the connection is of no more use, ``_given_up`` after ABORT_REQUEST: the request ends
@@ -46,15 +47,12 @@ class Exchange:
     ``_over`` tells why nothing more is read or sent for the request in hand.
     """
 
-    __slots__ = (
-        *("_broken", "_cut", "_errors", "_given_up", "_over", "_received", "_service"),
-        *("fd", "peer", "protocol", "sock"),
-    )
+    __slots__ = ("_broken", "_cut", "_given_up", "_over", "_received", "_service", "peer", "protocol", "sock")
 
-    def __init__(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
+    def open(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
+        """Get ready to be served in Python. The C part makes connections without this, and many never need it."""
         self._service = service
         self.sock = sock
-        self.fd = sock.fileno()
         self.protocol = protocol
         self.peer = peer
         self._broken = False
@@ -62,15 +60,26 @@ class Exchange:
         self._given_up = False
         self._over = ""
         self._received = 0  # body bytes of the request in hand
-        self._errors: Errors | None = None
+
+    def join(self) -> None:
+        """Let the protocol know of the request that the C part has in hand."""
+        if self.ahead:
+            self.ahead = False
+            self.admit()
+            self.protocol.resume(self.keep, None)
+            self._over = ""
+
+    def make_errors(self) -> Errors:
+        """Return ``wsgi.errors`` for all requests of this connection."""
+        return Errors(self.send_errors)
 
     # The core's side: Transport, wsgi.input and wsgi.errors
 
     def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
         """Send head and first block in one write (``Transport``)."""
         self._check_open()
-        if end and self._errors is not None and self._errors.pending:
-            self._errors.flush()
+        if end and self.errors is not None and self.errors.pending:
+            self.errors.flush()
         if len(block) > WRITE_SIZE:
             self._send(self.protocol.encode_head(status, headers, block[:WRITE_SIZE], False))
             self._send_large(memoryview(block)[WRITE_SIZE:], end)
@@ -82,8 +91,8 @@ class Exchange:
     def send_body(self, block: bytes, end: bool) -> None:
         """Send one more block (``Transport``)."""
         self._check_open()
-        if end and self._errors is not None and self._errors.pending:
-            self._errors.flush()
+        if end and self.errors is not None and self.errors.pending:
+            self.errors.flush()
         if len(block) > WRITE_SIZE:
             self._send_large(memoryview(block), end)
         else:
@@ -130,6 +139,7 @@ class Exchange:
 
     def send_errors(self, text: bytes) -> None:
         """Hand ``wsgi.errors`` text to the web server's error log, and to our own where that is another one."""
+        self.join()
         framed = b"" if self._cut else self.protocol.encode_errors(text)
         if self._service.tee_errors or not framed:
             self._service.log_application(text)

@@ -24,7 +24,7 @@ class Listener:
     for an inherited socket it is the address that was asked for. ``peers`` is None when everybody may connect.
     """
 
-    __slots__ = ("_file", "address", "inherited", "peers", "protocol", "sock")
+    __slots__ = ("_file", "address", "fast_path", "inherited", "peers", "protocol", "sock")
 
     def __init__(
         self,
@@ -41,6 +41,8 @@ class Listener:
         self.inherited = inherited
         self.peers = peers
         self._file = file
+        #: The C part that serves its usual requests, where there is one (fastpath.py).
+        self.fast_path: Any = None
 
     def __str__(self) -> str:
         return f"{_NAMES.get(self.protocol, self.protocol)} on {self.address}"

@@ -82,6 +82,9 @@ class Service:
     def end(self, connection: Connection) -> None:
         """The application has finished for this connection."""
 
+    def keep_track(self, connection: Connection) -> None:
+        """The connection is in the hands of a thread that no longer leads."""
+
     def watch(self, connection: Connection) -> None:
         """The connection waits for bytes."""
 

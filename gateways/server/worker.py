@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from gateways.core.response import Response
 from gateways.server.acceptor import Acceptor
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
+from gateways.server.fastpath import make_fast_paths
+from gateways.server.service import peer_name
 from gateways.server.spawned import ParentWatch
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
     from threading import Lock
 
-    from gateways.core.types import Application
+    from gateways.core.types import Application, Headers
     from gateways.server.accesslog import AccessLog
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
@@ -53,7 +56,7 @@ class Server(Crew):
         self._spawned = spawned
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
         self._connections: dict[int, Connection] = {}
-        self._next_sweep = 0.0
+        make_fast_paths(self, listeners, self._board, settings)
         self._parent = ParentWatch() if spawned else None
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_out, False)
@@ -101,7 +104,7 @@ class Server(Crew):
         It only sets flags, opens gates and writes to a pipe: a signal handler may interrupt any lock's owner.
         """
         if not self.stopping:
-            self.stopping = True
+            self.stopping = self._board.stopping = True
             open_gate(self._stop_gate)
         self._wake()
 
@@ -143,9 +146,13 @@ class Server(Crew):
 
     # What connections ask for (Service)
 
+    def keep_track(self, connection: Connection) -> None:
+        """Count a connection in that the C part has accepted: the server must not end before its request."""
+        self._connections[connection.fd] = connection
+
     def watch(self, connection: Connection) -> None:
         """Let the poller report the connection's next bytes."""
-        self._next_sweep = min(self._next_sweep, connection.deadline)
+        self._board.next_sweep = min(self._board.next_sweep, connection.deadline)
         if not connection.watched:
             # The last word of this thread: from here on the connection is the leader's. Under the lock, because the
             # leader may look at all that is watched (``_waiting``) before the poller knows this one.
@@ -169,13 +176,18 @@ class Server(Crew):
 
     def _lead(self, gate: Lock) -> None:
         """Wait and serve until another thread leads or the server has stopped."""
+        connections = self._connections
+        listeners = self._acceptor.listeners
         while not self._done.is_set():
             for fd in self._poller.poll(self._timeout()):
-                connection = self._connections.get(fd)
+                connection = connections.get(fd)
                 if connection is not None:
-                    self._take_turn(connection, connection.on_readable)
-                elif fd in self._acceptor.listeners:
-                    self._acceptor.accept(self._acceptor.listeners[fd])
+                    try:
+                        connection.on_readable()
+                    except Exception as error:
+                        self.fault(connection, error)
+                elif fd in listeners:
+                    self._acceptor.accept(listeners[fd])
                 else:
                     self._drain_wake()
                 if self._leader is not gate:
@@ -187,13 +199,17 @@ class Server(Crew):
                 return
 
     def _take_turn(self, connection: Connection, turn: Callable[[], None]) -> None:
-        """Let a connection do what it is to do now. A fault of ours costs this connection only."""
+        """Let a connection do what it is to do now."""
         try:
             turn()
         except Exception as error:
-            self.error_log.exception(f"{connection.peer}: connection closed after an error in the server", error)
-            self.end(connection)
-            connection.close()
+            self.fault(connection, error)
+
+    def fault(self, connection: Connection, error: Exception) -> None:
+        """A fault of ours, which costs this connection only."""
+        self.error_log.exception(f"{connection.peer}: connection closed after an error in the server", error)
+        self.end(connection)
+        connection.close()
 
     def _timeout(self) -> float | None:
         """How long the poller may wait, seconds: until the next deadline; None for ever."""
@@ -202,7 +218,7 @@ class Server(Crew):
         if self._parent is not None and self._parent.fileno() < 0:
             waits.append(_PARENT_INTERVAL)
         if self._connections:
-            waits.append(self._next_sweep - now)
+            waits.append(self._board.next_sweep - now)
         if self._acceptor.resume_at:
             waits.append(self._acceptor.resume_at - now)
         return max(0.0, min(waits)) if waits else None
@@ -216,7 +232,7 @@ class Server(Crew):
     def _housekeeping(self) -> None:
         """Everything that is not a readable socket: deadlines, accepting again, logs, the parent."""
         now = monotonic()
-        if now >= self._next_sweep and self._connections:
+        if now >= self._board.next_sweep and self._connections:
             self._sweep(now)
         if self._acceptor.resume_at and now >= self._acceptor.resume_at:
             self._acceptor.resume()
@@ -252,13 +268,41 @@ class Server(Crew):
                 self._take_turn(connection, connection.on_deadline)
             elif connection.deadline < next_sweep:
                 next_sweep = connection.deadline
-        self._next_sweep = next_sweep
+        self._board.next_sweep = next_sweep
 
     def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
         """Take a new connection in, and serve what it brings along."""
-        connection = Connection(self, self.new_protocol(listener.protocol), sock, peer)
+        connection = Connection()
+        connection.fd = sock.fileno()
+        connection.deadline = monotonic() + self.header_timeout
+        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
+        if listener.fast_path is not None:
+            listener.fast_path.attach(connection)
         self._connections[connection.fd] = connection
         self._take_turn(connection, connection.on_readable)
+
+    # What the C part asks for
+
+    def admit(self, listener: Listener, connection: Connection) -> None:
+        """Take in a connection that the C part has accepted, and cannot serve alone."""
+        sock = socket.socket(listener.sock.family, listener.sock.type, 0, connection.fd)
+        peer = "unix peer"
+        if sock.family != socket.AF_UNIX:
+            try:
+                peer = peer_name(sock.getpeername())
+            except OSError:
+                peer = "a peer that has left"
+        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
+        self._connections[connection.fd] = connection
+
+    def respond_late(self, status: str | None, headers: Headers | None, length: int | None) -> Response:
+        """Return the ``Response`` of a request that is over: its application still calls ``start_response``."""
+        response = Response(_NoTransport(), False, lambda message: None)
+        if status is not None and headers is not None:
+            response.restore(status, headers, length)
+        response.sent = response.ended = True
+        response.body_bytes = length or 0
+        return response
 
     def _close_down(self, gate: Lock) -> None:
         """Serve the backlog, close the listeners and the connections that wait; the end when nothing is left."""
@@ -277,3 +321,16 @@ class Server(Crew):
                 return
         if not self._connections:
             self._finish()
+
+
+class _NoTransport:
+    """For a response after its end, which sends nothing more."""
+
+    def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
+        """Nothing is sent any more."""
+
+    def send_body(self, block: bytes, end: bool) -> None:
+        """Nothing is sent any more."""
+
+    def abort(self) -> None:
+        """There is nothing left to break off."""

@@ -130,7 +130,7 @@ def test_the_cache_of_names_has_an_end() -> None:
     for number in range(3 * MAX_REMEMBERED_NAMES):
         environ = maker.build([*MINIMAL, (b"HTTP_X_%d" % number, b"v")])
         assert environ[f"HTTP_X_{number}"] == "v"
-    assert len(MINIMAL) < len(maker._names) <= MAX_REMEMBERED_NAMES
+    assert len(MINIMAL) < len(maker.names) <= MAX_REMEMBERED_NAMES
 
 
 def test_threads_share_a_builder() -> None:

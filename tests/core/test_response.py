@@ -227,7 +227,7 @@ def test_remembered_names_are_bounded() -> None:
     from gateways.core import response
 
     check_headers([(f"X-Random-{number}", "1") for number in range(response._MAX_NAMES + 10)])
-    assert len(response._names) <= response._MAX_NAMES
+    assert len(response.known_names) <= response._MAX_NAMES
     with pytest.raises(ValueError, match="token"):
         check_headers([("X Random", "1")])
 

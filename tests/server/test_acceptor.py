@@ -20,6 +20,7 @@ class BrokenListener:
     """A listening socket whose ``accept`` fails."""
 
     peers = None
+    fast_path = None
     address = "unix:/somewhere"
     inherited = False
 

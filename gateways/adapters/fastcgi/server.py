@@ -79,6 +79,16 @@ class ServerConnection:
             self._buffer = bytearray(buffer[self._position :]) + data
         self._position = 0
 
+    def resume(self, keep: bool, rest: bytes | None) -> None:
+        """Go on with request 1, whose parameters were parsed elsewhere: ``rest`` followed them, None ends the body."""
+        self._state = REPLY if rest is None else STDIN
+        self._request_id = 1
+        self._draining = 0
+        self._role = fcgi.RESPONDER
+        self._keep = keep
+        self._buffer = rest or b""
+        self._position = 0
+
     def set_body_length(self, length: int) -> None:
         """Do nothing: the body ends with its stream, whatever length was announced."""
 

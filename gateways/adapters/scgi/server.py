@@ -48,6 +48,11 @@ class ServerConnection:
         """Take bytes from the peer."""
         self._buffer += data
 
+    def resume(self, keep: bool, rest: bytes | None) -> None:
+        """Go on behind headers that were parsed elsewhere: ``rest`` followed them, None ends the body."""
+        self._started = True
+        self._buffer += rest or b""
+
     def set_body_length(self, length: int) -> None:
         """Correct the length of the body, after the ``Request``: nginx can announce less than it sends."""
         self._remaining = length

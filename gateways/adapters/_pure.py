@@ -1,0 +1,87 @@
+"""The Python twins of two small types of the C part; ``speedups`` chooses. They belong to the server's loop."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from threading import Lock
+    from typing import Any, Callable
+
+
+class Link:
+    """What the server's loop has to know of a connection; ``server.connection.Connection`` is one.
+
+    ``fd``        its descriptor, -1 when closed
+    ``deadline``  the monotonic time at which it may be closed while it waits
+    ``watched``   the poller reports it
+    ``detached``  a thread that no longer leads serves it (server/crew.py)
+    ``waiting``   used before, and now for a next request, nothing of which is here
+    ``fresh``     nothing of a request is here: what comes next is the beginning of one
+    ``ahead``     the C part has a request in hand that the protocol does not know of; ``keep`` says whether the
+                  connection is kept after it
+    ``errors``    ``wsgi.errors`` of its requests
+    """
+
+    __slots__ = ("ahead", "deadline", "detached", "errors", "fd", "fresh", "keep", "waiting", "watched")
+
+    def __init__(self) -> None:
+        self.fd = -1
+        self.deadline = 0.0
+        self.watched = False
+        self.detached = False
+        self.waiting = False
+        self.fresh = True
+        self.ahead = False
+        self.keep = False
+        self.errors: Any = None
+
+    def on_readable(self) -> None:
+        """Read once and serve what is complete. Called by the leading thread only."""
+        self.read()
+
+    def read(self) -> None:
+        """What ``on_readable`` does when there is no C part, or when it is not asked."""
+        raise NotImplementedError
+
+    def admit(self) -> None:
+        """Have the server take the connection in: without the C part it always has."""
+
+
+class Board:
+    """Who serves what: the leader writes, the monitor reads.
+
+    ``busy`` is the connection that the leader serves, ``served`` the number of requests that have begun. ``resting``
+    says that the monitor sleeps until ``wake`` is called. ``next_sweep`` is the earliest deadline of all connections.
+    ``stopping`` says that the server has been told to stop. ``lock`` is held while another thread is promoted.
+    """
+
+    def __init__(self, lock: Lock, wake: Callable[[], object]) -> None:
+        self._lock = lock
+        self._wake = wake
+        self.busy: Link | None = None
+        self.served = 0
+        self.resting = False
+        self.stopping = False
+        self.next_sweep = 0.0
+
+    def begin(self, link: Link) -> None:
+        """The application is about to run for this connection."""
+        if not link.detached:
+            self.served += 1
+            self.busy = link
+            if self.resting:
+                self._wake()
+
+    def end(self, link: Link) -> None:
+        """The application has finished; the thread leads on, unless the monitor was faster."""
+        if not link.detached:
+            with self._lock:
+                if self.busy is link:
+                    self.busy = None
+
+    def take(self, link: Link, served: int) -> bool:
+        """Take the connection from the leader, if it still is in the same request. The caller holds the lock."""
+        if self.busy is not link or self.served != served:
+            return False
+        self.busy = None
+        return True

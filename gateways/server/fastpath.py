@@ -1,0 +1,65 @@
+"""Gives each listener the C part that serves its usual requests, where the C part was built."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from gateways.adapters import speedups
+from gateways.core.input import Input
+from gateways.core.paths import repair
+from gateways.core.response import known_names, known_statuses
+from gateways.server.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gateways.core.environ import EnvironBuilder
+    from gateways.server.listeners import Listener
+    from gateways.server.service import Service
+    from gateways.settings import Settings
+
+_NAMES = {"fastcgi": "FastCGI", "scgi": "SCGI"}
+
+
+def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any, settings: Settings) -> None:
+    """Set ``fast_path`` of all ``listeners``; without the C part it stays None."""
+    if speedups.module is None:
+        return
+    environs = {name: _environs(speedups.module, service.builders[_NAMES[name]], name) for name in _NAMES}
+    for listener in listeners:
+        listener.fast_path = speedups.module.FastPath(
+            protocol=listener.protocol,
+            listener=listener,
+            listener_fd=listener.fileno(),
+            tcp=listener.sock.family != socket.AF_UNIX,
+            connection_type=Connection,
+            server=service,
+            application=service.application,
+            environs=environs[listener.protocol],
+            board=board,
+            access_log=service.access_log,
+            statuses=known_statuses,
+            names=known_names,
+            header_timeout=float(service.header_timeout),
+            keepalive_timeout=float(service.keepalive_timeout),
+            max_header_size=settings.max_header_size,
+            max_headers=settings.max_headers,
+        )
+
+
+def _environs(module: Any, builder: EnvironBuilder, protocol: str) -> Any:
+    """Return the C twin of ``builder.build``."""
+    fixed = dict(builder.fixed)
+    if protocol == "fastcgi":  # what the role of BEGIN_REQUEST says, whatever a variable of that name says
+        fixed.setdefault("FCGI_ROLE", "RESPONDER")
+    base = {"wsgi.input": _NO_BODY, "wsgi.errors": None}
+    return module.Environs(base, fixed, builder.names, repair, builder.mount)
+
+
+def _never() -> bytes:
+    raise AssertionError("an empty body has nothing to receive")
+
+
+#: A body that is empty is the same for every request: nothing about it can change.
+_NO_BODY = Input(_never, 0)
