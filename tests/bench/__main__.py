@@ -42,7 +42,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"few rows, {QUICK_ROUNDS} rounds of {QUICK_SECONDS} s; prints and writes nothing",
+        help=f"few rows, {QUICK_ROUNDS} rounds of {QUICK_SECONDS} s; only prints, unless --output is given",
     )
     parser.add_argument("--against", metavar="REV", help="measure our rows of another commit beside those of this one")
     parser.add_argument("--rounds", type=_positive, metavar="N", help=f"default: {ROUNDS}")
@@ -104,8 +104,10 @@ def compare(args: argparse.Namespace) -> bool:
     """Measure our rows of two commits and print the ratios; say whether a row failed."""
     cases = every()
     with against.installed(args.against) as source:
-        chosen = [against.doubled(cases[name], args.against, source) for name in args.case or AGAINST]
-        outcomes = run([case for case in chosen if case.rows], args)
+        chosen = [cases[name] for name in args.case or AGAINST]
+        if args.quick:
+            chosen = [quick(case) for case in chosen]
+        outcomes = run([against.doubled(case, args.against, source) for case in chosen], args)
     for outcome in outcomes.values():
         print(f"\n{outcome.case.name}: {outcome.case.title}\n", *against.table(outcome, args.against), sep="\n")
     return any(outcome.failed for outcome in outcomes.values())

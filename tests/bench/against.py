@@ -22,7 +22,9 @@ _INSTALL_TIMEOUT = 300
 @contextlib.contextmanager
 def installed(revision: str) -> Iterator[Path]:
     """Install another commit, its C part with it where it has one, into a temporary directory."""
-    archive = _run(["git", "archive", "--format=tar", revision, "--"], f"{revision} cannot be checked out")
+    commit = ["git", "rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}"]
+    name = _run(commit, f"{revision} is no commit").decode().strip()
+    archive = _run(["git", "archive", "--format=tar", name], f"{revision} cannot be checked out")
     with tempfile.TemporaryDirectory(prefix="gw-against-") as directory:
         source, target = Path(directory, "source"), Path(directory, "installed")
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -59,5 +61,5 @@ def table(outcome: Outcome, revision: str) -> list[str]:
 def _run(command: list[str], complaint: str) -> bytes:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=_INSTALL_TIMEOUT)
     if result.returncode:
-        raise BenchError(f"{complaint}: {result.stderr.decode(errors='replace').strip()[-500:]}")
+        raise BenchError(f"{complaint}: {result.stderr.decode(errors='replace').strip()[-500:]}".rstrip(": "))
     return result.stdout

@@ -16,7 +16,7 @@ CONNECTIONS = 16
 IDLE_CONNECTIONS = 10_000
 
 #: What ``--quick`` measures of ``hello``.
-_QUICK = ("c1", "c8", "pure1", "uwsgi", "uwsgi-fastcgi", "libfcgi-new", "gunicorn", "flup")
+_QUICK = ("c1", "c8", "pure1", "uwsgi", "uwsgi-fastcgi", "uwsgi-scgi", "libfcgi-new", "gunicorn", "flup")
 
 
 def rows(backends: Sequence[Backend], load: Load, variant: str = "", quick: Sequence[str] = ()) -> tuple[Row, ...]:
