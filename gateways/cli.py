@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from gateways import __version__
+from gateways.adapters import speedups
 from gateways.declared import nearest
 from gateways.errors import ConfigError, GatewayError
 
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     name = argv[0] if argv else ""
     if name in ("-V", "--version"):
-        print(f"gateways {__version__}")
+        print(f"gateways {__version__} ({speedups.describe()})")
         return 0
     if name in ("", "-h", "--help", "help"):
         print(_overview(), file=sys.stdout if name else sys.stderr)

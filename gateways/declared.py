@@ -12,8 +12,9 @@ from gateways.values import BadItem, Kind
 
 PREFIX = "GATEWAYS_"
 
-#: Variables with our prefix that are read elsewhere: which protocol a process with an inherited socket speaks.
-OTHER_VARIABLES = (PREFIX + "PROTOCOL",)
+#: Variables with our prefix that are read elsewhere: which protocol a process with an inherited socket speaks, and
+#: whether the C part is left alone.
+OTHER_VARIABLES = (PREFIX + "PROTOCOL", PREFIX + "PURE")
 
 
 class Setting:

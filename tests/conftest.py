@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from gateways.adapters import speedups
 from tests.support import requirements
 
 # A shared machine may be slow at any moment: the time limit is per test (pyproject.toml), not per example.
@@ -19,9 +20,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 
 
 def pytest_configure() -> None:
-    """Drop what the developer's shell would bring into the servers and scripts that tests start."""
+    """Drop what the developer's shell would bring into the servers and scripts that tests start.
+
+    But GATEWAYS_PURE stays: it chooses which of the twins is tested, here and there.
+    """
     for name in list(os.environ):
-        if name.startswith(("GATEWAYS_", "LISTEN_")):
+        if name.startswith(("GATEWAYS_", "LISTEN_")) and name != speedups.VARIABLE:
             del os.environ[name]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # every address a test asks is on this machine
 
@@ -36,11 +40,12 @@ def socket_dir() -> Iterator[Path]:
 
 def pytest_report_header() -> list[str]:
     """Name the servers that the live tests will use."""
+    twin = f"gateways: {speedups.describe()}"
     absent = [name for name in requirements.PACKAGES if requirements.find_program(name) is None]
     if not absent:
-        return ["servers: all installed"]
+        return [twin, "servers: all installed"]
     outcome = "their tests fail" if requirements.required() else "their tests are skipped"
-    return [f"servers: {', '.join(absent)} not installed, {outcome}"]
+    return [twin, f"servers: {', '.join(absent)} not installed, {outcome}"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateways import __version__, cli
+from gateways.adapters import speedups
 from gateways.cli import COMMANDS, main
 from gateways.errors import BindError, BootError, ConfigError, GatewayError
 from tests.support import source
@@ -34,7 +35,7 @@ def refusal(capsys: Capture, *arguments: str) -> str:
 @pytest.mark.parametrize("flag", ["--version", "-V"])
 def test_the_version(capsys: Capture, flag: str) -> None:
     assert main([flag]) == 0
-    assert capsys.readouterr().out == f"gateways {__version__}\n"
+    assert capsys.readouterr().out == f"gateways {__version__} ({speedups.describe()})\n"
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h", "help"])

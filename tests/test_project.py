@@ -15,6 +15,7 @@ import pytest
 
 import gateways
 from gateways import cli
+from gateways.adapters import speedups
 from tests.support import requirements
 from tests.support.source import CHECKOUT
 
@@ -40,7 +41,7 @@ def test_one_version():
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", gateways.__version__)
     assert re.search(rf"^##+ .*\b{re.escape(gateways.__version__)}\b", read("CHANGELOG.md"), re.MULTILINE)
     result = run(sys.executable, "-m", "gateways", "--version", cwd=CHECKOUT)
-    assert result.stdout == f"gateways {gateways.__version__}\n"
+    assert result.stdout == f"gateways {gateways.__version__} ({speedups.describe()})\n"
 
 
 def test_the_installed_command_is_this_package():
@@ -48,7 +49,7 @@ def test_the_installed_command_is_this_package():
     if not command.exists():
         requirements.missing("gateways is not installed: pip install --editable .")
     assert metadata.version("gateways") == gateways.__version__
-    assert run(command, "--version").stdout == f"gateways {gateways.__version__}\n"
+    assert run(command, "--version").stdout == f"gateways {gateways.__version__} ({speedups.describe()})\n"
 
 
 def test_supported_versions_agree():

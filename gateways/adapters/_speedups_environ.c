@@ -12,6 +12,7 @@ enum kind {
     DOCUMENT_URI,
     HTTPS,
     HTTP_AUTHORIZATION,
+    HTTP_HOST,
     PATH_INFO,
     QUERY_STRING,
     REDIRECT_HTTP_AUTHORIZATION,
@@ -48,7 +49,7 @@ static const struct {
     {"HTTP_AUTHORIZATION", HTTP_AUTHORIZATION, ABSENT_WHEN_EMPTY | SECRET},
     {"HTTP_CONTENT_LENGTH", ORDINARY, UNUSUAL},
     {"HTTP_COOKIE", ORDINARY, SECRET},
-    {"HTTP_HOST", ORDINARY, ABSENT_WHEN_EMPTY},
+    {"HTTP_HOST", HTTP_HOST, ABSENT_WHEN_EMPTY},
     {"HTTP_TRANSFER_ENCODING", ORDINARY, UNUSUAL},
     {"PATH_INFO", PATH_INFO, DERIVED},
     {"QUERY_STRING", QUERY_STRING, 0},
@@ -100,8 +101,8 @@ struct Environs {
     PyObject *lookup; /* core.environ's _Names: bytes -> str or None, raises what is not allowed */
     PyObject *repair; /* core.paths.repair */
     PyObject *mount;  /* str or None */
-    PyObject *script_name, *path_info, *query_string, *url_scheme, *http, *https; /* interned */
-    PyObject *script, *path; /* the last values of the first two */
+    PyObject *script_name, *path_info, *server_name, *query_string, *url_scheme, *http, *https; /* interned */
+    PyObject *script, *path, *server; /* the last values of the first three */
     uint64_t request;
     Py_ssize_t names;
     int declines; /* the deployer sets what is_usual() and set_path() look at: every request is for Python */
@@ -345,7 +346,7 @@ static int is_usual(const Pair **special, Built *built)
         return 0;
     if (special[SERVER_PROTOCOL] == NULL || special[SERVER_PROTOCOL]->value_size == 0)
         return 0;
-    if (name == NULL || name->value_size == 0 || memchr(name->value, ':', name->value_size))
+    if (name != NULL && memchr(name->value, ':', name->value_size))
         return 0;
     if (port == NULL || !all_digits(port))
         return 0;
@@ -498,6 +499,25 @@ static int set_path(Environs *self, const Pair **special, PyObject *environ)
            set_text(environ, self->path_info, &self->path, path->value, path->value_size);
 }
 
+/* nginx without server_name sends an empty one: then the client's Host is as good a name as any. 0 to decline. */
+static int set_server_name(Environs *self, const Pair **special, PyObject *environ)
+{
+    if (special[SERVER_NAME] != NULL && special[SERVER_NAME]->value_size > 0)
+        return 1;
+    Pair host = {"", "localhost", 0, 9};
+    if (special[HTTP_HOST] != NULL) {
+        host = *special[HTTP_HOST];
+        const char *colon = memchr(host.value, ':', host.value_size);
+        if (memchr(host.value, '[', host.value_size) || colon == host.value)
+            return 0;
+        Py_ssize_t size = colon ? colon - host.value : host.value_size;
+        if (colon && memchr(colon + 1, ':', host.value + host.value_size - colon - 1))
+            return 0;
+        host.value_size = size;
+    }
+    return set_text(environ, self->server_name, &self->server, host.value, host.value_size);
+}
+
 static int set_scheme(Environs *self, const Pair **special, PyObject *environ)
 {
     const Pair *secure = special[HTTPS] ? special[HTTPS] : special[REQUEST_SCHEME];
@@ -517,7 +537,7 @@ int environs_build(Environs *self, const Pair *pairs, Py_ssize_t count, Built *b
         Shape *shape = find_shape(self, names, count);
         environ = shape ? PyDict_Copy(shape->environ) : NULL;
         if (environ != NULL && !(set_values(shape, pairs, environ) && set_path(self, special, environ) &&
-                                 set_scheme(self, special, environ)))
+                                 set_server_name(self, special, environ) && set_scheme(self, special, environ)))
             Py_CLEAR(environ);
     }
     self->in_use = 0;
@@ -547,12 +567,13 @@ static int environs_init(Environs *self, PyObject *args, PyObject *kwargs)
     self->fixed = PyDict_Copy(fixed);
     self->script_name = PyUnicode_InternFromString("SCRIPT_NAME");
     self->path_info = PyUnicode_InternFromString("PATH_INFO");
+    self->server_name = PyUnicode_InternFromString("SERVER_NAME");
     self->query_string = PyUnicode_InternFromString("QUERY_STRING");
     self->url_scheme = PyUnicode_InternFromString("wsgi.url_scheme");
     self->http = PyUnicode_InternFromString("http");
     self->https = PyUnicode_InternFromString("https");
-    if (!self->base || !self->fixed || !self->script_name || !self->path_info || !self->query_string ||
-        !self->url_scheme || !self->http || !self->https)
+    if (!self->base || !self->fixed || !self->script_name || !self->path_info || !self->server_name ||
+        !self->query_string || !self->url_scheme || !self->http || !self->https)
         return -1;
     PyObject *derived[] = {self->script_name, self->path_info, self->url_scheme};
     for (int i = 0; i < 3; i++)
@@ -614,8 +635,9 @@ static void environs_dealloc(Environs *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     environs_clear(self);
-    PyObject *texts[] = {self->mount, self->script_name, self->path_info, self->query_string, self->url_scheme,
-                         self->http,  self->https,       self->script,    self->path};
+    PyObject *texts[] = {self->mount, self->script_name, self->path_info, self->server_name, self->query_string,
+                         self->http,  self->https,       self->script,    self->path,        self->server,
+                         self->url_scheme};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         Py_XDECREF(texts[i]);
     type->tp_free(self);
