@@ -88,9 +88,13 @@ def compare_with_peers(args: argparse.Namespace) -> bool:
     cases = every()
     chosen = [cases[name] for name in args.case or (["hello"] if args.quick else cases)]
     about = machine.about(args.rounds, args.seconds)
-    begun = machine.load_average()
+    begun, changed = machine.load_average(), machine.last_change()
     outcomes = run([quick(case) for case in chosen] if args.quick else chosen, args)
     about["load average"] = f"{begun} at the start, {machine.load_average()} at the end"
+    if machine.last_change() != changed:
+        about["**careful**"] = (
+            "files of gateways/ were changed during the run, and not all rows are of the same program"
+        )
     versions = machine.versions()
     short = args.rounds < report.FEWEST_ROUNDS or args.seconds < report.SHORTEST_ROUND
     if args.output:

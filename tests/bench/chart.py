@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
-from tests.bench.figures import median, shown
+from tests.bench.figures import median, shown, sorted_rows
 from tests.bench.model import Outcome, Row
 
 WIDTH = 900
@@ -17,7 +17,7 @@ _TITLE = 46
 _MARGIN = 12
 _UNIT = "processor time of the backend per request, µs: less is better"
 
-#: One drawing for both kinds of page: colours that stand out on white and on black, and text that follows the reader's.
+#: Light or dark as the reader likes it, with a ground of its own: the page around it may be of the other kind.
 _STYLE = """
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
 .title { font-weight: 600; font-size: 15px; }
@@ -26,12 +26,14 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f232
 .pure { fill: #58b58f; }
 .peer { fill: #8c959f; }
 .axis { stroke: #8c959f; stroke-width: 1; }
+.ground { fill: #ffffff; }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3; }
   .muted, .value { fill: #9da7b1; }
   .ours { fill: #3fb68b; }
   .pure { fill: #2b7a5d; }
   .peer { fill: #6e7781; }
+  .ground { fill: #0d1117; }
 }
 """
 
@@ -49,15 +51,16 @@ def draw(outcomes: Mapping[str, Outcome]) -> str:
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     title = "<title>Processor time of the backend per request, in microseconds; less is better</title>"
-    return "\n".join([head, title, f"<style>{_STYLE}</style>", *panels, "</svg>", ""])
+    ground = f'<rect class="ground" width="{WIDTH}" height="{height}" rx="6"/>'
+    return "\n".join([head, title, f"<style>{_STYLE}</style>", ground, *panels, "</svg>", ""])
 
 
 def _costs(outcome: Outcome) -> list[tuple[Row, float]]:
     """The rows of a case with their cost, the cheapest first; none where the case is about something else."""
     if outcome.case.ratio != "cost":
         return []
-    found = [(row, median(outcome.samples[row.key], "cost")) for row in outcome.rows]
-    return sorted(((row, cost) for row, cost in found if cost is not None), key=lambda item: item[1])
+    found = [(row, median(outcome.samples[row.key], "cost")) for row in sorted_rows(outcome)]
+    return [(row, cost) for row, cost in found if cost is not None]
 
 
 def _panel(top: float, title: str, costs: Sequence[tuple[Row, float]]) -> list[str]:

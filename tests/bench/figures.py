@@ -1,4 +1,4 @@
-"""The arithmetic: medians over rounds, and ratios of one round to the same round of another row."""
+"""The arithmetic: medians over rounds, ratios of one round to the same round of another row, and who is ahead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.bench.model import METRICS, Sample
+from tests.bench.model import METRICS, Outcome, Row, Sample
 
 
 @dataclass(frozen=True)
@@ -47,3 +47,16 @@ def spread(values: Sequence[float]) -> Spread:
 def shown(value: float | None, metric: str) -> str:
     """A figure as it is written in a table."""
     return "–" if value is None else format(value, METRICS[metric].form)
+
+
+def sorted_rows(outcome: Outcome) -> list[Row]:
+    """The rows of a case: by variant as declared, and within one the best first."""
+    variants = [row.variant for row in outcome.case.rows]
+    metric = outcome.case.ratio
+    sign = -1 if METRICS[metric].higher_is_better else 1
+
+    def rank(row: Row) -> tuple[int, float]:
+        value = median(outcome.samples[row.key], metric)
+        return variants.index(row.variant), 0 if value is None else sign * value
+
+    return sorted(outcome.rows, key=rank)

@@ -55,6 +55,13 @@ def versions() -> dict[str, str]:
     return found
 
 
+def last_change() -> float:
+    """When a file of the package was last changed: rows of a run that was edited under it are of different programs."""
+    return max(
+        path.stat().st_mtime for path in (ROOT / "gateways").rglob("*") if path.suffix in (".py", ".c", ".h", ".so")
+    )
+
+
 def load_average() -> str:
     """The load of the machine over the last minute."""
     return f"{os.getloadavg()[0]:.1f}"

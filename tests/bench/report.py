@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.bench import chart
-from tests.bench.figures import median, ratio, shown
+from tests.bench.figures import median, ratio, shown, sorted_rows
 from tests.bench.goals import Verdict, judge
 from tests.bench.model import METRICS, Outcome, Row, by_reason
 
@@ -76,19 +76,6 @@ def case_table(outcome: Outcome) -> list[str]:
         cells += [_ratio_cell(outcome, row, reference) for reference in references]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
-
-
-def sorted_rows(outcome: Outcome) -> list[Row]:
-    """The rows of a case: by variant as declared, and within one the best first."""
-    variants = [row.variant for row in outcome.case.rows]
-    metric = outcome.case.ratio
-    sign = -1 if METRICS[metric].higher_is_better else 1
-
-    def rank(row: Row) -> tuple[int, float]:
-        value = median(outcome.samples[row.key], metric)
-        return variants.index(row.variant), 0 if value is None else sign * value
-
-    return sorted(outcome.rows, key=rank)
 
 
 def as_data(

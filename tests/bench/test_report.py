@@ -49,8 +49,8 @@ def test_the_files_hold_every_round(tmp_path, outcome):
 
 def test_bars_are_as_long_as_the_costs(outcome):
     root = ElementTree.fromstring(chart.draw({"made-up": outcome}))
-    ours, peer = root.findall(f"{SVG}rect")
-    assert [bar.get("class") for bar in (ours, peer)] == ["ours", "peer"]
+    ground, ours, peer = root.findall(f"{SVG}rect")
+    assert [bar.get("class") for bar in (ground, ours, peer)] == ["ground", "ours", "peer"]
     assert float(peer.get("width") or 0) == 2 * float(ours.get("width") or 0)
     assert "gateways, C & <fast> (FastCGI, kept)" in [text.text for text in root.iter(f"{SVG}text")]
 
@@ -58,4 +58,4 @@ def test_bars_are_as_long_as_the_costs(outcome):
 def test_a_case_that_is_not_about_cost_has_no_bars(outcome):
     outcome.samples = {"c1": [{"p99": 1.0}]}
     root = ElementTree.fromstring(chart.draw({"made-up": outcome}))
-    assert root.findall(f"{SVG}rect") == []
+    assert [bar.get("class") for bar in root.findall(f"{SVG}rect")] == ["ground"]
