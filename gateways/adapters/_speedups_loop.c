@@ -14,6 +14,10 @@ double monotonic_now(void)
 
 static int call(PyObject *object, const char *method)
 {
+    if (object == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "not initialised");
+        return -1;
+    }
     PyObject *done = method ? PyObject_CallMethod(object, method, NULL) : PyObject_CallObject(object, NULL);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;

@@ -357,6 +357,10 @@ static int serve_new(FastPath *self, int fd)
 
 static PyObject *path_accept(FastPath *self, PyObject *ignored)
 {
+    if (self->input == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "not initialised");
+        return NULL;
+    }
     long count = 0;
     long long reign = self->board->reign; /* as soon as another thread leads, this is its listener */
     while (count < ACCEPT_BATCH && self->board->reign == reign && !(count && self->board->stopping)) {
@@ -462,8 +466,8 @@ PyDoc_STRVAR(accept_doc, "accept()\n--\n\n"
 
 static PyObject *path_attach(FastPath *self, PyObject *link)
 {
-    if (!PyObject_TypeCheck(link, self->types->link)) {
-        PyErr_SetString(PyExc_TypeError, "a Link is needed");
+    if (self->input == NULL || !PyObject_TypeCheck(link, self->types->link)) {
+        PyErr_SetString(PyExc_TypeError, self->input ? "a Link is needed" : "not initialised");
         return NULL;
     }
     Py_INCREF(self);

@@ -215,6 +215,11 @@ void start_free(Start *self)
     Py_DECREF(self);
 }
 
+static PyObject *start_refuse(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return PyErr_Format(PyExc_TypeError, "only a FastPath makes a %s", type->tp_name);
+}
+
 static int start_traverse(Start *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
@@ -247,9 +252,9 @@ static PyMemberDef start_members[] = {
 };
 
 static PyType_Slot start_slots[] = {
-    {Py_tp_call, PyVectorcall_Call}, {Py_tp_dealloc, start_dealloc}, {Py_tp_traverse, start_traverse},
-    {Py_tp_clear, start_clear},      {Py_tp_methods, start_methods}, {Py_tp_members, start_members},
-    {0, NULL},
+    {Py_tp_new, start_refuse},           {Py_tp_call, PyVectorcall_Call}, {Py_tp_dealloc, start_dealloc},
+    {Py_tp_traverse, start_traverse},    {Py_tp_clear, start_clear},      {Py_tp_methods, start_methods},
+    {Py_tp_members, start_members},      {0, NULL},
 };
 
 PyType_Spec start_spec = {

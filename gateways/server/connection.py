@@ -282,6 +282,7 @@ class Connection(Exchange):
     ) -> Response:
         """Return a ``Response`` that goes on from what was started, for a request without a body."""
         self.join()
+        self.deadline = _FOREVER
         response = new_response(self, environ, head_only, self.errors)
         if status is not None and headers is not None:
             response.restore(status, headers, length)

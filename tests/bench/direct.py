@@ -68,13 +68,15 @@ class Direct:
 
 @dataclass(frozen=True)
 class Idle:
-    """``connections`` that were used once and wait: the memory they hold, and what requests cost on four others."""
+    """``connections`` that were used once and wait: the memory they hold, and how long requests take on another.
+
+    On one other only: several are served in bursts, or not, as the scheduler likes, and their times double by that.
+    """
 
     connections: int
-    beside: int = 4
 
     def __call__(self, target: Target, seconds: int) -> Sample:
-        with opened(target, self.beside) as busy:
+        with opened(target, 1) as busy:
             expected = first_answer(target, busy[0])
             alone = percentile(ask(target, busy, expected, seconds), 50)
             before = target.memory("VmRSS")
