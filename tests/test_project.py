@@ -16,13 +16,12 @@ import pytest
 import gateways
 from gateways import cli
 from tests.support import requirements
-from tests.support.source import CHECKOUT
+from tests.support.source import CHECKOUT, FENCE
 
 DEV = CHECKOUT / "dev"
 DOCUMENTS = sorted(
     path for path in [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md")] if path.name != "CHANGELOG.md"
 )
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def run(*command: object, **kwargs: object) -> subprocess.CompletedProcess[str]:
