@@ -88,6 +88,14 @@ def parse_address(text: str) -> Address:
     return _parse_tcp(text)
 
 
+def check_connectable(address: Address) -> None:
+    """Raise ``ConfigError`` for an address that can only be listened on."""
+    if address.kind in ("fd", "systemd"):
+        raise ConfigError(f"cannot connect to {address}: it names an inherited socket, which can only be listened on")
+    if address.kind == "tcp" and not address.port:
+        raise ConfigError(f"cannot connect to {address}: give the port the server listens on")
+
+
 def connect(address: Address, timeout: float | None) -> socket.socket:
     """Connect to ``address`` and return the socket, with ``timeout`` set on it.
 
@@ -95,20 +103,17 @@ def connect(address: Address, timeout: float | None) -> socket.socket:
     socket is full, the connection is tried again. Raises ``ConnectError``, and ``ConfigError`` for an address that can
     only be listened on.
     """
+    check_connectable(address)
     try:
         if address.kind == "tcp":
-            if not address.port:
-                raise ConfigError(f"cannot connect to {address}: give the port the server listens on")
             sock = socket.create_connection((address.host, address.port), timeout)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
         if address.kind == "unix":
             return _connect_unix(address.path, timeout)
-        if address.kind == "abstract":
-            return _connect_unix("\0" + address.name, timeout)
+        return _connect_unix("\0" + address.name, timeout)
     except OSError as error:
         raise ConnectError(f"cannot connect to {address}: {_why(address, error, timeout)}") from None
-    raise ConfigError(f"cannot connect to {address}: it names an inherited socket, which can only be listened on")
 
 
 def _parse_path(text: str) -> Address:

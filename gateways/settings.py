@@ -101,7 +101,8 @@ class Settings(Declared):
         None,
         Text("DIRECTORY", "a directory"),
         APPLICATION,
-        "Change to this directory before the application is loaded.",
+        "Change to this directory before anything else: relative paths start there, of the application, of sockets and "
+        "of both logs.",
     )
     python_path: tuple[str, ...] = _setting(
         (),

@@ -17,13 +17,12 @@ import gateways
 from gateways import cli
 from gateways.adapters import speedups
 from tests.support import requirements
-from tests.support.source import CHECKOUT
+from tests.support.source import CHECKOUT, FENCE
 
 DEV = CHECKOUT / "dev"
 DOCUMENTS = sorted(
     path for path in [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md")] if path.name != "CHANGELOG.md"
 )
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def run(*command: object, **kwargs: object) -> subprocess.CompletedProcess[str]:
@@ -148,13 +147,28 @@ def test_scripts_are_executable():
             assert path.stat().st_mode & 0o111, path
 
 
+def test_a_source_distribution_has_what_its_documents_name():
+    rules = [line.split() for line in read("MANIFEST.in").splitlines() if line and line[0] != "#"]
+    shipped = {name for command, *names in rules if command in ("graft", "include") for name in names}
+    shipped |= {"gateways", "README.md", "LICENSE"}  # setuptools takes these by itself
+    for path in DOCUMENTS:
+        named = {(path.parent / link).resolve().relative_to(CHECKOUT).parts[0] for link in local_links(path)}
+        named |= {program.removeprefix("./") for program, *_ in commands_in(path.read_text(encoding="utf-8"))}
+        assert named <= shipped, path
+
+
 # Documents
+
+
+def local_links(path: Path) -> list[str]:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    return [target for target in targets if not target.startswith(("https://", "http://"))]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_links_lead_somewhere(path):
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8")):
-        assert target.startswith(("https://", "http://")) or (path.parent / target).exists(), target
+    for target in local_links(path):
+        assert (path.parent / target).exists(), target
 
 
 def commands_in(text: str) -> list[list[str]]:

@@ -17,7 +17,7 @@ from gateways.errors import ClientDisconnected, ConfigError, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from gateways.core.types import Application, Environ, Headers
 
@@ -33,14 +33,14 @@ def run_with_cgi(
     application: Application | str,
     *,
     script_name: str | None = None,
-    environ: Iterable[tuple[str, str]] = (),
+    environ: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     debug: bool = False,
 ) -> None:
     """Serve the one request of this CGI process.
 
     ``application`` is a WSGI callable, or a string like ``"module:attribute"``, which is loaded here so that a failing
     import is answered with 500 and explained on standard error. ``script_name`` overrides where the application is
-    mounted, ``environ`` adds pairs to its environ, ``debug`` shows tracebacks in the page.
+    mounted, ``environ``, pairs or a mapping, is added to its environ, ``debug`` shows tracebacks in the page.
 
     Standard output is kept for the response: what the application prints goes to standard error. Returns when the
     request was answered, with an error page too. Raises ``SystemExit`` with status 1 when the response could not be
@@ -193,7 +193,7 @@ def _take_standard_streams() -> tuple[int, int]:
     return stdin, stdout
 
 
-def _build_environ(script_name: str | None, extra: Iterable[tuple[str, str]]) -> Environ:
+def _build_environ(script_name: str | None, extra: Mapping[str, str] | Iterable[tuple[str, str]]) -> Environ:
     if "REQUEST_METHOD" not in os.environ:
         raise ConfigError("this is a CGI script and REQUEST_METHOD is not set: a web server has to start it")
     builder = EnvironBuilder(

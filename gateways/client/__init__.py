@@ -15,7 +15,7 @@ from typing import Callable
 
 from gateways.adapters.fastcgi.client import ClientConnection as FastCGIConnection
 from gateways.adapters.scgi.client import ClientConnection as SCGIConnection
-from gateways.addresses import connect, parse_address
+from gateways.addresses import check_connectable, connect, parse_address
 from gateways.client.body import Body, Source
 from gateways.client.link import Connection, Link
 from gateways.client.response import Response
@@ -55,7 +55,7 @@ class Client:
     ``keep`` leaves FastCGI connections open for the next request, at most ``max_idle`` of them. ``on_stderr`` is given
     what the backend writes for the error log, as it comes.
 
-    Raises ``ConfigError`` for an unknown protocol or an address that is none.
+    Raises ``ConfigError`` for an unknown protocol, and for an address that is none or can only be listened on.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Client:
             raise ConfigError(f"no such protocol: {protocol!r}; give fastcgi or scgi")
         self.protocol = protocol
         self.address = parse_address(address)
+        check_connectable(self.address)
         self._connection = _CONNECTIONS[protocol]
         self._timeout = timeout
         self._keep = keep

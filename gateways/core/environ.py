@@ -12,7 +12,7 @@ from gateways.errors import ConfigError, ProtocolError
 
 TYPE_CHECKING = False  # importing ``typing`` costs a CGI script milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any, Optional
 
     from gateways.core.types import Environ, Variables
@@ -54,8 +54,10 @@ class EnvironBuilder:
     """Makes the ``environ`` of each request. One per transport and process; ``build()`` may run in several threads.
 
     ``script_name``    the setting: where the application is mounted ("" or "/": at the root), None: found by request
-    ``extra``          pairs that win over the server's variables (PEP 3333, "Application Configuration"); SCRIPT_NAME
-                       among them counts as ``script_name``. Like all variables, they become UTF-8 in latin-1 text
+    ``extra``          pairs, or a mapping, that win over the server's variables (PEP 3333, "Application
+                       Configuration"); SCRIPT_NAME among them counts as ``script_name``. Like all variables, they
+                       become UTF-8 in latin-1 text. A CGI script gives both unchecked: what is not text in them is
+                       a ``ConfigError``
     ``multithread``, ``multiprocess``, ``run_once``  what ``wsgi.multithread`` and its brothers say
     ``delimited``      the transport marks the end of the body (FastCGI), so a CONTENT_LENGTH of -1 means "unknown"
     ``trust_script``   SCRIPT_NAME is always a real script (CGI)
@@ -68,7 +70,7 @@ class EnvironBuilder:
         self,
         *,
         script_name: str | None = None,
-        extra: Iterable[tuple[str, str]] = (),
+        extra: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         multithread: bool,
         multiprocess: bool,
         run_once: bool = False,
@@ -76,10 +78,12 @@ class EnvironBuilder:
         trust_script: bool = False,
         max_name_size: int = 256,
     ) -> None:
-        fixed: dict[str, Any] = {_latin1(name): _latin1(value) for name, value in extra}
+        fixed: dict[str, Any] = {_latin1(name): _latin1(value) for name, value in _pairs(extra)}
         for name in fixed:
             if not name or _is_reserved(name):
                 raise ConfigError(f"environ: {name!r} cannot be set: a name is not empty and does not begin with wsgi.")
+        if not (script_name is None or isinstance(script_name, str)):
+            raise ConfigError(f"script_name: {script_name!r} is not text")
         mount: str | None = fixed.pop("SCRIPT_NAME", None) if script_name is None else _latin1(script_name)
         if mount and mount[0] != "/":
             raise ConfigError(f"script_name: {mount!r} has to begin with a slash")
@@ -177,6 +181,18 @@ class EnvironBuilder:
                 raise ProtocolError("the path has a NUL byte", _BAD_REQUEST)  # %00 in REQUEST_URI
         environ["SCRIPT_NAME"] = script
         environ["PATH_INFO"] = path
+
+
+def _pairs(extra: Any) -> list[tuple[str, str]]:
+    """Return what ``extra`` holds. A text is no pair: "AB" would otherwise be A with the value B."""
+    try:
+        pairs = list(extra.items() if hasattr(extra, "items") else extra)
+    except TypeError:
+        raise ConfigError(f"environ: {extra!r} is neither a mapping nor a list of pairs") from None
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or [isinstance(text, str) for text in pair] != [True, True]:
+            raise ConfigError(f"environ: {pair!r} is not a pair of name and value, both of them text")
+    return pairs
 
 
 def content_length(environ: Environ) -> int | None:

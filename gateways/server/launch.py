@@ -31,12 +31,12 @@ def launch(application: Application | str, settings: Settings) -> int:
     passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and ``BindError``.
     """
     complete_standard_streams()
+    prepare_imports(settings.chdir, settings.python_path)  # first: chdir is where relative paths start, all of them
     with ExitStack() as stack:
         error_log = ErrorLog(settings.error_log, settings.log_level)
         stack.callback(error_log.close)
         if settings.ignored_variables:
             error_log.notice(f"no settings, ignored: {', '.join(settings.ignored_variables)}")
-        prepare_imports(settings.chdir, settings.python_path)
         listeners = _listen(_addresses(settings), settings, stack)
         spawned = any(listener.address.kind == "fd" for listener in listeners)
         handed_over = all(listener.inherited for listener in listeners)

@@ -31,7 +31,9 @@ class LogFile:
 
     def __init__(self, name: str, target: str, stream: int, report: Callable[[str], None]) -> None:
         self._name = name
-        self._path = "" if target == "-" else target
+        self._target = target
+        # Absolute, because reopen() may come after the application has changed the directory.
+        self._path = "" if target == "-" else _absolute(name, target)
         self._report = report
         self._lock = Lock()
         self.lost = 0
@@ -97,11 +99,22 @@ class LogFile:
         try:
             return os.open(self._path, flags, 0o640)
         except OSError as error:
-            raise ConfigError(f"{self._name} {self._path!r} cannot be opened: {_why(self._path, error)}") from None
+            raise ConfigError(f"{self._name} {self._target!r} cannot be opened: {_why(self._path, error)}") from None
+
+
+def _absolute(name: str, path: str) -> str:
+    if os.path.isabs(path):
+        return path
+    try:
+        return os.path.join(os.getcwd(), path)
+    except OSError:
+        raise ConfigError(
+            f"{name} {path!r} cannot be opened: the current directory is gone; give an absolute path"
+        ) from None
 
 
 def _why(path: str, error: OSError) -> str:
-    directory = os.path.dirname(os.path.abspath(path))
+    directory = os.path.dirname(path)
     if error.errno == errno.ENOENT:
         return f"there is no directory {directory}; create it"
     if error.errno == errno.EACCES:

@@ -735,15 +735,20 @@ def test_one_socket_and_no_standard_error(script: Script) -> None:
 # Arguments of run_with_cgi
 
 
-def test_script_name_and_environ(script: Script) -> None:
-    serve = 'run_with_cgi(application, script_name="/app", environ=[("app.mode", "caf\\xe9"), ("HTTPS", "on")])'
+@pytest.mark.parametrize("dict_or_pairs", ["{}", "dict({})"])
+def test_script_name_and_environ(script: Script, dict_or_pairs: str) -> None:
+    pairs = '[("app.mode", "caf\\xe9"), ("HTTPS", "on")]'
+    serve = f'run_with_cgi(application, script_name="/app", environ={dict_or_pairs.format(pairs)})'
     environ = seen(run(script(DUMP, serve), {"PATH_INFO": "/page", "REQUEST_URI": "/app/page"}))
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/page")
     assert environ["app.mode"] == "caf\xc3\xa9"
     assert environ["wsgi.url_scheme"] == "https"
 
 
-@pytest.mark.parametrize("argument", ['script_name="app"', 'environ=[("wsgi.input", "x")]'])
+@pytest.mark.parametrize(
+    "argument",
+    ['script_name="app"', "script_name=5", 'environ=[("wsgi.input", "x")]', 'environ=["AB"]', "environ=5"],
+)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_wrong_argument_is_one_line_and_a_500(script: Script, argument: str, method: str) -> None:
     answer = run(script(ECHO, f"run_with_cgi(application, {argument})"), {"REQUEST_METHOD": method})

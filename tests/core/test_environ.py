@@ -446,6 +446,27 @@ def test_extra_pairs_win_over_the_server() -> None:
     assert request_uri(environ) == "https://set.test/x"
 
 
+def test_extra_pairs_may_be_a_mapping_with_names_of_any_length() -> None:
+    environ = build(extra={"AB": "bar", "FOO": "baz"})
+    assert (environ["AB"], environ["FOO"]) == ("bar", "baz")
+    assert "A" not in environ
+
+
+@pytest.mark.parametrize(
+    "extra",
+    ["AB", ["AB"], [("A",)], [("A", "B", "C")], [("A", 5)], {"A": None}, {5: "A"}, [(b"A", b"B")], [5], 5, None],
+)
+def test_extra_pairs_that_are_none(extra: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^environ: .* is (not a pair|neither a mapping)"):
+        builder(extra=extra)
+
+
+@pytest.mark.parametrize("script_name", [5, b"/app", True, ("/app",)])
+def test_a_script_name_that_is_not_text(script_name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^script_name: .* is not text"):
+        builder(script_name=script_name)
+
+
 def test_script_name_among_extra_pairs_is_the_setting() -> None:
     extra = [("SCRIPT_NAME", "/app")]
     environ = build((b"PATH_INFO", b"/app/x"), (b"REQUEST_URI", b"/app/x"), extra=extra)

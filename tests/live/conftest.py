@@ -26,6 +26,14 @@ def sandbox() -> Iterator[Sandbox]:
     machine.close()
 
 
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Sandbox]:
+    """A sandbox beside that one, for tests that boot servers of their own."""
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
+
+
 # pytest sorts the tests of a session-wide parameter together: each deployment is booted once for all modules.
 @pytest.fixture(scope="session", params=DEPLOYMENTS, ids=lambda deployment: deployment.name)
 def booted(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Site]:

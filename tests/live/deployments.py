@@ -15,6 +15,8 @@ from tests.live.site import Site
 
 UNIX = "/run/gateways/app.sock"
 SRV = "/srv/example"
+LIGHTTPD = ("/run/lighttpd", "/var/log/lighttpd")
+"""The directories that lighttpd may write to: Debian makes them for its account."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ DEPLOYMENTS = (
     Deployment("lighttpd-fastcgi", "lighttpd", "lighttpd/fastcgi.conf", "fastcgi", "", UNIX),
     Deployment(
         "lighttpd-fastcgi-spawned", "lighttpd", "lighttpd/fastcgi-spawned.conf", "fastcgi",
-        literals=(SRV, UNIX, "/var/log/lighttpd"),
+        literals=(SRV, *LIGHTTPD),
     ),
     Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000", literals=()),
 )  # fmt: skip
@@ -110,7 +112,9 @@ def running(deployment: Deployment, sandbox: Sandbox) -> Iterator[Site]:
 
 def _place(sandbox: Sandbox, literal: str) -> str:
     """Where a path of conf/ is in the sandbox."""
-    return {SRV: str(sandbox.srv), UNIX: f"{sandbox.run}/app.sock", "/var/log/lighttpd": str(sandbox.logs)}[literal]
+    run, log = LIGHTTPD
+    places = {SRV: sandbox.srv, UNIX: sandbox.run / "app.sock", run: sandbox.run, log: sandbox.logs}
+    return str(places[literal])
 
 
 def _start_backend(deployment: Deployment, sandbox: Sandbox, log: Path) -> tuple[Process, str]:

@@ -58,6 +58,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def changed(text: str, replace: Mapping[str, str]) -> str:
+    """Change literal texts, each of which must be there."""
+    for literal, value in replace.items():
+        assert literal in text, f"{literal!r} is not there any more:\n{text}"
+        text = text.replace(literal, value)
+    return text
+
+
 class Sandbox:
     """One temporary machine; `close` removes it.
 
@@ -100,12 +108,12 @@ class Sandbox:
 
     def configure(self, conf: str | Path, replace: Mapping[str, str]) -> Path:
         """Copy a file of conf/ and change the literal texts in `replace`, each of which must be there."""
-        text = (PROJECT / "conf" / conf).read_text()
-        for literal, value in replace.items():
-            assert literal in text, f"conf/{conf} no longer holds {literal!r}"
-            text = text.replace(literal, value)
-        target = self.root / Path(conf).name
-        target.write_text(text)
+        return self.adapt(Path(conf).name, (PROJECT / "conf" / conf).read_text(), replace)
+
+    def adapt(self, name: str, text: str, replace: Mapping[str, str]) -> Path:
+        """Write a file of that name, with the literal texts in `replace` changed."""
+        target = self.root / name
+        target.write_text(changed(text, replace))
         return target
 
     def install_script(self, source: Path, directory: Path) -> Path:

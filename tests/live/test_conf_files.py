@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateways.commands import serve
-from tests.live.deployments import DEPLOYMENTS
+from tests.live.deployments import DEPLOYMENTS, LIGHTTPD
 from tests.live.sandbox import PROJECT
 from tests.support import requirements
 
@@ -25,6 +25,15 @@ def test_every_file_for_a_web_server_is_booted() -> None:
     files = {str(path.relative_to(CONF)) for path in CONF.rglob("*") if path.is_file()}
     others = {str(path.relative_to(CONF)) for path in (*UNITS, *PROGRAMS)}
     assert files - others == {deployment.conf for deployment in DEPLOYMENTS}
+
+
+def test_lighttpd_writes_only_where_debian_lets_it() -> None:
+    """The sandbox's directories stand for these two: in others, a lighttpd that was just installed could not start."""
+    text = (CONF / "lighttpd/fastcgi-spawned.conf").read_text()
+    assert set(re.findall(r'"(/(?:run|var)/[^"]*)/[^/"]*"', text)) == set(LIGHTTPD)
+    made = requirements.require_file("/usr/lib/tmpfiles.d/lighttpd.tmpfile.conf", "lighttpd").read_text()
+    for directory in LIGHTTPD:
+        assert re.search(rf"^d {directory} 07\d\d www-data\b", made, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)

@@ -31,14 +31,6 @@ BY_NAME = {deployment.name: deployment for deployment in DEPLOYMENTS}
 SPAWNED = ["apache-fcgid", "apache-htaccess-fcgid", "lighttpd-fastcgi-spawned"]
 
 
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Sandbox]:
-    """A sandbox beside the one in which the deployments run."""
-    sandbox = Sandbox()
-    yield sandbox
-    sandbox.close()
-
-
 @pytest.fixture
 def boot(machine: Sandbox) -> Iterator[Callable[[str], Site]]:
     """Boot a deployment by name, for one test."""

@@ -124,6 +124,14 @@ def test_the_access_log_is_on_by_default_and_can_be_off() -> None:
     assert start(scgi="unix:s", access_log=None).access_log is None
 
 
+def test_relative_paths_of_logs_and_sockets_start_in_chdir(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    server = start(scgi="unix:s", access_log="access.log", chdir="site")
+    assert server.addresses == [f"SCGI on unix:{tmp_path}/site/s"]
+    assert sorted(os.listdir(tmp_path / "site")) == ["access.log", "error.log"]
+    assert os.listdir(tmp_path) == ["site"]
+
+
 # The application
 
 

@@ -172,6 +172,34 @@ def test_L26_reopening_follows_a_renamed_file(tmp_path: Path, reports: Reports) 
     log.close()
 
 
+def test_reopening_finds_the_file_again_after_the_application_changed_the_directory(
+    tmp_path: Path, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    log = LogFile("access_log", "a.log", 1, reports)
+    os.chdir("elsewhere")
+    (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+    log.reopen()
+    log.write(b"new\n")
+    assert (tmp_path / "a.log").read_bytes() == b"new\n"
+    assert os.listdir(tmp_path / "elsewhere") == []
+    log.close()
+
+
+def test_a_relative_path_where_the_directory_is_gone(
+    tmp_path: Path, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match=r"'a\.log' cannot be opened: the current directory is gone"):
+        LogFile("access_log", "a.log", 1, reports)
+    LogFile("access_log", str(tmp_path / "a.log"), 1, reports).close()
+
+
 def test_the_old_file_stays_in_use_where_the_new_one_cannot_be_opened(tmp_path: Path, reports: Reports) -> None:
     directory = tmp_path / "logs"
     directory.mkdir()

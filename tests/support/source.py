@@ -1,14 +1,18 @@
-"""The package's own source, read as text and as syntax trees."""
+"""The project's own source, read as text and as syntax trees."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGE = CHECKOUT / "gateways"
+
+#: A block of code in a document: its language, and the code.
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 class Import(NamedTuple):

@@ -10,28 +10,16 @@ One request at a time on a connection: FastCGI multiplexes without flow control,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Union
 
 from gateways.adapters.cgiresponse import End, Stderr, Stdout
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.errors import ProtocolError, TruncatedResponse
 
-#: What GET_VALUES may ask (section 4.1).
-VALUE_NAMES = (b"FCGI_MAX_CONNS", b"FCGI_MAX_REQS", b"FCGI_MPXS_CONNS")
-
 _BAD_GATEWAY = "502 Bad Gateway"
 
-
-@dataclass(frozen=True)
-class Values:
-    """The answer to ``get_values``: the pairs the application knows, or None when it does not know the question."""
-
-    pairs: tuple[tuple[bytes, bytes], ...] | None
-
-
-Event = Union[Stdout, Stderr, End, Values]
+Event = Union[Stdout, Stderr, End]
 
 
 class ClientConnection:
@@ -53,7 +41,6 @@ class ClientConnection:
         self._keep = False
         self._body_open = False
         self._stdout_over = False
-        self._values_asked = False
         #: True once the application has sent a byte: until then, a closed connection may only have been idle too long.
         self.answered = False
 
@@ -100,14 +87,6 @@ class ClientConnection:
             raise RuntimeError("no request is in hand")
         return fcgi.record(fcgi.ABORT_REQUEST, self._request_id)
 
-    def get_values(self, names: Sequence[bytes] = VALUE_NAMES) -> bytes:
-        """Ask what the application can do (section 4.1). The answer is a ``Values`` event."""
-        content = fcgi.encode_pairs([(name, b"") for name in names])
-        if len(content) > fcgi.MAX_CONTENT:
-            raise ValueError("the names of GET_VALUES must fit in one record of 65535 bytes")
-        self._values_asked = True
-        return fcgi.record(fcgi.GET_VALUES, 0, content)
-
     # Receiving
 
     @property
@@ -143,14 +122,14 @@ class ClientConnection:
             del buffer[: stop + padding]
             if event is not None:
                 return event
-        if self._eof and (buffer or self._active or self._values_asked):
+        if self._eof and (buffer or self._active):
             raise self._truncated()
         return None
 
     def _receive_record(self, kind: int, request_id: int, content: bytes) -> Event | None:
         """Act on one record. It stays in the buffer when this raises."""
-        if request_id == 0:
-            return self._receive_management(kind, content)
+        if request_id == 0:  # they answer GET_VALUES (section 4), and nothing else
+            raise _bad(f"record of type {kind} with request id 0, to a question that was not asked")
         if request_id != self._request_id or not self._active:
             # An application may ignore an id that is not active (section 3.3). Here it would be an answer that nobody
             # asked for, and the next request would get it.
@@ -179,14 +158,6 @@ class ClientConnection:
             raise _bad(f"END_REQUEST of {len(content)} bytes instead of {fcgi.END_BODY.size}")
         self._active = False
         return End(*fcgi.END_BODY.unpack(content))
-
-    def _receive_management(self, kind: int, content: bytes) -> Event:
-        """Records with request id 0 answer ``get_values`` (section 4), and nothing else."""
-        if not self._values_asked or kind not in (fcgi.GET_VALUES_RESULT, fcgi.UNKNOWN_TYPE):
-            raise _bad(f"record of type {kind} with request id 0, to a question that was not asked")
-        pairs = tuple(fcgi.decode_pairs(content)) if kind == fcgi.GET_VALUES_RESULT else None
-        self._values_asked = False
-        return Values(pairs)
 
     def _truncated(self) -> TruncatedResponse:
         if not self.answered:

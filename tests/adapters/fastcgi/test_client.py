@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateways.adapters import fastcgi
 from gateways.adapters.cgiresponse import End, Stderr, Stdout
 from gateways.adapters.events import Request
-from gateways.adapters.fastcgi.client import ClientConnection, Event, Values
+from gateways.adapters.fastcgi.client import ClientConnection, Event
 from gateways.errors import ProtocolError
 from tests.support import wire
 from tests.support.drive import cut
@@ -273,44 +273,6 @@ def test_a_late_record_of_a_finished_request_is_an_error() -> None:
     connection = started(keep=True)
     receive(connection, [answer()])
     assert "not open" in str(receive(connection, [end()])[-1])
-
-
-# GET_VALUES
-
-
-def test_F05_get_values_of_our_own_server() -> None:
-    connection = ClientConnection()
-    server = fastcgi.ServerConnection(max_requests=8)
-    server.receive_data(connection.get_values())
-    assert server.next_event() is None
-    assert receive(connection, server.outgoing) == [
-        Values(((b"FCGI_MAX_CONNS", b"8"), (b"FCGI_MAX_REQS", b"8"), (b"FCGI_MPXS_CONNS", b"0")))
-    ]
-
-
-def test_get_values_may_be_unknown() -> None:
-    connection = ClientConnection()
-    connection.get_values([b"FCGI_MAX_CONNS"])
-    assert receive(connection, [wire.record(wire.UNKNOWN_TYPE, 0, b"\x09" + bytes(7))]) == [Values(None)]
-
-
-def test_F06_a_broken_result_is_refused() -> None:
-    connection = ClientConnection()
-    connection.get_values()
-    assert "ProtocolError" in str(receive(connection, [wire.record(wire.GET_VALUES_RESULT, 0, b"\x80\0")])[-1])
-
-
-def test_F47_a_result_in_the_middle_of_an_answer() -> None:
-    connection = started()
-    connection.get_values()
-    data = wire.record(wire.STDOUT, 1, b"x") + wire.record(wire.GET_VALUES_RESULT, 0) + end()
-    assert receive(connection, [data]) == [Stdout(b"x"), Values(()), End()]
-
-
-def test_get_values_without_an_answer_is_truncated() -> None:
-    connection = ClientConnection()
-    connection.get_values()
-    assert "TruncatedResponse" in str(receive(connection, [], eof=True)[-1])
 
 
 # Our own server side

@@ -60,7 +60,7 @@ def test_a_record_is_padded_to_8_bytes_with_zeros(length: int) -> None:
 def test_golden_bytes_with_all_reserved_bytes_zero() -> None:
     """CVE-2023-0836: what was in memory before must not leave in a reserved byte."""
     assert fcgi.begin_request(1, fcgi.RESPONDER, keep=True) == bytes.fromhex("0101000100080000 0001010000000000")
-    assert fcgi.begin_request(65535, fcgi.FILTER) == bytes.fromhex("0101ffff00080000 0003000000000000")
+    assert fcgi.begin_request(65535, wire.FILTER) == bytes.fromhex("0101ffff00080000 0003000000000000")
     assert fcgi.end_request(1) == bytes.fromhex("0103000100080000 0000000000000000")
     assert fcgi.end_request(258, 0x01020304, fcgi.UNKNOWN_ROLE) == bytes.fromhex("0103010200080000 0102030403000000")
     assert fcgi.record(fcgi.STDOUT, 1, b"hello") == bytes.fromhex("0106000100050300 68656c6c6f000000")
