@@ -129,7 +129,9 @@ def project_files() -> list[Path]:
     """Return the files of the checkout; git may be absent, or refuse the checkout of another user."""
     found = [path for path in CHECKOUT.iterdir() if path.is_file() and path.name != ".coverage"]
     for directory in (".ci", "cgi-bin", "conf", "docs", "gateways", "tests"):
-        found += (path for path in (CHECKOUT / directory).rglob("*") if path.is_file() and path.suffix != ".pyc")
+        found += (
+            path for path in (CHECKOUT / directory).rglob("*") if path.is_file() and path.suffix not in (".pyc", ".so")
+        )
     return found
 
 

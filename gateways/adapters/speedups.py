@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+
+__all__ = ["VARIABLE", "Board", "Link", "describe", "module"]
 
 #: The variable that switches the C part off; "" and "0" do not.
 VARIABLE = "GATEWAYS_PURE"
 
-_speedups: ModuleType | None = None
-if os.environ.get(VARIABLE, "0") in ("", "0"):
-    try:
-        from gateways.adapters import _speedups
-    except ImportError:  # not built: no compiler, or another Python than it was built for
-        pass
 
-if TYPE_CHECKING or _speedups is None:
-    from gateways.adapters._pure import Board, Link
-else:
-    Board = _speedups.Board
-    Link = _speedups.Link
+def _load() -> ModuleType | None:
+    if os.environ.get(VARIABLE, "0") not in ("", "0"):
+        return None
+    try:
+        return importlib.import_module("gateways.adapters._speedups")
+    except ImportError:  # not built: no compiler, or another Python than it was built for
+        return None
+
 
 #: The module in C, or None.
-module = _speedups
+module = _load()
+
+if TYPE_CHECKING or module is None:
+    from gateways.adapters._pure import Board, Link
+else:
+    Board, Link = module.Board, module.Link
 
 
 def describe() -> str:

@@ -63,7 +63,8 @@ class EnvironBuilder:
     ``trust_script``   SCRIPT_NAME is always a real script (CGI)
     ``max_name_size``  longest name of a variable, in bytes
 
-    ``fixed``, ``names`` and ``mount`` are for the C twin (adapters/_speedups_environ.c). Raises ``ConfigError`` for a ``script_name`` without a leading slash, and for ``wsgi.*`` names in ``extra``.
+    The attributes ``fixed``, ``names`` and ``mount`` are for the C twin (adapters/_speedups_environ.c) as well. Raises
+    ``ConfigError`` for a ``script_name`` without a leading slash, and for ``wsgi.*`` names in ``extra``.
     """
 
     def __init__(

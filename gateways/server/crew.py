@@ -145,7 +145,7 @@ class Crew(Service):
             self._monitor_gate.acquire()
         self._board.resting = False
 
-    def _promote(self, busy: Connection, served: int) -> None:
+    def _promote(self, busy: Any, served: int) -> None:
         """Give the leadership to another thread, if there is one and the leader is still in the same request."""
         with self._lock:
             if not self._board.take(busy, served):

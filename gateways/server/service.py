@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Service:
     """The settings in the form that a connection uses them in, and what it may ask of its server.
 
-    ``tee_errors`` is false for a process that a web server started: its own error log then is that server's, which
-    gets the text as FCGI_STDERR already.
+    ``tee_errors`` is false for a process that a web server started, unless it has a file of its own: its standard error
+    is that server's log, which gets the text as FCGI_STDERR already.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Service:
         self.application = application
         self.error_log = error_log
         self.access_log = access_log
-        self.tee_errors = not spawned
+        self.tee_errors = not spawned or settings.error_log != "-"
         self.debug = settings.debug
         self.threads = settings.threads
         self.header_timeout = settings.header_timeout

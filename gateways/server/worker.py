@@ -118,7 +118,9 @@ class Server(Crew):
     def _install_signals(self) -> list[tuple[int, Any]]:
         handlers = {"SIGTERM": self._on_stop_signal, "SIGINT": self._on_stop_signal, "SIGHUP": self._on_stop_signal}
         handlers["SIGUSR1"] = self._on_stop_signal if self._spawned else self._on_reopen_signal
-        numbers = [(getattr(signal, name), handler) for name, handler in handlers.items() if hasattr(signal, name)]
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            del handlers["SIGHUP"]  # nohup: it is not to end with its terminal
+        numbers = [(getattr(signal, name), handler) for name, handler in handlers.items()]
         return [(number, signal.signal(number, handler)) for number, handler in numbers]
 
     def _on_stop_signal(self, number: int, frame: object) -> None:

@@ -20,7 +20,12 @@ def python(code: str, **environ: str) -> str:
     """Run ``code`` in an interpreter of its own and return what it prints."""
     names = {name: value for name, value in os.environ.items() if name != speedups.VARIABLE}
     result = subprocess.run(
-        [sys.executable, "-c", code], env={**names, **environ}, cwd=CHECKOUT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env={**names, **environ},
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()

@@ -47,9 +47,7 @@ class Twins:
 
     def __init__(self, protocol: str = "fastcgi", **settings: Any) -> None:
         self.protocol = protocol
-        self.builder = EnvironBuilder(
-            multithread=True, multiprocess=False, delimited=protocol == "fastcgi", **settings
-        )
+        self.builder = EnvironBuilder(multithread=True, multiprocess=False, delimited=protocol == "fastcgi", **settings)
         fixed = dict(self.builder.fixed)
         if protocol == "fastcgi":
             fixed.setdefault("FCGI_ROLE", "RESPONDER")
@@ -73,7 +71,8 @@ class Twins:
         expected = self.expected(pairs)
         assert found == expected
         assert {name: type(value) for name, value in found.items()} == {
-            name: type(value) for name, value in self.expected(pairs).items()  # type: ignore[union-attr]
+            name: type(value)
+            for name, value in self.expected(pairs).items()  # type: ignore[union-attr]
         }
         found.clear()  # what an application does with its environ is its own affair
         return True
@@ -134,7 +133,9 @@ def test_the_usual_request_is_made_and_made_again() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, _ in USUAL] + [b"HTTPS", b"REQUEST_SCHEME", b"REMOTE_USER", b"HTTP_X"])
-@pytest.mark.parametrize("value", [b"", b"0", b"x", b"on", b"HTTPS", b"a\0b", b"/", b"//", b"%2F", b"\xe2\x82\xac", None])
+@pytest.mark.parametrize(
+    "value", [b"", b"0", b"x", b"on", b"HTTPS", b"a\0b", b"/", b"//", b"%2F", b"\xe2\x82\xac", None]
+)
 def test_any_variable_with_any_value_after_the_usual_one(name: bytes, value: bytes | None) -> None:
     twins = Twins()
     twins.check(USUAL)
@@ -148,7 +149,9 @@ def test_content_lengths(length: bytes) -> None:
     assert twins.check(with_pair(b"CONTENT_LENGTH", length)) == (length in (b"0", b"5", b"9" * 18))
 
 
-@pytest.mark.parametrize("again", [b"SCRIPT_NAME", b"SERVER_NAME", b"HTTP_COOKIE", b"HTTP_X", b"CONTENT_TYPE", b"OTHER"])
+@pytest.mark.parametrize(
+    "again", [b"SCRIPT_NAME", b"SERVER_NAME", b"HTTP_COOKIE", b"HTTP_X", b"CONTENT_TYPE", b"OTHER"]
+)
 def test_a_variable_that_comes_twice(again: bytes) -> None:
     """nginx sends its own SCRIPT_NAME and the deployer's. The values change, so that a kept one would be seen."""
     twins = Twins()
@@ -176,7 +179,9 @@ def test_what_no_environ_may_have(pair: tuple[bytes, bytes]) -> None:
         twins.check([*USUAL, pair])
 
 
-@pytest.mark.parametrize("name", ["HTTPS", "SERVER_NAME", "REMOTE_USER", "CONTENT_TYPE", "HTTP_X", "MINE", "SCRIPT_NAME"])
+@pytest.mark.parametrize(
+    "name", ["HTTPS", "SERVER_NAME", "REMOTE_USER", "CONTENT_TYPE", "HTTP_X", "MINE", "SCRIPT_NAME"]
+)
 def test_what_the_deployer_sets_wins(name: str) -> None:
     twins = Twins(extra=[(name, "/on")])
     twins.check(USUAL)

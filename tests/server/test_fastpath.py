@@ -25,7 +25,7 @@ from tests.support.serving import Recorder, Served, serving, until
 pytestmark = pytest.mark.skipif(speedups.module is None, reason=speedups.describe())
 
 Answer = Callable[[dict[str, Any], Any], Any]
-HEAD = (("REQUEST_METHOD".encode(), b"HEAD"), *[pair for pair in wire.GET if pair[0] != b"REQUEST_METHOD"])
+HEAD = ((b"REQUEST_METHOD", b"HEAD"), *[pair for pair in wire.GET if pair[0] != b"REQUEST_METHOD"])
 TEXT = [("Content-Type", "text/plain")]
 
 
@@ -219,7 +219,14 @@ class OwnBytes(bytes):
 
 
 ANSWERS = [
-    *(returns([]), returns([b""]), returns(()), returns([b"one"]), returns((b"one", b"two")), returns([b"", b"x", b""])),
+    *(
+        returns([]),
+        returns([b""]),
+        returns(()),
+        returns([b"one"]),
+        returns((b"one", b"two")),
+        returns([b"", b"x", b""]),
+    ),
     *(returns([bytes(65528)]), returns([bytes(65400)]), returns([bytes(300_000)]), returns([bytes(60_000)] * 3)),
     *(returns(["text"]), returns([None]), returns(None), returns(5), returns(b"bytes"), returns([OwnBytes(b"own")])),
     *(returns(lambda: iter([b"a", b"b"])), returns(lambda: iter([])), returns(Closing), returns(bytearray(b"x"))),
@@ -231,7 +238,11 @@ ANSWERS = [
     *(returns([b"1"], headers=[("Content-Length", "1")] * 2), returns([b"1"], headers=[("Content-Length", "-1")])),
     *(returns([b"x"], headers=tuple(TEXT)), returns([b"x"], headers=[["A", "b"]]), returns([b"x"], headers=[("A",)])),
     *(returns([b"x"], headers=[("A", 5)]), returns([b"x"], headers=[(b"A", "b")]), returns([b"x"], headers=None)),
-    *(returns([b"x"], headers=[("A", "b\r\nC: d")]), returns([b"x"], headers=[("A\n", "b")]), returns([b"x"], headers=[])),
+    *(
+        returns([b"x"], headers=[("A", "b\r\nC: d")]),
+        returns([b"x"], headers=[("A\n", "b")]),
+        returns([b"x"], headers=[]),
+    ),
     *(returns([b"x"], headers=[("A", "\xe9")]), returns([b"x"], headers=[("A", "\u20ac")])),
     *(returns([b"x"], headers=[("Connection", "close")]), returns([b"x"], headers=[("Status", "404 No")])),
     *(returns([b"x"], headers=[("A", "v" * 20_000)]), returns([b"x"], headers=[("A", "v" * 70_000)])),
@@ -273,12 +284,16 @@ def test_a_kept_connection_that_waits_in_between(monkeypatch: pytest.MonkeyPatch
     assert answers[0] == answers[1]
 
 
-tokens = st.sampled_from(["Content-Type", "X-A", "Set-Cookie", "Content-Length", "Location", "x y", "", "Status", "Via"])
+tokens = st.sampled_from(
+    ["Content-Type", "X-A", "Set-Cookie", "Content-Length", "Location", "x y", "", "Status", "Via"]
+)
 texts = st.one_of(st.sampled_from(["", "5", "a b", "a\tb", "a\x7f", "\x00"]), st.text(max_size=8))
 
 
 @given(
-    status=st.one_of(st.sampled_from(["200 OK", "404 Not Found", "204 No Content", "299 ", "1", ""]), st.text(max_size=8)),
+    status=st.one_of(
+        st.sampled_from(["200 OK", "404 Not Found", "204 No Content", "299 ", "1", ""]), st.text(max_size=8)
+    ),
     headers=st.lists(st.tuples(tokens, texts), max_size=4),
     blocks=st.lists(st.binary(max_size=8), max_size=3),
     kind=st.sampled_from([list, tuple, iter]),
@@ -374,9 +389,8 @@ def test_a_peer_that_does_not_read() -> None:
 
 def test_a_peer_that_never_reads_is_given_up() -> None:
     with serving(returns([bytes(60_000)]), write_timeout=0.2) as served, served.connect(receive_buffer=4096) as sock:
-        with pytest.raises(OSError):
-            for _ in range(10_000):
-                sock.sendall(wire.request(keep=True))
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            sock.sendall(wire.request(keep=True) * 10_000)
         until(lambda: "took no byte for 0.2 s" in served.log.text())
         until(lambda: not served.server._connections)
 

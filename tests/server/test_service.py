@@ -65,6 +65,15 @@ def test_error_text_is_logged_line_by_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spawned", "error_log", "tee"), [(False, "-", True), (True, "-", False), (True, "/var/log/app.log", True)]
+)
+def test_error_text_goes_where_somebody_reads_it(spawned: bool, error_log: str, tee: bool) -> None:
+    """Standard error of a spawned process is the log of a web server that gets FCGI_STDERR as well."""
+    service, _ = new_service(spawned, error_log=error_log)
+    assert service.tee_errors is tee
+
+
+@pytest.mark.parametrize(
     ("address", "name"),
     [
         (("192.0.2.1", 4711), "192.0.2.1:4711"),

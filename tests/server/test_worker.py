@@ -310,6 +310,19 @@ def test_a_signal_stops_after_what_is_in_hand(tmp_path: Path, number: int, threa
             program.connect()
 
 
+def test_nohup(tmp_path: Path) -> None:
+    """A process that was started with SIGHUP ignored is not to end with its terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with running(tmp_path) as program:
+            program.ask()
+            program.signal(signal.SIGHUP)
+            time.sleep(0.1)
+            assert program.ask("/still") == b"/still"
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_an_idle_process_stops_at_once(tmp_path: Path) -> None:
     with running(tmp_path) as program:
         program.ask()
