@@ -8,6 +8,7 @@ import http.client
 import os
 import statistics
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from tests.support import requirements
 
 _RUNS = 5
 """Processes in each round of a row: a median of few, since a round has many rows."""
+
+_TIMEOUT = 30.0
+"""Seconds for a script to answer."""
 
 _MOD_FCGID = APACHE_MODULES / "mod_fcgid.so"
 _SCRIPTS = {"run_with_cgi": "cgi_gateways", "wsgiref": "cgi_wsgiref"}
@@ -93,7 +97,7 @@ def flask_hello(backend: Backend, host: Host, seconds: int) -> Sample:
 def _ask(backend: Backend, host: Host, name: str) -> float:
     """Return how long one request takes, in seconds."""
     begun = time.perf_counter()
-    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=_TIMEOUT)
     try:
         connection.request("GET", f"/cgi-bin/{name}.cgi/hello")
         response = connection.getresponse()
@@ -125,9 +129,14 @@ def _processor_time(backend: Backend, host: Host, name: str) -> float:
         [script], env=environ, cwd=script.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
     assert process.stdout
-    with process.stdout:
-        output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    watchdog = threading.Timer(_TIMEOUT, process.kill)  # wait4 has no timeout, and Popen no account
+    watchdog.start()
+    try:
+        with process.stdout:
+            output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        watchdog.cancel()
     process.returncode = status  # waited for, so that Popen does not
     if status or not output.endswith(b"Hello, world\n"):
         raise BenchError(f"{backend.label}, run without Apache, says {output[-200:]!r}")
