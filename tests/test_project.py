@@ -127,7 +127,6 @@ def test_demo_check(tmp_path):
 
 def project_files() -> list[Path]:
     """Return the files of the checkout; git may be absent, or refuse the checkout of another user."""
-    built = {".pyc", ".so"}
     found = [path for path in CHECKOUT.iterdir() if path.is_file() and path.name != ".coverage"]
     for directory in (".ci", "cgi-bin", "conf", "docs", "gateways", "tests"):
         found += (

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # importing ``typing`` costs a CGI script milliseconds
 if TYPE_CHECKING:
-    TYPE_CHECKING = False
-if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
@@ -28,6 +26,26 @@ class FileWrapper:
     def __init__(self, filelike: Readable, block_size: int = DEFAULT_BLOCK_SIZE) -> None:
         self.filelike = filelike
         self.block_size = block_size if block_size > 0 else DEFAULT_BLOCK_SIZE
+
+    def find_file(self) -> tuple[int, int, int] | None:
+        """Return descriptor, position and what is left from there, when this is a regular file and nothing else.
+
+        Many objects have a ``fileno`` that is not their content (``gzip``), so only Python's own files count.
+        """
+        import io
+        import os
+        import stat
+
+        file = self.filelike
+        raw = file.raw if type(file) is io.BufferedReader else file
+        if type(raw) is not io.FileIO:
+            return None
+        try:
+            fd, position = raw.fileno(), file.tell()  # type: ignore[attr-defined]
+            status = os.fstat(fd)
+        except (OSError, ValueError):  # closed: iterating says so
+            return None
+        return (fd, position, max(0, status.st_size - position)) if stat.S_ISREG(status.st_mode) else None
 
     def __iter__(self) -> Iterator[bytes]:
         return self

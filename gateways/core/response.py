@@ -6,6 +6,7 @@ transports without splitting a header, a response or a log line.
 
 from __future__ import annotations
 
+from gateways.core.filewrapper import FileWrapper
 from gateways.errors import ClientDisconnected
 
 TYPE_CHECKING = False
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Blocks of a list are joined into one write up to this many bytes; above it copying costs more than a second write.
 MAX_JOIN = 262144
+#: A smaller file is read and sent with the head in one write.
+MIN_FILE = 65536
 
 _TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110, section 5.6.2
 _VALUE = dict.fromkeys((9, *range(32, 127), *range(128, 256)))  # RFC 9110, section 5.5, in latin-1
@@ -183,6 +186,8 @@ class Response:
         if kind is list or kind is tuple:
             self._send_whole(result)  # type: ignore[arg-type]
             return
+        if kind is FileWrapper and self._send_file(result):  # type: ignore[arg-type]
+            return
         single = _has_one_block(result)
         for block in result:
             if single and isinstance(block, bytes):
@@ -209,6 +214,29 @@ class Response:
         for block in blocks:
             self._put(block)
         self._finish()
+
+    def _send_file(self, wrapper: FileWrapper) -> bool:
+        """Let the transport send a file without reading it; false when it cannot, or when it is not worth it."""
+        send_file = getattr(self._transport, "send_file", None)
+        found = wrapper.find_file() if send_file is not None and self.status and not self._bodyless else None
+        if send_file is None or found is None:
+            return False
+        fd, position, size = found
+        count = size if self._length is None else min(size, self._length - self.body_bytes)
+        if count < MIN_FILE:
+            return False
+        if not self.sent:
+            self._send(b"", False)
+        try:
+            if not send_file(fd, position, count):
+                return False
+        except ClientDisconnected:
+            self.ended = self.aborted = True
+            raise
+        self.body_bytes += count
+        self._overrun = count < size
+        self._finish()
+        return True
 
     def _put(self, block: bytes) -> None:
         """Send one block, cut at Content-Length."""

@@ -21,7 +21,9 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 class Transport(Protocol):
     """What the core needs of a transport to answer one request.
 
-    Every method may raise ``ClientDisconnected``; after that, and after ``end``, nothing more is sent.
+    Every method may raise ``ClientDisconnected``; after that, and after ``end``, nothing more is sent. A transport may
+    also have ``send_file(fd, position, count)``, which sends a part of a regular file and returns true, or false when
+    it cannot, and nothing was sent.
     """
 
     def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:

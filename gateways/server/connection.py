@@ -304,7 +304,7 @@ class Connection(Exchange):
         """Send the ``rest`` of a response, for which the socket had no room."""
         response.sent = True
         try:
-            self._send_rest(memoryview(rest))
+            self._send_rest([rest])
             response.body_bytes = body_bytes
             self.protocol.complete()
         except ClientDisconnected as error:

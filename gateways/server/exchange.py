@@ -7,9 +7,11 @@ wait is then always a wait with a timeout.
 from __future__ import annotations
 
 import fcntl
+import os
 import select
 import socket
 import struct
+import sys
 import termios
 from typing import TYPE_CHECKING, Union
 
@@ -27,10 +29,15 @@ if TYPE_CHECKING:
 
 #: One read takes what a web server sends of a request in one piece, or a full FastCGI record of a body.
 READ_SIZE = 65536
-#: A block is framed and sent in pieces of this size, so that a large one is not copied whole.
-WRITE_SIZE = 262144
+#: A block above this size is sent from where it is: copying it costs more than a gathered write.
+COPY_SIZE = 16384
+#: What one gathered write takes of a large block. Frames and pieces stay below IOV_MAX (1024).
+WRITE_SIZE = 1048576
 #: How much of a body is read ahead while the response cannot be sent because the peer is still sending.
 READ_AHEAD = 1048576
+
+#: Whether sendfile(2) takes a socket here.
+SENDFILE = sys.platform == "linux"
 
 NOW = socket.MSG_DONTWAIT
 _SEND = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
@@ -47,7 +54,10 @@ class Exchange(Link):
     ``_over`` tells why nothing more is read or sent for the request in hand.
     """
 
-    __slots__ = ("_broken", "_cut", "_given_up", "_over", "_received", "_service", "peer", "protocol", "sock")
+    __slots__ = (
+        *("_broken", "_cut", "_given_up", "_over", "_reads_ahead", "_received", "_service"),
+        *("peer", "protocol", "sock"),
+    )
 
     def open(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
         """Get ready to be served in Python. The C part makes connections without this, and many never need it."""
@@ -58,6 +68,7 @@ class Exchange(Link):
         self._broken = False
         self._cut = False
         self._given_up = False
+        self._reads_ahead = True  # until the peer has ended its side
         self._over = ""
         self._received = 0  # body bytes of the request in hand
 
@@ -77,23 +88,21 @@ class Exchange(Link):
 
     def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
         """Send head and first block in one write (``Transport``)."""
-        self._check_open()
-        if end and self.errors is not None and self.errors.pending:
-            self.errors.flush()
-        if len(block) > WRITE_SIZE:
-            self._send(self.protocol.encode_head(status, headers, block[:WRITE_SIZE], False))
-            self._send_large(memoryview(block)[WRITE_SIZE:], end)
-        else:
+        self._prepare(end)
+        if len(block) <= COPY_SIZE:
             self._send(self.protocol.encode_head(status, headers, block, end))
+        else:
+            view = memoryview(block)
+            last = end and len(view) <= WRITE_SIZE
+            self._send_parts(self.protocol.gather_head(status, headers, view[:WRITE_SIZE], last))
+            self._send_large(view[WRITE_SIZE:], end)
         if end:
             self._over = _COMPLETE
 
     def send_body(self, block: bytes, end: bool) -> None:
         """Send one more block (``Transport``)."""
-        self._check_open()
-        if end and self.errors is not None and self.errors.pending:
-            self.errors.flush()
-        if len(block) > WRITE_SIZE:
+        self._prepare(end)
+        if len(block) > COPY_SIZE:
             self._send_large(memoryview(block), end)
         else:
             data = self.protocol.encode_body(block, end)
@@ -101,6 +110,24 @@ class Exchange(Link):
                 self._send(data)
         if end:
             self._over = _COMPLETE
+
+    def send_file(self, file: int, offset: int, count: int) -> bool:
+        """Send ``count`` bytes of a regular file from its ``offset`` without reading them (``Transport``).
+
+        False when it cannot be done, and nothing was sent: while a body is still coming it may have to be read ahead.
+        """
+        if not (SENDFILE and self.protocol.input_complete):
+            return False
+        self._prepare(False)
+        os.set_blocking(self.fd, False)
+        for frame, length in self.protocol.frame_file(count):
+            if frame:
+                self._send(frame)
+            while length:
+                sent = self._send_file_piece(file, offset, length)
+                offset += sent
+                length -= sent
+        return True
 
     def abort(self) -> None:
         """Break the response off (``Transport``): ``close`` sees to it that it cannot look complete."""
@@ -155,32 +182,73 @@ class Exchange(Link):
         if self._over:
             raise ClientDisconnected(self._over)
 
+    def _prepare(self, end: bool) -> None:
+        """Get ready to send; what is in ``wsgi.errors`` goes out before the end of the request."""
+        self._check_open()
+        if end and self.errors is not None and self.errors.pending:
+            self.errors.flush()
+
     def _send(self, data: bytes) -> None:
         try:
             sent = self.sock.send(data, _SEND)
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            raise self._cut_off(f"the response could not be sent: {error.strerror}") from None
+            raise self._unsent(error) from None
         if sent < len(data):
-            self._send_rest(memoryview(data)[sent:])
+            self._send_rest([memoryview(data)[sent:]])
 
     def _send_large(self, view: memoryview, end: bool) -> None:
-        """Frame and send a large block piece by piece."""
+        """Send a large block from where it is."""
         for start in range(0, len(view), WRITE_SIZE):
             stop = start + WRITE_SIZE
-            self._send(self.protocol.encode_body(bytes(view[start:stop]), end and stop >= len(view)))
+            self._send_parts(self.protocol.gather_body(view[start:stop], end and stop >= len(view)))
 
-    def _send_rest(self, view: memoryview) -> None:
-        """Send what the socket's buffer did not take, waiting for room.
+    def _send_parts(self, parts: list[bytes | memoryview]) -> None:
+        try:
+            sent = self.sock.sendmsg(parts, (), _SEND)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise self._unsent(error) from None
+        rest = _behind(parts, sent)
+        if rest:
+            self._send_rest(rest)
+
+    def _send_rest(self, parts: list[bytes | memoryview]) -> None:
+        """Send what the socket's buffer did not take, waiting for room."""
+        while parts:
+            self._wait_for_room()
+            try:
+                parts = _behind(parts, self.sock.sendmsg(parts, (), _SEND))
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                raise self._unsent(error) from None
+
+    def _send_file_piece(self, file: int, offset: int, count: int) -> int:
+        """Send up to ``count`` bytes of a file, waiting for room."""
+        while True:
+            try:
+                sent = os.sendfile(self.fd, file, offset, count)
+            except BlockingIOError:
+                self._wait_for_room()
+            except OSError as error:
+                raise self._unsent(error) from None
+            else:
+                if not sent:
+                    raise self._cut_off("the file became shorter while it was sent")
+                return sent
+
+    def _wait_for_room(self) -> None:
+        """Wait until the socket takes more.
 
         Some web servers (mod_fcgid) send the whole body before they read: what arrives meanwhile is read ahead, or
         both sides would wait for ever.
         """
         poll = select.poll()
-        reading = True
-        while view:
-            ahead = reading and self.protocol.buffered < READ_AHEAD
+        while True:
+            ahead = self._reads_ahead and self.protocol.buffered < READ_AHEAD
             poll.register(self.fd, select.POLLOUT | (select.POLLIN if ahead else 0))
             queued = _queued_bytes(self.fd)
             ready = poll.poll(self._service.write_timeout * 1000)
@@ -188,15 +256,15 @@ class Exchange(Link):
                 if _queued_bytes(self.fd) < queued:
                     continue  # there is room when a third of a large buffer is: a slow reader may take minutes
                 raise self._cut_off(f"the web server took no byte for {self._service.write_timeout:g} s")
-            try:
-                if ahead and ready[0][1] & select.POLLIN:
-                    reading = self._read_ahead()
-                if ready[0][1] & ~select.POLLIN:
-                    view = view[self.sock.send(view, _SEND) :]
-            except BlockingIOError:
-                pass
-            except OSError as error:
-                raise self._cut_off(f"the response could not be sent: {error.strerror}") from None
+            if ahead and ready[0][1] & select.POLLIN:
+                try:
+                    self._reads_ahead = self._read_ahead()
+                except BlockingIOError:
+                    pass
+                except OSError as error:
+                    raise self._unsent(error) from None
+            if ready[0][1] & ~select.POLLIN:
+                return
 
     def _read_ahead(self) -> bool:
         """Read into the protocol's buffer without waiting; false when the peer will send nothing more."""
@@ -240,10 +308,22 @@ class Exchange(Link):
         self._cut = True
         return self._lost(message)
 
+    def _unsent(self, error: OSError) -> ClientDisconnected:
+        return self._cut_off(f"the response could not be sent: {error.strerror}")
+
     def _lost(self, message: str) -> ClientDisconnected:
         self._broken = True
         self._over = message
         return ClientDisconnected(message)
+
+
+def _behind(parts: list[bytes | memoryview], sent: int) -> list[bytes | memoryview]:
+    """Return what is left of ``parts`` behind the first ``sent`` bytes."""
+    for index, part in enumerate(parts):
+        if sent < len(part):
+            return [memoryview(part)[sent:], *parts[index + 1 :]]
+        sent -= len(part)
+    return []
 
 
 def _queued_bytes(fd: int) -> int:

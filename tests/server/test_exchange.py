@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateways.core.filewrapper import FileWrapper
 from gateways.errors import ClientDisconnected
 from gateways.server.connection import Connection
 from tests.support import wire
@@ -18,6 +21,7 @@ from tests.support.serving import (
     Recorder,
     resident_bytes,
     serving,
+    until,
 )
 
 # Responses
@@ -252,3 +256,81 @@ def test_the_body_cannot_be_read_after_the_response_is_complete() -> None:
         assert reader.answer(1).body == b"early"
         assert reader.answer(2).body == b"early"
         assert isinstance(errors[0], ClientDisconnected)
+
+
+# Files
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    path = tmp_path / "large"
+    path.write_bytes(bytes(range(256)) * 8000)  # 31.25 records, and more than a socket's buffer
+    return path
+
+
+def of_file(path: Path, skip: int = 0, headers: Any = ()) -> Any:
+    @posted
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        file = path.open("rb")
+        file.read(skip)
+        start_response("200 OK", list(headers))
+        return environ["wsgi.file_wrapper"](file, 8192)
+
+    return application
+
+
+@pytest.mark.parametrize("skip", [0, 1, 100_001])
+def test_a_file_is_sent_from_where_it_stands(protocol: str, large: Path, tcp: bool, skip: int) -> None:
+    with serving(of_file(large, skip), protocol, tcp) as served:
+        answer = served.request(wire.post(0))
+        assert answer.body == large.read_bytes()[skip:]
+        until(lambda: served.log.requests)
+        assert served.log.requests[0]["size"] == len(answer.body)
+
+
+def test_a_file_is_not_read(protocol: str, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FileWrapper, "__next__", None)
+    with serving(of_file(large), protocol) as served:
+        assert served.request(wire.post(0)).body == large.read_bytes()
+        monkeypatch.undo()
+
+
+def test_a_file_that_is_sent_while_the_body_comes_is_read(protocol: str, large: Path) -> None:
+    """The web server may not read before it has sent all: then its bytes have to be taken meanwhile."""
+    with serving(of_file(large), protocol) as served, served.connect() as sock:
+        sock.sendall(encode(protocol, wire.post(900_000), bytes(900_000)))
+        assert read_answer(served, sock).body == large.read_bytes()
+
+
+@pytest.mark.parametrize(("length", "sent"), [(200_000, 200_000), (2_048_000, 2_048_000), (2_048_001, None)])
+def test_a_file_and_its_content_length(protocol: str, large: Path, length: int, sent: int | None) -> None:
+    with serving(of_file(large, headers=[("Content-Length", str(length))]), protocol, True) as served:
+        with served.connect() as sock:
+            sock.sendall(encode(protocol, wire.post(0)))
+            if sent is None:
+                with pytest.raises((AssertionError, ConnectionResetError)):  # broken off
+                    read_answer(served, sock)
+            else:
+                assert read_answer(served, sock).body == large.read_bytes()[:sent]
+        until(lambda: served.log.requests)
+        text = served.log.text()
+        assert ("more body than" in text) == (length < 2_048_000)
+        assert ("of body where its Content-Length is" in text) == (length > 2_048_000)
+
+
+def test_a_file_that_becomes_shorter_is_no_whole_response(protocol: str, large: Path) -> None:
+    before = large.stat().st_size
+    with serving(of_file(large), protocol, True) as served, served.connect(receive_buffer=4096) as sock:
+        sock.sendall(encode(protocol, wire.post(0)))
+        sock.recv(1000)
+        os.truncate(large, 100)
+        with pytest.raises((AssertionError, ConnectionResetError)):
+            assert len(read_answer(served, sock).body) == before
+        until(lambda: "became shorter" in served.log.text())
+
+
+def test_a_peer_that_takes_no_more_of_a_file(protocol: str, large: Path) -> None:
+    with serving(of_file(large), protocol, write_timeout=0.2) as served, served.connect(receive_buffer=4096) as sock:
+        sock.sendall(encode(protocol, wire.post(0)))
+        until(lambda: "took no byte for 0.2 s" in served.log.text())
+        until(lambda: not served.server._connections)

@@ -81,6 +81,26 @@ def stream(kind: int, request_id: int, data: bytes) -> bytes:
     )
 
 
+def stream_parts(kind: int, request_id: int, head: bytes, view: memoryview) -> list[bytes | memoryview]:
+    """Frame ``head`` and ``view`` as ``stream`` does, in pieces for one gathered write: ``view`` is not copied.
+
+    ``head`` is at most 65528 bytes.
+    """
+    parts: list[bytes | memoryview] = []
+    start = 0
+    stop = min(MAX_ALIGNED_CONTENT - len(head), len(view))
+    while start < stop or head:
+        length = len(head) + stop - start
+        padding = -length & 7
+        parts.append(HEADER.pack(VERSION, kind, request_id, length, padding) + head)
+        parts.append(view[start:stop])
+        if padding:
+            parts.append(_PADDING[padding])
+        head = b""
+        start, stop = stop, min(stop + MAX_ALIGNED_CONTENT, len(view))
+    return parts
+
+
 def begin_request(request_id: int, role: int = RESPONDER, keep: bool = False) -> bytes:
     """Frame BEGIN_REQUEST (section 5.1)."""
     return record(BEGIN_REQUEST, request_id, BEGIN_BODY.pack(role, KEEP_CONN if keep else 0))

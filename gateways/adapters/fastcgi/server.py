@@ -19,6 +19,8 @@ from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gateways.adapters.events import Event
     from gateways.core.types import Headers
 
@@ -105,6 +107,8 @@ class ServerConnection:
     @property
     def input_complete(self) -> bool:
         """True when nothing more of the last request's body can come."""
+        if self._state == STDIN:
+            return self._input_end_is_here()
         return self._state in (IDLE, REPLY) and not self._draining
 
     def next_event(self) -> Event:
@@ -288,6 +292,27 @@ class ServerConnection:
         data = fcgi.stream(fcgi.STDOUT, self._request_id, block)
         return data + self.complete() if end else data
 
+    def gather_head(self, status: str, headers: Headers, view: memoryview, end: bool) -> list[bytes | memoryview]:
+        """``encode_head`` for a large block: pieces for one gathered write, without a copy of the block."""
+        head = encode_head(status, headers)
+        if len(head) > fcgi.MAX_ALIGNED_CONTENT:
+            return [self.encode_body(head, False), *self.gather_body(view, end)]
+        return self.gather_body(view, end, head)
+
+    def gather_body(self, view: memoryview, end: bool, head: bytes = b"") -> list[bytes | memoryview]:
+        """``encode_body`` for a large block, behind a ``head`` if there is one."""
+        parts = fcgi.stream_parts(fcgi.STDOUT, self._request_id, head, view)
+        if end:
+            parts.append(self.complete())
+        return parts
+
+    def frame_file(self, count: int) -> Iterator[tuple[bytes, int]]:
+        """Frame ``count`` bytes of a file: what goes before each piece, and the length of the piece."""
+        while count:
+            length = min(count, fcgi.MAX_ALIGNED_CONTENT)
+            yield fcgi.HEADER.pack(fcgi.VERSION, fcgi.STDOUT, self._request_id, length, 0), length
+            count -= length
+
     def encode_errors(self, text: bytes) -> bytes:
         """Frame text for the web server's error log (FCGI_STDERR, section 6.1); nothing without a request in hand."""
         if self._state == IDLE:
@@ -314,7 +339,10 @@ class ServerConnection:
 
     def _skip_input_end(self) -> bool:
         """Skip the end of a body that is empty, or has been read, when it is here; true when it was."""
-        if self._request_id == 1 and self._buffer.startswith(_STDIN_END, self._position):
+        if self._input_end_is_here():
             self._position += fcgi.HEADER_LENGTH
             return True
         return False
+
+    def _input_end_is_here(self) -> bool:
+        return self._request_id == 1 and self._buffer.startswith(_STDIN_END, self._position)

@@ -15,6 +15,8 @@ from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gateways.adapters.events import Event
     from gateways.core.types import Headers, Variables
 
@@ -148,6 +150,18 @@ class ServerConnection:
     def encode_body(self, block: bytes, end: bool) -> bytes:
         """Return the block as it is: only closing the connection ends an SCGI response."""
         return block
+
+    def gather_head(self, status: str, headers: Headers, view: memoryview, end: bool) -> list[bytes | memoryview]:
+        """``encode_head`` for a large block: pieces for one gathered write, without a copy of the block."""
+        return [encode_head(status, headers), view]
+
+    def gather_body(self, view: memoryview, end: bool) -> list[bytes | memoryview]:
+        """``encode_body`` for a large block."""
+        return [view]
+
+    def frame_file(self, count: int) -> Iterator[tuple[bytes, int]]:
+        """Frame ``count`` bytes of a file: what goes before each piece, and the length of the piece."""
+        yield b"", count
 
     def encode_errors(self, text: bytes) -> bytes:
         """Return nothing: SCGI has no error stream."""

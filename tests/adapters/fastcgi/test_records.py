@@ -142,3 +142,19 @@ def test_F19_lengths_that_lie_are_refused_before_anything_is_allocated(head: str
     finally:
         tracemalloc.stop()
     assert caught.value.status == "400 Bad Request"
+
+
+@given(st.integers(0, 65528), st.integers(0, 200_000))
+@example(0, 0)
+@example(65528, 0)
+@example(65528, 1)
+@example(0, 65528)
+@example(8, 65520)
+@example(9, 65520)
+def test_pieces_for_a_gathered_write_are_the_same_stream(head_size: int, size: int) -> None:
+    head, block = b"h" * head_size, bytes(range(256)) * (size // 256 + 1)
+    view = memoryview(block)[:size]
+    parts = fcgi.stream_parts(fcgi.STDOUT, 1, head, view)
+    assert b"".join(parts) == fcgi.stream(fcgi.STDOUT, 1, head + bytes(view))
+    assert len(parts) <= 3 * (1 + (head_size + size) // 65528)
+    assert all(part.obj is block for part in parts if isinstance(part, memoryview)), "copied"
