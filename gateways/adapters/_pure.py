@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from threading import Lock
@@ -50,8 +52,8 @@ class Link:
 class Board:
     """Who serves what: the leader writes, the monitor reads.
 
-    ``busy`` is the connection that the leader serves, ``served`` the number of requests that have begun. ``resting``
-    says that the monitor sleeps until ``wake`` is called. ``next_sweep`` is the earliest deadline of all connections.
+    ``busy`` is the connection that the leader serves, ``served`` the number of requests that have begun, ``since`` the
+    monotonic time at which the last one did. ``resting`` says that the monitor sleeps until ``wake`` is called. ``next_sweep`` is the earliest deadline of all connections.
     ``stopping`` says that the server has been told to stop. ``lock`` is held while another thread is promoted.
     """
 
@@ -60,6 +62,7 @@ class Board:
         self._wake = wake
         self.busy: Link | None = None
         self.served = 0
+        self.since = 0.0
         self.resting = False
         self.stopping = False
         self.next_sweep = 0.0
@@ -67,6 +70,7 @@ class Board:
     def begin(self, link: Link) -> None:
         """The application is about to run for this connection."""
         if not link.detached:
+            self.since = monotonic()
             self.served += 1
             self.busy = link
             if self.resting:

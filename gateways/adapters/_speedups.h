@@ -58,6 +58,7 @@ typedef struct {
     PyObject *busy;    /* the connection that the leader serves, or None */
     long long served;  /* how many requests have begun */
     double next_sweep; /* the earliest deadline, monotonic */
+    double since;      /* when the last one began, monotonic */
     long long reign;   /* how many threads have been promoted */
     char resting;      /* the monitor sleeps */
     char stopping;     /* the server has been told to stop */
@@ -76,7 +77,7 @@ typedef struct {
 
 double monotonic_now(void);
 int link_admit(Link *self);
-int board_begin(Board *self, Link *link);
+int board_begin(Board *self, Link *link, double now);
 int board_end(Board *self, Link *link);
 
 /* --- response.c: start_response ------------------------------------------------------------------------------------ */

@@ -25,10 +25,11 @@ static int call(PyObject *object, const char *method)
 
 /* --- Board: each of these is one step for all other threads, but for the calls into Python ------------------------- */
 
-int board_begin(Board *self, Link *link)
+int board_begin(Board *self, Link *link, double now)
 {
     if (link->detached)
         return 0;
+    self->since = now;
     self->served++;
     Py_INCREF(link);
     Py_XSETREF(self->busy, (PyObject *)link);
@@ -60,7 +61,7 @@ static Link *as_link(Board *self, PyObject *object)
 static PyObject *board_begin_method(Board *self, PyObject *object)
 {
     Link *link = as_link(self, object);
-    if (link == NULL || board_begin(self, link) < 0)
+    if (link == NULL || board_begin(self, link, monotonic_now()) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -138,6 +139,7 @@ static PyMethodDef board_methods[] = {
 static PyMemberDef board_members[] = {
     {"busy", T_OBJECT, offsetof(Board, busy), READONLY, NULL},
     {"served", T_LONGLONG, offsetof(Board, served), READONLY, NULL},
+    {"since", T_DOUBLE, offsetof(Board, since), READONLY, NULL},
     {"resting", T_BOOL, offsetof(Board, resting), 0, NULL},
     {"stopping", T_BOOL, offsetof(Board, stopping), 0, NULL},
     {"next_sweep", T_DOUBLE, offsetof(Board, next_sweep), 0, NULL},

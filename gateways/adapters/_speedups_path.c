@@ -267,9 +267,8 @@ static int prepare_errors(Link *link, PyObject *environ)
 }
 
 /* Call the application and answer: DONE with the size of the body, or TAKEN. */
-static int answer(FastPath *self, Start *start, Py_ssize_t *size)
+static int answer(FastPath *self, Start *start, double started, Py_ssize_t *size)
 {
-    double started = monotonic_now();
     PyObject *arguments[] = {start->environ, (PyObject *)start};
     PyObject *result = PyObject_Vectorcall(self->application, arguments, 2, NULL);
     int done = result == NULL ? DECLINED : send_whole(self, start, result, started, size);
@@ -290,10 +289,11 @@ static int run(FastPath *self, Link *link, const Built *built, int keep)
         return -1;
     link->ahead = 1;
     link->keep = (char)keep;
+    double started = monotonic_now();
     Py_ssize_t size;
-    int done = board_begin(self->board, link);
+    int done = board_begin(self->board, link, started);
     if (done == 0)
-        done = answer(self, start, &size);
+        done = answer(self, start, started, &size);
     start_free(start);
     if (done != DONE)
         return done < 0 ? -1 : 0;

@@ -1,7 +1,7 @@
 """Threads that take turns at leading, so that they do not compete.
 
 N threads, but they do not compete. One of them, the leader, waits for readable descriptors and serves the requests it
-finds inline. A monitor looks every millisecond: when the leader has been inside one request since the last look, it
+finds inline. A monitor looks every millisecond: when the leader has been inside one request for longer than that, it
 takes that connection out of the poller and makes another thread the leader. The old leader finishes its request and
 becomes one of those that wait. Fast applications so run at the speed of one thread, and slow ones get up to N.
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gateways.adapters.speedups import Board
@@ -33,8 +34,9 @@ PROMOTE_AFTER = 0.001
 #: between two looks is quick, and the next look may come later, after so many seconds.
 _QUICK = 10
 _QUICK_PAUSE = 3 * PROMOTE_AFTER
-#: Looks at a resting process before the monitor goes to sleep itself.
-_QUIET_LOOKS = 100
+#: Looks at a resting process before the monitor goes to sleep itself. A request then wakes it, which costs as much as
+#: a look or two.
+_QUIET_LOOKS = 3
 #: How long to wait after a fault in the loop itself, seconds: one that comes again at once must not spin.
 _FAULT_PAUSE = 0.1
 
@@ -122,8 +124,9 @@ class Crew(Service):
         quiet = 0
         last = -1
         while not self._done.is_set():
+            served = self._board.served  # before ``since``: of a request that begins in between nothing is believed
+            since = self._board.since
             busy = self._board.busy
-            served = self._board.served
             if busy is None:
                 quiet += 1
                 if quiet > _QUIET_LOOKS:
@@ -131,7 +134,7 @@ class Crew(Service):
                     quiet = 0
             else:
                 quiet = 0
-                if served == last:
+                if monotonic() - since >= PROMOTE_AFTER:
                     self._promote(busy, served)
             quick = served - last > _QUICK
             last = served
