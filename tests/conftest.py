@@ -16,6 +16,7 @@ from tests.support import requirements
 # A shared machine may be slow at any moment: the time limit is per test (pyproject.toml), not per example.
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("thorough", deadline=None, max_examples=5000)  # ./dev sanitize
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "home"))
 
 

@@ -70,11 +70,11 @@ def request(path: str, *, keep: bool = False) -> bytes:
 
 
 @contextlib.contextmanager
-def running(directory: Path, *flags: str) -> Iterator[Program]:
+def running(directory: Path, *flags: str, application: Path = APPLICATION) -> Iterator[Program]:
     """Run ``gateways serve`` on a socket in ``directory``."""
     address = str(directory / "socket")
     log_file = directory / "log"
-    command = [sys.executable, "-m", "gateways", "serve", f"{APPLICATION}:application", "--fastcgi", f"unix:{address}"]
+    command = [sys.executable, "-m", "gateways", "serve", f"{application}:application", "--fastcgi", f"unix:{address}"]
     command += ["--access-log", "off", "--error-log", str(log_file), *flags]
     log_file.touch()
     with subprocess.Popen(command, cwd=ROOT) as process:

@@ -1,0 +1,65 @@
+"""Build the C part with AddressSanitizer and UndefinedBehaviorSanitizer, and run the tests that go through it.
+
+The property tests make many more examples than usual: this is the fuzzing of the C part. Everything happens in a copy
+of the checkout, so that nobody imports the slow build by accident.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
+TESTS = (
+    *("tests/adapters/test_speedups_environ.py", "tests/adapters/test__pure.py", "tests/server/test_fastpath.py"),
+    *("tests/server/test_connection.py", "tests/server/test_crew.py", "tests/server/test_exchange.py"),
+    *("tests/server/test_fastcgi_cases.py", "tests/server/test_scgi_cases.py", "tests/core/test_pep3333.py"),
+)
+#: Freed memory is kept for a while to see whether somebody uses it, so nothing can be said about sizes.
+UNSUITABLE = "not constant_memory and not never_reads and not stops_reading and not resident and not million"
+
+
+def library(name: str) -> str:
+    """Return the path of a runtime of the compiler: the interpreter itself was not built with it."""
+    return subprocess.run(["cc", f"-print-file-name={name}"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def build(package: Path) -> None:
+    """Compile the C part in place."""
+    adapters = package / "adapters"
+    target = adapters / f"_speedups{sysconfig.get_config_var('EXT_SUFFIX')}"
+    sources = sorted(str(path) for path in adapters.glob("_speedups*.c"))
+    flags = ("-g", "-O1", "-std=c11", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{sysconfig.get_paths()['include']}")
+    # PyCFunction casts are Python's own way.
+    subprocess.run(["cc", *flags, "-Wno-cast-function-type", *SANITIZERS, *sources, "-o", str(target)], check=True)
+
+
+def main() -> int:
+    """Run the tests, with further arguments for pytest; return its exit code."""
+    if shutil.which("cc") is None:
+        sys.exit("there is no C compiler: apt-get install gcc libc6-dev")
+    with tempfile.TemporaryDirectory(prefix="gateways-sanitize-") as directory:
+        copy = Path(directory)
+        for name in ("gateways", "tests", "cgi-bin", "conf", "docs"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        build(copy / "gateways")
+        environ = {
+            **os.environ,
+            "LD_PRELOAD": f"{library('libasan.so')} {library('libubsan.so')}",
+            "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps much until it ends; ./dev soak looks for leaks
+            "PYTHONMALLOC": "malloc",  # so that the sanitizer sees each object
+            "HYPOTHESIS_PROFILE": "thorough",
+        }
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", UNSUITABLE]
+        return subprocess.run([*command, *(sys.argv[1:] or TESTS)], cwd=copy, env=environ, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
