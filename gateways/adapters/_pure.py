@@ -52,9 +52,14 @@ class Link:
 class Board:
     """Who serves what: the leader writes, the monitor reads.
 
-    ``busy`` is the connection that the leader serves, ``served`` the number of requests that have begun, ``since`` the
-    monotonic time at which the last one did. ``resting`` says that the monitor sleeps until ``wake`` is called. ``next_sweep`` is the earliest deadline of all connections.
-    ``stopping`` says that the server has been told to stop. ``lock`` is held while another thread is promoted.
+    ``busy``        the connection that the leader serves
+    ``served``      how many requests have begun
+    ``since``       the monotonic time at which the last one began
+    ``resting``     the monitor sleeps until ``wake`` is called
+    ``next_sweep``  the earliest deadline of all connections
+    ``stopping``    the server has been told to stop
+
+    ``lock`` is held while another thread is promoted.
     """
 
     def __init__(self, lock: Lock, wake: Callable[[], object]) -> None:

@@ -36,6 +36,7 @@ enum {
     SECRET = 8             /* not to be kept beyond its request */
 };
 
+/* What has to be looked at, and what is sent so often that its name is worth interning. */
 static const struct {
     const char *name;
     enum kind kind;
@@ -46,11 +47,20 @@ static const struct {
     {"CONTENT_TYPE", ORDINARY, ABSENT_WHEN_EMPTY},
     {"DOCUMENT_URI", DOCUMENT_URI, 0},
     {"HTTPS", HTTPS, ABSENT_WHEN_EMPTY},
+    {"HTTP_ACCEPT", ORDINARY, 0},
+    {"HTTP_ACCEPT_ENCODING", ORDINARY, 0},
+    {"HTTP_ACCEPT_LANGUAGE", ORDINARY, 0},
     {"HTTP_AUTHORIZATION", HTTP_AUTHORIZATION, ABSENT_WHEN_EMPTY | SECRET},
     {"HTTP_CONTENT_LENGTH", ORDINARY, UNUSUAL},
     {"HTTP_COOKIE", ORDINARY, SECRET},
     {"HTTP_HOST", HTTP_HOST, ABSENT_WHEN_EMPTY},
+    {"HTTP_IF_MODIFIED_SINCE", ORDINARY, 0},
+    {"HTTP_IF_NONE_MATCH", ORDINARY, 0},
+    {"HTTP_REFERER", ORDINARY, 0},
     {"HTTP_TRANSFER_ENCODING", ORDINARY, UNUSUAL},
+    {"HTTP_USER_AGENT", ORDINARY, 0},
+    {"HTTP_X_FORWARDED_FOR", ORDINARY, 0},
+    {"HTTP_X_FORWARDED_PROTO", ORDINARY, 0},
     {"PATH_INFO", PATH_INFO, DERIVED},
     {"QUERY_STRING", QUERY_STRING, 0},
     {"REDIRECT_HTTP_AUTHORIZATION", REDIRECT_HTTP_AUTHORIZATION, SECRET},
@@ -243,11 +253,16 @@ static Name *learn(Environs *self, const char *text, Py_ssize_t size, uint64_t h
     *name = (Name){.text = copy, .size = size, .hash = hash, .whole = name, .left_out = left_out};
     left_out->whole = name;
     name->header = strncmp(copy, "HTTP_", 5) == 0;
+    int is_known = 0;
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
         if (strcmp(copy, KNOWN[i].name) == 0) {
             name->kind = KNOWN[i].kind;
             name->flags = KNOWN[i].flags;
+            is_known = 1;
         }
+    /* Not the headers that clients invent: what is interned stays for ever in Python 3.12. */
+    if (PyUnicode_CheckExact(key) && (is_known || !name->header))
+        PyUnicode_InternInPlace(&key);
     int wins = key == Py_None ? 0 : PyDict_Contains(self->fixed, key);
     if (key == Py_None || wins || (name->flags & DERIVED))
         Py_DECREF(key);

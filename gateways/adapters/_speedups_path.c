@@ -1,7 +1,6 @@
 /* The usual request, from the socket to the socket: one read, one parse, one call, one encode, one send. The reference
    is server/connection.py and what it uses; whatever is not usual goes there. */
 
-#define _GNU_SOURCE /* accept4 */
 #include "_speedups.h"
 #include <errno.h>
 #include <netinet/in.h>

@@ -42,6 +42,9 @@ and what is allowed.
 `GATEWAYS_PROTOCOL` is no setting: it says what is spoken on a socket that a web server or systemd handed over,
 `fastcgi` (the default) or `scgi`.
 
+`GATEWAYS_PURE=1` is none, either: the C part, which serves the usual request faster, is then left alone. `gateways
+--version` says which is in use. Set while the package is installed, it keeps the C part from being built.
+
 A CGI script that calls `run()` obeys `script_name`, `environ`, `chdir`, `python_path` and `debug`; the other settings
 have no meaning there.
 """
