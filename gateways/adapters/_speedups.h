@@ -115,6 +115,7 @@ struct FastPath {
     PyObject *access_log; /* or None */
     PyObject *statuses;   /* core.response: the set of status lines that passed */
     PyObject *names;      /* core.response: header names that passed, and their lower case */
+    PyObject *errors_key; /* "wsgi.errors", interned */
     double header_timeout, keepalive_timeout;
     Py_ssize_t max_header_size, max_headers;
     int listener_fd, is_fastcgi, is_tcp;

@@ -245,7 +245,7 @@ static int go_on(FastPath *self, Link *link, int keep)
     return finished(PyObject_CallMethod((PyObject *)link, keep ? "wait" : "close", NULL));
 }
 
-static int prepare_errors(Link *link, PyObject *environ)
+static int prepare_errors(FastPath *self, Link *link, PyObject *environ)
 {
     if (link->parts == NULL) {
         PyObject *errors = link->errors;
@@ -262,7 +262,7 @@ static int prepare_errors(Link *link, PyObject *environ)
         Py_XSETREF(link->errors, errors);
         link->parts = parts;
     }
-    return PyDict_SetItemString(environ, "wsgi.errors", link->errors);
+    return PyDict_SetItem(environ, self->errors_key, link->errors);
 }
 
 /* Call the application and answer: DONE with the size of the body, or TAKEN. */
@@ -281,7 +281,7 @@ static int answer(FastPath *self, Start *start, double started, Py_ssize_t *size
 
 static int run(FastPath *self, Link *link, const Built *built, int keep)
 {
-    if (prepare_errors(link, built->environ) < 0)
+    if (prepare_errors(self, link, built->environ) < 0)
         return -1;
     Start *start = start_new(self, link, built->environ, built->head_only);
     if (start == NULL)
@@ -410,9 +410,10 @@ static int path_init(FastPath *self, PyObject *args, PyObject *kwargs)
     self->access_log = access_log;
     self->statuses = statuses;
     self->names = names;
+    self->errors_key = PyUnicode_InternFromString("wsgi.errors");
     self->input = PyMem_Malloc(READ_SIZE);
     self->output = PyMem_Malloc(WRITE_SIZE);
-    if (self->input == NULL || self->output == NULL) {
+    if (self->errors_key == NULL || self->input == NULL || self->output == NULL) {
         PyErr_NoMemory();
         return -1;
     }
@@ -444,6 +445,7 @@ static int path_clear(FastPath *self)
     Py_CLEAR(self->access_log);
     Py_CLEAR(self->statuses);
     Py_CLEAR(self->names);
+    Py_CLEAR(self->errors_key);
     Py_CLEAR(self->spare);
     return 0;
 }
