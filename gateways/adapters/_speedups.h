@@ -112,9 +112,10 @@ struct FastPath {
     Board *board;
     PyTypeObject *connection_type;
     PyObject *server, *listener, *application;
+    PyObject *late_response; /* makes the Response of a request that is over */
     PyObject *access_log; /* or None */
-    PyObject *statuses;   /* core.response: the set of status lines that passed */
-    PyObject *names;      /* core.response: header names that passed, and their lower case */
+    PyObject *statuses;   /* core.headers: the set of status lines that passed */
+    PyObject *names;      /* core.headers: header names that passed, and their lower case */
     PyObject *errors_key; /* "wsgi.errors", interned */
     double header_timeout, keepalive_timeout;
     Py_ssize_t max_header_size, max_headers;

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_SIZE 65536  /* server.exchange.READ_SIZE */
+#define READ_SIZE 65536  /* server.wire.READ_SIZE */
 #define MAX_CONTENT 65528 /* adapters.fastcgi.records.MAX_ALIGNED_CONTENT: the response is one record */
 #define WRITE_SIZE (MAX_CONTENT + 64)
 #define ACCEPT_BATCH 16 /* connections accepted before other descriptors get their turn */
@@ -379,17 +379,17 @@ static PyObject *path_accept(FastPath *self, PyObject *ignored)
 
 static int path_init(FastPath *self, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"protocol",   "listener",       "listener_fd",       "tcp",             "connection_type",
-                               "server",     "application",    "environs",          "board",           "access_log",
-                               "statuses",   "names",          "header_timeout",    "keepalive_timeout",
-                               "max_header_size", "max_headers", NULL};
+    static char *keywords[] = {
+        "protocol", "listener",    "listener_fd",   "tcp",        "connection_type", "server",
+        "late_response", "application", "environs", "board",      "access_log",      "statuses",
+        "names",    "header_timeout", "keepalive_timeout", "max_header_size", "max_headers", NULL};
     const char *protocol;
-    PyObject *listener, *connection_type, *server, *application, *environs, *board, *access_log, *statuses, *names;
+    PyObject *listener, *connection_type, *server, *late_response, *application, *environs, *board, *access_log, *statuses, *names;
     Types *types = self->types = PyType_GetModuleState(Py_TYPE(self));
     if (types == NULL || self->input != NULL ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "$sOipO!OOO!O!OO!O!ddnn", keywords, &protocol, &listener,
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "$sOipO!OOOO!O!OO!O!ddnn", keywords, &protocol, &listener,
                                      &self->listener_fd, &self->is_tcp, &PyType_Type, &connection_type, &server,
-                                     &application, types->environs, &environs, types->board, &board, &access_log,
+                                     &late_response, &application, types->environs, &environs, types->board, &board, &access_log,
                                      &PySet_Type, &statuses, &PyDict_Type, &names, &self->header_timeout,
                                      &self->keepalive_timeout, &self->max_header_size, &self->max_headers))
         return -1;
@@ -398,12 +398,14 @@ static int path_init(FastPath *self, PyObject *args, PyObject *kwargs)
         return -1;
     }
     self->is_fastcgi = strcmp(protocol, "fastcgi") == 0;
-    PyObject *held[] = {listener, connection_type, server, application, environs, board, access_log, statuses, names};
+    PyObject *held[] = {listener, connection_type, server,     late_response, application,
+                        environs, board,           access_log, statuses,      names};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         Py_INCREF(held[i]);
     self->listener = listener;
     self->connection_type = (PyTypeObject *)connection_type;
     self->server = server;
+    self->late_response = late_response;
     self->application = application;
     self->environs = (Environs *)environs;
     self->board = (Board *)board;
@@ -439,6 +441,7 @@ static int path_clear(FastPath *self)
     Py_CLEAR(self->listener);
     Py_CLEAR(self->connection_type);
     Py_CLEAR(self->server);
+    Py_CLEAR(self->late_response);
     Py_CLEAR(self->application);
     Py_CLEAR(self->environs);
     Py_CLEAR(self->board);

@@ -1,5 +1,5 @@
-/* start_response for the usual response. The reference is core/response.py: Response.start, check_status and
-   check_headers, and adapters/cgihead.py.
+/* start_response for the usual response. The reference is core/response.py (Response.start), core/headers.py
+   and adapters/cgihead.py.
 
    A Start checks and encodes status and headers as long as all of it is usual. From the first thing that is not, a
    Response of core/response.py takes over, with what was started so far. */
@@ -133,7 +133,7 @@ int start_hand_over(Start *self)
         self->response = PyObject_CallMethod((PyObject *)self->link, "respond", "OiOON", self->environ, self->head_only,
                                              status, headers, length);
     else /* the request is over, and the application still calls */
-        self->response = PyObject_CallMethod(self->path->server, "respond_late", "OON", status, headers, length);
+        self->response = PyObject_CallFunction(self->path->late_response, "OON", status, headers, length);
     return self->response == NULL ? -1 : 0;
 }
 

@@ -1,4 +1,4 @@
-"""One connection from a web server: the one place that holds a socket and a protocol.
+"""One connection from a web server, from its first byte to its close.
 
 The way of a request, from the loop to the wire:
 
@@ -12,9 +12,9 @@ The way of a request, from the loop to the wire:
           Connection.send_body
       then the connection waits again, lingers, or is closed
 
-What the core calls (``receive``, ``send_*``) and all use of the socket is in exchange.py. Where the C part is built it
-goes this way by itself for the usual request (adapters/_speedups_path.c), and comes here with any other: ``on_data``,
-``on_environ``, ``respond``, ``take_over`` and ``finish`` are where.
+One request is in serving.py, what the core calls for it in exchange.py, the socket in wire.py. Where the C part is
+built it goes this way by itself for the usual request (adapters/_speedups_path.c), and comes here with any other:
+``on_data``, ``on_environ``, ``respond``, ``take_over`` and ``finish`` are where.
 """
 
 from __future__ import annotations
@@ -25,28 +25,26 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateways.adapters.events import Request
-from gateways.core.environ import content_length
-from gateways.core.handler import complete, handle, new_response, refuse
-from gateways.core.input import Input
+from gateways.core.handler import complete
 from gateways.errors import ClientDisconnected, ProtocolError
-from gateways.server.exchange import NOW, READ_SIZE, Exchange
+from gateways.server.serving import FOREVER, Serving
+from gateways.server.wire import NOW, READ_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateways.core.response import Response
-    from gateways.core.types import Environ, Headers
-    from gateways.server.exchange import Protocol
+    from gateways.core.types import Environ
     from gateways.server.service import Service
+    from gateways.server.wire import Protocol
 
 #: How long a server that stops stays with a connection that has no request in hand and may lose something, seconds.
 STOP_PATIENCE = 0.2
 
 _RESET = struct.pack("ii", 1, 0)
-_FOREVER = float("inf")
 
 
-class Connection(Exchange):
+class Connection(Serving):
     """A connection as the loop sees it: one request after another, until it is closed."""
 
     __slots__ = ("_lingering",)
@@ -157,66 +155,11 @@ class Connection(Exchange):
             self.waiting = True
             self.fresh = True
             self.deadline = monotonic() + service.keepalive_timeout
-        elif self.waiting or self.deadline == _FOREVER:
+        elif self.waiting or self.deadline == FOREVER:
             # The clock runs from the first byte: a request that comes in drops does not push its deadline.
             self.waiting = False
             self.deadline = monotonic() + service.header_timeout
         service.watch(self)
-
-    def _serve(self, request: Request) -> bool:
-        """Serve one request; true when the connection can take another."""
-        try:
-            environ = self._service.builders[self.protocol.name].build(request.variables)
-        except ProtocolError as error:
-            self._answer(error)
-            return request.keep and not self._broken
-        return self._serve_environ(environ, request.keep)
-
-    def _serve_environ(self, environ: Environ, keep: bool) -> bool:
-        """Serve the request that ``environ`` was made from; true when the connection can take another."""
-        service = self._service
-        self.deadline = _FOREVER
-        self._over = ""
-        self._received = 0
-        length = content_length(environ)
-        if length is not None:
-            self.protocol.set_body_length(length)
-            if 0 < service.max_body_size < length:
-                self._answer(service.body_too_large())
-                return keep and not self._broken
-        errors = self.errors
-        if errors is None:
-            errors = self.errors = self.make_errors()
-        body = Input(self.receive, length)
-        environ["wsgi.errors"] = errors
-        environ["wsgi.input"] = body
-        service.begin(self)
-        started = monotonic()
-        response = handle(service.application, environ, self, errors, service.debug)
-        if body.short:
-            service.error_log.warning(f"{self.peer}: body shorter than its CONTENT_LENGTH of {length} bytes")
-        return self._conclude(environ, response, keep, started)
-
-    def _conclude(self, environ: Environ, response: Response, keep: bool, started: float) -> bool:
-        """Log what became of the request, and let go of it; true when the connection can take another."""
-        service = self._service
-        if self._given_up:
-            self._end_given_up()
-        if response.failure:
-            service.error_log.info(f"{self.peer}: {response.failure}")
-        if service.access_log is not None:
-            self._log_access(environ, response, monotonic() - started)
-        service.end(self)
-        return keep and not self._broken and not service.stopping
-
-    def _end_given_up(self) -> None:
-        """Answer ABORT_REQUEST (FastCGI 1.0, section 5.4), now that the application has let go."""
-        self._given_up = False
-        self._over = ""
-        try:
-            self._send(self.protocol.complete(app_status=1))
-        except ClientDisconnected:
-            pass
 
     def _end(self) -> None:
         """Close after the last response: at once, or when what the peer still sends has been read."""
@@ -261,14 +204,6 @@ class Connection(Exchange):
         else:
             self.close()
 
-    def _answer(self, error: ProtocolError) -> None:
-        """Send the answer that ``error`` carries."""
-        self._log_refusal(error)
-        self._over = ""
-        self._service.begin(self)  # a peer that does not read must not hold the leader up
-        refuse(self, error)
-        self._service.end(self)
-
     # Where the C part stops
 
     def on_environ(self, environ: Environ, keep: bool, rest: bytes) -> None:
@@ -276,17 +211,6 @@ class Connection(Exchange):
         self.fresh = False
         self.protocol.resume(keep, rest)
         self._go_on(self._serve_environ(environ, keep))
-
-    def respond(
-        self, environ: Environ, head_only: bool, status: str | None, headers: Headers | None, length: int | None
-    ) -> Response:
-        """Return a ``Response`` that goes on from what was started, for a request without a body."""
-        self.join()
-        self.deadline = _FOREVER
-        response = new_response(self, environ, head_only, self.errors)
-        if status is not None and headers is not None:
-            response.restore(status, headers, length)
-        return response
 
     def take_over(
         self,
@@ -317,14 +241,3 @@ class Connection(Exchange):
             self._advance()
         else:
             self._end()
-
-    # Logs
-
-    def _log_access(self, environ: Environ, response: Response, seconds: float) -> None:
-        log = self._service.access_log
-        if log is not None:
-            log.write(environ, response.status, response.headers, response.body_bytes, seconds, response.aborted)
-
-    def _log_refusal(self, error: ProtocolError) -> None:
-        answer = f"answered {error.status}" if error.status else "connection closed"
-        self._service.error_log.warning(f"{self.peer}: {self.protocol.name}: {error}; {answer}")

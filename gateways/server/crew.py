@@ -19,14 +19,13 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from gateways.adapters.speedups import Board
+from gateways.adapters.speedups import Board, Link
 from gateways.server.poller import Poller
 from gateways.server.service import Service
 
 if TYPE_CHECKING:
     from threading import Lock
 
-    from gateways.server.connection import Connection
 
 #: How long a leader may be inside one request before another thread leads, seconds.
 PROMOTE_AFTER = 0.001
@@ -80,11 +79,11 @@ class Crew(Service):
                 self._idle.pop().release()
         open_gate(self._monitor_gate)
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Link) -> None:
         """Mark the leader busy, for the monitor."""
         self._board.begin(connection)
 
-    def end(self, connection: Connection) -> None:
+    def end(self, connection: Link) -> None:
         """The leader is free again, unless the monitor was faster."""
         self._board.end(connection)
 

@@ -6,15 +6,17 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from gateways.adapters import speedups
+from gateways.core.headers import known_names, known_statuses
 from gateways.core.input import Input
 from gateways.core.paths import repair
-from gateways.core.response import known_names, known_statuses
+from gateways.core.response import Response
 from gateways.server.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateways.core.environ import EnvironBuilder
+    from gateways.core.types import Headers
     from gateways.server.listeners import Listener
     from gateways.server.service import Service
     from gateways.settings import Settings
@@ -35,6 +37,7 @@ def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any,
             tcp=listener.sock.family != socket.AF_UNIX,
             connection_type=Connection,
             server=service,
+            late_response=late_response,
             application=service.application,
             environs=environs[listener.protocol],
             board=board,
@@ -59,6 +62,29 @@ def _environs(module: Any, builder: EnvironBuilder, protocol: str) -> Any:
 
 def _never() -> bytes:
     raise AssertionError("an empty body has nothing to receive")
+
+
+def late_response(status: str | None, headers: Headers | None, length: int | None) -> Response:
+    """Return the ``Response`` of a request that is over, whose application still calls ``start_response``."""
+    response = Response(_NoTransport(), False, lambda message: None)
+    if status is not None and headers is not None:
+        response.restore(status, headers, length)
+    response.sent = response.ended = True
+    response.body_bytes = length or 0
+    return response
+
+
+class _NoTransport:
+    """For a response after its end, which sends nothing more."""
+
+    def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
+        """Nothing is sent any more."""
+
+    def send_body(self, block: bytes, end: bool) -> None:
+        """Nothing is sent any more."""
+
+    def abort(self) -> None:
+        """There is nothing left to break off."""
 
 
 #: A body that is empty is the same for every request: nothing about it can change.

@@ -10,11 +10,12 @@ from gateways.core.environ import EnvironBuilder
 from gateways.errors import BodyTooLarge
 
 if TYPE_CHECKING:
+    from gateways.adapters.speedups import Link
     from gateways.core.types import Application
     from gateways.server.accesslog import AccessLog
     from gateways.server.connection import Connection
     from gateways.server.errorlog import ErrorLog
-    from gateways.server.exchange import Protocol
+    from gateways.server.wire import Protocol
     from gateways.settings import Settings
 
 
@@ -76,10 +77,10 @@ class Service:
 
     # What worker.Server does for its connections
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Link) -> None:
         """The application is about to run for this connection."""
 
-    def end(self, connection: Connection) -> None:
+    def end(self, connection: Link) -> None:
         """The application has finished for this connection."""
 
     def keep_track(self, connection: Connection) -> None:

@@ -12,7 +12,6 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from gateways.core.response import Response
 from gateways.server.acceptor import Acceptor
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from threading import Lock
 
-    from gateways.core.types import Application, Headers
+    from gateways.core.types import Application
     from gateways.server.accesslog import AccessLog
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
@@ -297,15 +296,6 @@ class Server(Crew):
         connection.open(self, self.new_protocol(listener.protocol), sock, peer)
         self._connections[connection.fd] = connection
 
-    def respond_late(self, status: str | None, headers: Headers | None, length: int | None) -> Response:
-        """Return the ``Response`` of a request that is over: its application still calls ``start_response``."""
-        response = Response(_NoTransport(), False, lambda message: None)
-        if status is not None and headers is not None:
-            response.restore(status, headers, length)
-        response.sent = response.ended = True
-        response.body_bytes = length or 0
-        return response
-
     def _close_down(self, gate: Lock) -> None:
         """Serve the backlog, close the listeners and the connections that wait; the end when nothing is left."""
         self._acceptor.suspend()
@@ -323,16 +313,3 @@ class Server(Crew):
                 return
         if not self._connections:
             self._finish()
-
-
-class _NoTransport:
-    """For a response after its end, which sends nothing more."""
-
-    def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
-        """Nothing is sent any more."""
-
-    def send_body(self, block: bytes, end: bool) -> None:
-        """Nothing is sent any more."""
-
-    def abort(self) -> None:
-        """There is nothing left to break off."""

@@ -31,6 +31,7 @@ def test_run_with_cgi_imports_nothing_but_its_own_few_modules() -> None:
         "gateways.core.environ",
         "gateways.core.filewrapper",
         "gateways.core.handler",
+        "gateways.core.headers",
         "gateways.core.input",
         "gateways.core.paths",
         "gateways.core.response",

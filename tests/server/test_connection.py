@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 import threading
 import time
@@ -13,7 +12,7 @@ import pytest
 
 from gateways.errors import ClientDisconnected
 from tests.support import wire
-from tests.support.applications import MIB, encode, hello, posted, read_answer
+from tests.support.applications import encode, hello, posted, read_answer
 from tests.support.serving import PATIENCE, Recorder, serving, until
 
 # Responses that break off
@@ -90,60 +89,6 @@ def test_half_an_scgi_response_is_reset_where_that_is_possible(tcp: bool, applic
     assert (error is not None) == tcp
 
 
-def test_an_error_before_the_headers_is_a_500_page_and_a_traceback_in_the_log(protocol: str) -> None:
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        raise RuntimeError("my \x1b[31mfault")
-
-    with serving(application, protocol) as served:
-        answer = served.request()
-        assert answer.status == "500 Internal Server Error"
-        assert b"fault" not in answer.body
-        assert b"Traceback" not in answer.body
-        report = served.log.text("error")
-    assert "RuntimeError: my \\x1b[31mfault" in report
-    assert "Traceback (most recent call last)" in report
-    if protocol == "fastcgi":
-        assert b"RuntimeError: my \\x1b[31mfault" in answer.errors
-        assert b"Traceback" in answer.errors
-
-
-def test_wsgi_errors_reach_the_web_server_and_our_log(protocol: str) -> None:
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        environ["wsgi.errors"].write("something\nis odd: \u20ac\n")
-        start_response("200 OK", [])
-        return [b"fine"]
-
-    with serving(application, protocol) as served:
-        answer = served.request()
-        assert (answer.status, answer.body) == ("200 OK", b"fine")
-        assert served.log.text("error").splitlines() == ["something", "is odd: \u20ac"]
-    assert answer.errors == ("something\nis odd: \u20ac\n".encode() if protocol == "fastcgi" else b"")
-
-
-def test_system_exit_in_the_application_does_not_end_the_server(protocol: str) -> None:
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        raise SystemExit(3)
-
-    with serving(application, protocol, threads=1) as served:
-        assert served.request().status == "500 Internal Server Error"
-        assert served.request().status == "500 Internal Server Error"
-
-
-def test_an_application_may_do_to_its_environ_what_it_likes(protocol: str) -> None:
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        method = environ["REQUEST_METHOD"]
-        environ.clear()
-        if method == "POST":
-            raise RuntimeError("after clearing")
-        start_response("200 OK", [])
-        return [b"fine"]
-
-    with serving(application, protocol) as served:
-        assert served.request().body == b"fine"
-        assert served.request(wire.post(0)).status == "500 Internal Server Error"
-        until(lambda: len(served.log.requests) == 2)
-
-
 # Peers that leave, stall or half-close
 
 
@@ -176,43 +121,6 @@ def test_a_peer_that_breaks_the_protocol_in_its_upload(record: bytes) -> None:
         until(lambda: app.seen[0].closed)
     assert isinstance(app.seen[0].error, ClientDisconnected)
     assert all("EVIL" not in seen.environ for seen in app.seen)
-
-
-def test_a_half_closed_peer_that_does_not_read_is_given_up_without_spinning(protocol: str) -> None:
-    """Its end of file is readable all the time: that must neither spin nor hold off the write timeout."""
-
-    @posted
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", [])
-        return [bytes(10 * MIB)]
-
-    with serving(application, protocol, write_timeout=0.5) as served, served.connect() as sock:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        sock.sendall(encode(protocol, wire.post(0)))
-        sock.shutdown(socket.SHUT_WR)
-        until(lambda: served.log.requests)
-        now = resource.getrusage(resource.RUSAGE_SELF)
-        assert "took no byte for 0.5 s" in served.log.text("info")
-        assert now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime < 0.25
-
-
-def test_a_slow_reader_gets_everything(protocol: str, tcp: bool) -> None:
-    """The write timeout is for a peer that takes nothing, not for one that takes long."""
-
-    @posted
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", [])
-        return [bytes(4 * MIB)]
-
-    with serving(application, protocol, tcp, write_timeout=0.25) as served, served.connect(receive_buffer=8192) as sock:
-        sock.sendall(encode(protocol, wire.post(0)))
-        started = time.monotonic()
-        data = bytearray()
-        while piece := sock.recv(65536):
-            data += piece
-            if time.monotonic() - started < 0.6:
-                time.sleep(0.05)
-        assert len(data) > 4 * MIB
 
 
 def test_a_kept_connection_that_is_idle_is_closed_at_its_timeout() -> None:
@@ -285,41 +193,6 @@ def refuses(sock: socket.socket, data: bytes) -> bool:
     return False
 
 
-@pytest.mark.parametrize("catches", [True, False])
-def test_an_aborted_request_has_one_end_whatever_the_application_does(catches: bool) -> None:
-    """Section 5.4. Flask, for one, answers 400 when its client is gone."""
-    failed = []
-
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        try:
-            environ["wsgi.input"].read()
-        except OSError as error:
-            failed.append(error)
-            if not catches:
-                raise
-            with pytest.raises(OSError, match="gave the request up"):
-                environ["wsgi.input"].read()
-            start_response("400 Bad Request", [])
-            return [b"you left"]
-        start_response("200 OK", [])
-        return [b"fine"]
-
-    with serving(application) as served, served.connect() as sock:
-        reader = wire.RecordReader(sock)
-        for id in (1, 2):
-            sock.sendall(wire.begin(id, keep=True) + wire.stream(wire.PARAMS, id, wire.pairs(wire.post(9))))
-            sock.sendall(wire.record(wire.STDIN, id, b"half") + wire.record(wire.ABORT, id))
-            records = [reader.record(), reader.record()]
-            assert [(record.type, record.id, record.content) for record in records] == [
-                (wire.STDOUT, id, b""),
-                (wire.END, id, bytes([0, 0, 0, 1, 0, 0, 0, 0])),
-            ]
-        sock.sendall(wire.request(id=3, keep=True))
-        assert reader.answer(3).body == b"fine"
-    assert len(failed) == 2
-    assert [request["aborted"] for request in served.log.requests[:2]] == [True, True]
-
-
 # Faults of our own
 
 
@@ -335,18 +208,3 @@ def test_a_fault_in_our_own_code_costs_one_connection(monkeypatch: pytest.Monkey
             other.sendall(encode(protocol, wire.post(0))[10:])
             assert read_answer(served, other).body == b"hello"
         assert "ZeroDivisionError" in served.log.text("exception")
-
-
-# Logs
-
-
-def test_one_access_line_for_each_request() -> None:
-    with serving(Recorder()) as served, served.connect() as sock:
-        reader = wire.RecordReader(sock)
-        for number in range(3):
-            sock.sendall(wire.request(wire.post(number), b"x" * number, keep=True))
-            reader.answer()
-        until(lambda: len(served.log.requests) == 3)
-        assert served.log.requests == [
-            {"path": "/path", "status": "200 OK", "size": 4 + number, "aborted": False} for number in range(3)
-        ]

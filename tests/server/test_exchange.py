@@ -110,24 +110,6 @@ def test_a_response_of_any_length_in_constant_memory(protocol: str) -> None:
         assert resident_bytes() - before < 16 * MIB
 
 
-def test_one_large_block_is_not_copied_whole(protocol: str) -> None:
-    block = bytes(64 * MIB)
-
-    @posted
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", [])
-        return [block]
-
-    with serving(application, protocol) as served, served.connect() as sock:
-        sock.sendall(encode(protocol, wire.post(0)))
-        before = resident_bytes()
-        received = 0
-        while piece := sock.recv(65536):
-            received += len(piece)
-        assert received > 64 * MIB
-        assert resident_bytes() - before < 16 * MIB
-
-
 # Bodies
 
 
@@ -167,52 +149,6 @@ def test_a_response_arrives_whole_although_the_body_is_not_read(protocol: str, t
         body = bytes(10 * MIB)
         sock.sendall(encode(protocol, wire.post(len(body)), body))
         assert read_answer(served, sock).body == b"hello"
-
-
-def test_a_peer_that_sends_all_before_it_reads(protocol: str, tcp: bool) -> None:
-    """mod_fcgid does. An application that answers a megabyte without reading must not wait for it, and it for us."""
-
-    @posted
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", [])
-        return [bytes(MIB)]
-
-    with serving(application, protocol, tcp) as served, served.connect(receive_buffer=4096) as sock:
-        body = bytes(900 * 1024)
-        sock.sendall(encode(protocol, wire.post(len(body)), body))
-        assert read_answer(served, sock).body == bytes(MIB)
-
-
-def test_what_was_read_ahead_is_still_the_body(protocol: str) -> None:
-    """The application sends first, and reads what came meanwhile."""
-
-    @posted
-    def application(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
-        start_response("200 OK", [])
-        yield bytes(MIB)
-        yield hashlib.sha256(environ["wsgi.input"].read()).hexdigest().encode()
-
-    body = bytes(range(256)) * 3600
-    with serving(application, protocol) as served, served.connect() as sock:
-        sock.sendall(encode(protocol, wire.post(len(body)), body))
-        assert read_answer(served, sock).body == bytes(MIB) + hashlib.sha256(body).hexdigest().encode()
-
-
-def test_a_body_above_max_body_size_is_answered_with_413(protocol: str, tcp: bool) -> None:
-    app = Recorder()
-    with serving(app, protocol, tcp, max_body_size=1000) as served, served.connect() as sock:
-        sock.sendall(encode(protocol, wire.post(MIB), bytes(MIB)))
-        assert read_answer(served, sock).status == "413 Content Too Large"
-        assert app.seen == []
-        assert served.request(wire.post(1000), bytes(1000)).status == "200 OK"
-
-
-def test_a_kept_connection_survives_413() -> None:
-    with serving(Recorder(), max_body_size=10) as served, served.connect() as sock:
-        reader = wire.RecordReader(sock)
-        for size, status in [(100_000, "413 Content Too Large"), (10, "200 OK"), (11, "413 Content Too Large")]:
-            sock.sendall(wire.request(wire.post(size), bytes(size), keep=True))
-            assert reader.answer().status == status
 
 
 def test_a_body_without_a_length_is_counted() -> None:

@@ -11,18 +11,15 @@ buffer, and an interleaved one is refused with CANT_MPX_CONN (section 5.5). The 
 
 from __future__ import annotations
 
-from gateways.adapters.cgihead import encode_head
 from gateways.adapters.events import ABORTED, Limits, Request
 from gateways.adapters.fastcgi import records as fcgi
+from gateways.adapters.fastcgi.answer import Answer
 from gateways.adapters.foreign import hint
 from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from gateways.adapters.events import Event
-    from gateways.core.types import Headers
 
 IDLE, PARAMS, STDIN, REPLY = range(4)
 
@@ -35,7 +32,7 @@ _STDIN_END = fcgi.record(fcgi.STDIN, 1)
 _ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER"}
 
 
-class ServerConnection:
+class ServerConnection(Answer):
     """One connection from a web server.
 
     Feed it with ``receive_data`` and take events with ``next_event`` until that returns None. ``outgoing`` collects
@@ -49,15 +46,15 @@ class ServerConnection:
 
     __slots__ = (
         *("_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position"),
-        *("_request_id", "_role", "_state", "max_requests", "outgoing"),
+        *("_role", "_state", "max_requests", "outgoing"),
     )
 
     def __init__(self, limits: Limits | None = None, max_requests: int = 1) -> None:
+        super().__init__()
         self._limits = limits or Limits()
         self._buffer: bytes | bytearray = b""
         self._position = 0
         self._state = IDLE
-        self._request_id = 0
         self._draining = 0  # the id of an answered request whose body is still coming
         self._role = 0
         self._keep = False
@@ -280,53 +277,11 @@ class ServerConnection:
 
     # Sending
 
-    def encode_head(self, status: str, headers: Headers, block: bytes, end: bool) -> bytes:
-        """Frame the response's head and first block; with ``end`` also the end of the request.
-
-        The head is in one record with the block as far as it fits: HAProxy 2.6.12 dies of a head in parts.
-        """
-        return self.encode_body(encode_head(status, headers) + block, end)
-
-    def encode_body(self, block: bytes, end: bool) -> bytes:
-        """Frame a block of the response; with ``end`` also the end of the request."""
-        data = fcgi.stream(fcgi.STDOUT, self._request_id, block)
-        return data + self.complete() if end else data
-
-    def gather_head(self, status: str, headers: Headers, view: memoryview, end: bool) -> list[bytes | memoryview]:
-        """``encode_head`` for a large block: pieces for one gathered write, without a copy of the block."""
-        head = encode_head(status, headers)
-        if len(head) > fcgi.MAX_ALIGNED_CONTENT:
-            return [self.encode_body(head, False), *self.gather_body(view, end)]
-        return self.gather_body(view, end, head)
-
-    def gather_body(self, view: memoryview, end: bool, head: bytes = b"") -> list[bytes | memoryview]:
-        """``encode_body`` for a large block, behind a ``head`` if there is one."""
-        parts = fcgi.stream_parts(fcgi.STDOUT, self._request_id, head, view)
-        if end:
-            parts.append(self.complete())
-        return parts
-
-    def frame_file(self, count: int) -> Iterator[tuple[bytes, int]]:
-        """Frame ``count`` bytes of a file: what goes before each piece, and the length of the piece."""
-        while count:
-            length = min(count, fcgi.MAX_ALIGNED_CONTENT)
-            yield fcgi.HEADER.pack(fcgi.VERSION, fcgi.STDOUT, self._request_id, length, 0), length
-            count -= length
-
     def encode_errors(self, text: bytes) -> bytes:
         """Frame text for the web server's error log (FCGI_STDERR, section 6.1); nothing without a request in hand."""
         if self._state == IDLE:
             return b""
         return fcgi.stream(fcgi.STDERR, self._request_id, text)
-
-    def encode_abort(self) -> bytes:
-        """Frame the sign that the response breaks off; the connection is to be closed after it.
-
-        A close without END_REQUEST should be enough. But nginx takes it for the end of a response that it does not
-        buffer, and a client that was promised more bytes waits for ever. A record that only web servers send is an
-        error to nginx (1.22); Apache and lighttpd (2.4, 1.4.69) skip it and go by the close.
-        """
-        return fcgi.record(fcgi.ABORT_REQUEST, self._request_id) if self._request_id else b""
 
     def complete(self, app_status: int = 0) -> bytes:
         """End the request in hand (section 5.5); records of it that still come are ignored."""

@@ -437,36 +437,6 @@ def test_F44_the_reserved_byte_is_ignored() -> None:
 # Answers
 
 
-@pytest.mark.parametrize("size", [0, 1, 65528, 65535, 65536, 200_000])
-def test_blocks_of_any_size_are_framed_whole(size: int) -> None:
-    protocol = ServerConnection()
-    take_request(protocol, GOOD)
-    block = (bytes(range(256)) * 800)[:size]
-    data = protocol.encode_head("200 OK", [], block, False) + protocol.encode_body(block, False)
-    data += protocol.encode_body(b"", True)
-    records = list(wire.parse_records(data))
-    assert wire.answer(records).body == block + block
-    assert all(len(record.content) <= 65535 for record in records)
-    assert all((len(record.content) + len(record.padding)) % 8 == 0 for record in records)
-
-
-def test_a_head_with_a_header_of_70_000_bytes() -> None:
-    """CVE-2014-3583: what a web server makes of it is its own affair; our records are right."""
-    protocol = ServerConnection()
-    take_request(protocol, GOOD)
-    answer = wire.answer(wire.parse_records(protocol.encode_head("200 OK", [("X", "v" * 70_000)], b"body", True)))
-    assert wire.header(answer.head, "X") == "v" * 70_000
-    assert answer.body == b"body"
-
-
-def test_the_head_is_in_one_record() -> None:
-    """HAProxy 2.6.12 ends as a whole on a head in parts."""
-    protocol = ServerConnection()
-    take_request(protocol, GOOD)
-    first = next(wire.parse_records(protocol.encode_head("200 OK", [("X", "v" * 9000)], b"x" * 100_000, False)))
-    assert b"\r\n\r\n" in first.content
-
-
 def test_error_text_is_padded_and_of_the_request_in_hand() -> None:
     protocol = ServerConnection()
     assert protocol.encode_errors(b"nobody asked") == b""
@@ -475,11 +445,3 @@ def test_error_text_is_padded_and_of_the_request_in_hand() -> None:
     assert record == wire.Record(wire.STDERR, 258, b"oops\n", bytes(3))
     protocol.complete()
     assert protocol.encode_errors(b"too late") == b""
-
-
-def test_a_response_that_breaks_off_ends_with_a_record_that_is_an_error_to_nginx() -> None:
-    protocol = ServerConnection()
-    assert protocol.encode_abort() == b""
-    take_request(protocol, wire.request(id=258))
-    [record] = wire.parse_records(protocol.encode_abort())
-    assert record == wire.Record(wire.ABORT, 258, b"", b"")

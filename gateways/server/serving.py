@@ -1,0 +1,111 @@
+"""One request of a connection, from its variables to the line in the access log."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from gateways.core.environ import content_length
+from gateways.core.handler import handle, new_response, refuse
+from gateways.core.input import Input
+from gateways.errors import ClientDisconnected, ProtocolError
+from gateways.server.exchange import Exchange
+
+if TYPE_CHECKING:
+    from gateways.adapters.events import Request
+    from gateways.core.response import Response
+    from gateways.core.types import Environ, Headers
+
+#: The deadline of a connection that waits for nobody.
+FOREVER = float("inf")
+
+
+class Serving(Exchange):
+    """What is done for one request. Methods that return a bool say whether the connection can take another."""
+
+    __slots__ = ()
+
+    def _serve(self, request: Request) -> bool:
+        """Serve one request."""
+        try:
+            environ = self._service.builders[self.protocol.name].build(request.variables)
+        except ProtocolError as error:
+            self._answer(error)
+            return request.keep and not self._broken
+        return self._serve_environ(environ, request.keep)
+
+    def _serve_environ(self, environ: Environ, keep: bool) -> bool:
+        """Serve the request that ``environ`` was made from."""
+        service = self._service
+        self.deadline = FOREVER
+        self._over = ""
+        self._received = 0
+        length = content_length(environ)
+        if length is not None:
+            self.protocol.set_body_length(length)
+            if 0 < service.max_body_size < length:
+                self._answer(service.body_too_large())
+                return keep and not self._broken
+        errors = self.errors
+        if errors is None:
+            errors = self.errors = self.make_errors()
+        body = Input(self.receive, length)
+        environ["wsgi.errors"] = errors
+        environ["wsgi.input"] = body
+        service.begin(self)
+        started = monotonic()
+        response = handle(service.application, environ, self, errors, service.debug)
+        if body.short:
+            service.error_log.warning(f"{self.peer}: body shorter than its CONTENT_LENGTH of {length} bytes")
+        return self._conclude(environ, response, keep, started)
+
+    def _conclude(self, environ: Environ, response: Response, keep: bool, started: float) -> bool:
+        """Log what became of the request, and let go of it."""
+        service = self._service
+        if self._given_up:
+            self._end_given_up()
+        if response.failure:
+            service.error_log.info(f"{self.peer}: {response.failure}")
+        if service.access_log is not None:
+            self._log_access(environ, response, monotonic() - started)
+        service.end(self)
+        return keep and not self._broken and not service.stopping
+
+    def _end_given_up(self) -> None:
+        """Answer ABORT_REQUEST (FastCGI 1.0, section 5.4), now that the application has let go."""
+        self._given_up = False
+        self._over = ""
+        try:
+            self._send(self.protocol.complete(app_status=1))
+        except ClientDisconnected:
+            pass
+
+    def respond(
+        self, environ: Environ, head_only: bool, status: str | None, headers: Headers | None, length: int | None
+    ) -> Response:
+        """Return a ``Response`` that goes on from what was started, for a request without a body."""
+        self.join()
+        self.deadline = FOREVER
+        response = new_response(self, environ, head_only, self.errors)
+        if status is not None and headers is not None:
+            response.restore(status, headers, length)
+        return response
+
+    def _answer(self, error: ProtocolError) -> None:
+        """Send the answer that ``error`` carries."""
+        self._log_refusal(error)
+        self._over = ""
+        self._service.begin(self)  # a peer that does not read must not hold the leader up
+        refuse(self, error)
+        self._service.end(self)
+
+    # Logs
+
+    def _log_access(self, environ: Environ, response: Response, seconds: float) -> None:
+        log = self._service.access_log
+        if log is not None:
+            log.write(environ, response.status, response.headers, response.body_bytes, seconds, response.aborted)
+
+    def _log_refusal(self, error: ProtocolError) -> None:
+        answer = f"answered {error.status}" if error.status else "connection closed"
+        self._service.error_log.warning(f"{self.peer}: {self.protocol.name}: {error}; {answer}")
