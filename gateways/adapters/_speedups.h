@@ -27,7 +27,14 @@ typedef struct {
 
 extern PyType_Spec board_spec, environs_spec, fast_path_spec, link_spec, start_spec;
 
-/* --- environ.c: CGI variables -> environ --------------------------------------------------------------------------- */
+/* What came of a call into Python, of which only the success counts. */
+static inline int finished(PyObject *result)
+{
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* --- names.c, environ.c: CGI variables -> environ --------------------------------------------------------------------------- */
 
 typedef struct Environs Environs;
 
@@ -103,7 +110,11 @@ int start_append(Start *self, const char *data, Py_ssize_t size);
 int start_announce(Start *self, Py_ssize_t length);
 int start_hand_over(Start *self);
 
-/* --- path.c: one read, one parse, one call, one encode, one send --------------------------------------------------- */
+#define READ_SIZE 65536   /* server.wire.READ_SIZE */
+#define MAX_CONTENT 65528 /* adapters.fastcgi.records.MAX_ALIGNED_CONTENT: the response is one record */
+#define WRITE_SIZE (MAX_CONTENT + 64)
+
+/* --- path.c, accept.c: one read, one parse, one call, one encode, one send --------------------------------------------------- */
 
 struct FastPath {
     PyObject_HEAD

@@ -4,292 +4,7 @@
    order of names seen (a Shape) keeps the environ it last led to, and the next one is a copy of it in which only the
    values that differ are set. */
 
-#include "_speedups.h"
-
-enum kind {
-    ORDINARY,
-    CONTENT_LENGTH,
-    DOCUMENT_URI,
-    HTTPS,
-    HTTP_AUTHORIZATION,
-    HTTP_HOST,
-    PATH_INFO,
-    QUERY_STRING,
-    REDIRECT_HTTP_AUTHORIZATION,
-    REMOTE_USER,
-    REQUEST_METHOD,
-    REQUEST_SCHEME,
-    REQUEST_URI,
-    SCGI,
-    SCRIPT_NAME,
-    SERVER_NAME,
-    SERVER_PORT,
-    SERVER_PROTOCOL,
-    SERVER_SOFTWARE,
-    KINDS
-};
-
-enum {
-    ABSENT_WHEN_EMPTY = 1, /* "not given" is what an empty value means */
-    UNUSUAL = 2,           /* a request with it is for Python */
-    DERIVED = 4,           /* set at the end, never from the wire */
-    SECRET = 8             /* not to be kept beyond its request */
-};
-
-/* What has to be looked at, and what is sent so often that its name is worth interning. */
-static const struct {
-    const char *name;
-    enum kind kind;
-    int flags;
-} KNOWN[] = {
-    {"AUTH_TYPE", ORDINARY, ABSENT_WHEN_EMPTY},
-    {"CONTENT_LENGTH", CONTENT_LENGTH, ABSENT_WHEN_EMPTY},
-    {"CONTENT_TYPE", ORDINARY, ABSENT_WHEN_EMPTY},
-    {"DOCUMENT_URI", DOCUMENT_URI, 0},
-    {"HTTPS", HTTPS, ABSENT_WHEN_EMPTY},
-    {"HTTP_ACCEPT", ORDINARY, 0},
-    {"HTTP_ACCEPT_ENCODING", ORDINARY, 0},
-    {"HTTP_ACCEPT_LANGUAGE", ORDINARY, 0},
-    {"HTTP_AUTHORIZATION", HTTP_AUTHORIZATION, ABSENT_WHEN_EMPTY | SECRET},
-    {"HTTP_CONTENT_LENGTH", ORDINARY, UNUSUAL},
-    {"HTTP_COOKIE", ORDINARY, SECRET},
-    {"HTTP_HOST", HTTP_HOST, ABSENT_WHEN_EMPTY},
-    {"HTTP_IF_MODIFIED_SINCE", ORDINARY, 0},
-    {"HTTP_IF_NONE_MATCH", ORDINARY, 0},
-    {"HTTP_REFERER", ORDINARY, 0},
-    {"HTTP_TRANSFER_ENCODING", ORDINARY, UNUSUAL},
-    {"HTTP_USER_AGENT", ORDINARY, 0},
-    {"HTTP_X_FORWARDED_FOR", ORDINARY, 0},
-    {"HTTP_X_FORWARDED_PROTO", ORDINARY, 0},
-    {"PATH_INFO", PATH_INFO, DERIVED},
-    {"QUERY_STRING", QUERY_STRING, 0},
-    {"REDIRECT_HTTP_AUTHORIZATION", REDIRECT_HTTP_AUTHORIZATION, SECRET},
-    {"REMOTE_IDENT", ORDINARY, ABSENT_WHEN_EMPTY},
-    {"REMOTE_USER", REMOTE_USER, ABSENT_WHEN_EMPTY},
-    {"REQUEST_METHOD", REQUEST_METHOD, 0},
-    {"REQUEST_SCHEME", REQUEST_SCHEME, 0},
-    {"REQUEST_URI", REQUEST_URI, 0},
-    {"SCGI", SCGI, 0},
-    {"SCRIPT_NAME", SCRIPT_NAME, DERIVED},
-    {"SERVER_NAME", SERVER_NAME, 0},
-    {"SERVER_PORT", SERVER_PORT, 0},
-    {"SERVER_PROTOCOL", SERVER_PROTOCOL, 0},
-    {"SERVER_SOFTWARE", SERVER_SOFTWARE, 0},
-};
-
-/* A longer value is not kept: it seldom comes again, and the memory adds up. */
-#define MAX_KEPT_VALUE 512
-#define TABLE_SIZE 2048 /* twice core.environ.MAX_REMEMBERED_NAMES */
-#define MAX_NAMES 1024
-#define SHAPES 8
-
-typedef struct Name {
-    char *text;
-    Py_ssize_t size;
-    uint64_t hash;
-    PyObject *key; /* NULL: not for the environ */
-    enum kind kind;
-    int flags;
-    int header;            /* HTTP_*: several are joined, in Python */
-    uint64_t seen;         /* the last request that had it, */
-    Py_ssize_t at;         /* and where */
-    struct Name *whole;    /* itself; for a stand-in the name that is on the wire */
-    struct Name *left_out; /* stands in for it where its value does not count */
-} Name;
-
-typedef struct {
-    Py_ssize_t count; /* 0: not used yet */
-    Name **names;
-    PyObject **values; /* what the template has for each; NULL where it has none worth comparing with */
-    PyObject *environ; /* the template */
-} Shape;
-
-struct Environs {
-    PyObject_HEAD
-    PyObject *base;   /* what every environ has */
-    PyObject *fixed;  /* what wins over the wire (a dict): the deployer's pairs and wsgi.* */
-    PyObject *lookup; /* core.environ's _Names: bytes -> str or None, raises what is not allowed */
-    PyObject *repair; /* core.paths.repair */
-    PyObject *mount;  /* str or None */
-    PyObject *script_name, *path_info, *server_name, *query_string, *url_scheme, *http, *https; /* interned */
-    PyObject *script, *path, *server; /* the last values of the first three */
-    uint64_t request;
-    Py_ssize_t names;
-    int declines; /* the deployer sets what is_usual() and set_path() look at: every request is for Python */
-    int in_use;   /* another thread is in the middle of a call into Python; names and shapes are its own */
-    Shape *last;
-    Name *table[TABLE_SIZE];
-    Shape shapes[SHAPES];
-};
-
-/* --- name-value pairs ------------------------------------------------------------------------------------------- */
-
-static const unsigned char *read_size(const unsigned char *at, const unsigned char *end, Py_ssize_t *size)
-{
-    if (at >= end)
-        return NULL;
-    if (*at < 128) {
-        *size = *at;
-        return at + 1;
-    }
-    if (end - at < 4)
-        return NULL;
-    *size = ((Py_ssize_t)(at[0] & 0x7f) << 24) | (at[1] << 16) | (at[2] << 8) | at[3];
-    return at + 4;
-}
-
-/* FastCGI 1.0, section 3.4. */
-Py_ssize_t split_fastcgi(const char *block, Py_ssize_t size, Pair *pairs)
-{
-    const unsigned char *at = (const unsigned char *)block, *end = at + size;
-    Py_ssize_t count = 0;
-    while (at < end) {
-        if (count == MAX_PAIRS)
-            return -1;
-        Pair *pair = &pairs[count++];
-        if (!(at = read_size(at, end, &pair->name_size)) || !(at = read_size(at, end, &pair->value_size)))
-            return -1;
-        /* One after the other: the sum of two lengths that lie could wrap. */
-        if (pair->name_size > end - at || pair->value_size > end - at - pair->name_size)
-            return -1;
-        pair->name = (const char *)at;
-        pair->value = pair->name + pair->name_size;
-        at += pair->name_size + pair->value_size;
-    }
-    return count;
-}
-
-/* SCGI, section 3: the first is CONTENT_LENGTH, a number, and SCGI is 1. */
-Py_ssize_t split_scgi(const char *block, Py_ssize_t size, Pair *pairs)
-{
-    const char *at = block, *end = block + size;
-    Py_ssize_t count = 0;
-    int is_scgi = 0;
-    if (size == 0 || end[-1] != '\0')
-        return -1;
-    while (at < end) {
-        if (count == MAX_PAIRS)
-            return -1;
-        Pair *pair = &pairs[count++];
-        pair->name = at;
-        pair->name_size = (Py_ssize_t)strlen(at); /* the block ends with a NUL */
-        at += pair->name_size + 1;
-        if (at >= end || pair->name_size == 0)
-            return -1;
-        pair->value = at;
-        pair->value_size = (Py_ssize_t)strlen(at);
-        at += pair->value_size + 1;
-        if (pair->name_size == 4 && memcmp(pair->name, "SCGI", 4) == 0)
-            is_scgi = pair->value_size == 1 && *pair->value == '1';
-    }
-    if (!is_scgi || pairs[0].name_size != 14 || memcmp(pairs[0].name, "CONTENT_LENGTH", 14) != 0)
-        return -1;
-    return pairs[0].value_size ? count : -1;
-}
-
-/* --- names -------------------------------------------------------------------------------------------------------- */
-
-static uint64_t hash_bytes(const char *text, Py_ssize_t size)
-{
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (Py_ssize_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 1099511628211u;
-    return hash ^ (hash >> 29);
-}
-
-static void free_name(Name *name)
-{
-    if (name == NULL)
-        return;
-    free_name(name->left_out);
-    Py_XDECREF(name->key);
-    PyMem_Free(name->text);
-    PyMem_Free(name);
-}
-
-static void clear_shape(Shape *shape)
-{
-    for (Py_ssize_t i = 0; i < shape->count; i++)
-        Py_CLEAR(shape->values[i]);
-    PyMem_Free(shape->names);
-    PyMem_Free(shape->values);
-    Py_CLEAR(shape->environ);
-    memset(shape, 0, sizeof *shape);
-}
-
-static void forget_all(Environs *self)
-{
-    for (int i = 0; i < SHAPES; i++)
-        clear_shape(&self->shapes[i]);
-    for (int i = 0; i < TABLE_SIZE; i++) {
-        free_name(self->table[i]);
-        self->table[i] = NULL;
-    }
-    self->names = 0;
-    self->last = NULL;
-}
-
-/* Let Python judge a name that was not seen before. NULL: it is not allowed, or there is no memory. */
-static Name *learn(Environs *self, const char *text, Py_ssize_t size, uint64_t hash)
-{
-    PyObject *bytes = PyBytes_FromStringAndSize(text, size);
-    PyObject *key = bytes ? PyObject_GetItem(self->lookup, bytes) : NULL;
-    Py_XDECREF(bytes);
-    if (key == NULL) {
-        PyErr_Clear();
-        return NULL;
-    }
-    Name *name = PyMem_Calloc(1, sizeof *name), *left_out = PyMem_Calloc(1, sizeof *left_out);
-    char *copy = PyMem_Malloc(size + 1);
-    if (name == NULL || left_out == NULL || copy == NULL) {
-        Py_DECREF(key);
-        PyMem_Free(name);
-        PyMem_Free(left_out);
-        PyMem_Free(copy);
-        return NULL;
-    }
-    memcpy(copy, text, size);
-    copy[size] = '\0';
-    *name = (Name){.text = copy, .size = size, .hash = hash, .whole = name, .left_out = left_out};
-    left_out->whole = name;
-    name->header = strncmp(copy, "HTTP_", 5) == 0;
-    int is_known = 0;
-    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
-        if (strcmp(copy, KNOWN[i].name) == 0) {
-            name->kind = KNOWN[i].kind;
-            name->flags = KNOWN[i].flags;
-            is_known = 1;
-        }
-    /* Not the headers that clients invent: what is interned stays for ever in Python 3.12. */
-    if (PyUnicode_CheckExact(key) && (is_known || !name->header))
-        PyUnicode_InternInPlace(&key);
-    int wins = key == Py_None ? 0 : PyDict_Contains(self->fixed, key);
-    if (key == Py_None || wins || (name->flags & DERIVED))
-        Py_DECREF(key);
-    else
-        name->key = key;
-    return name;
-}
-
-static Name *find(Environs *self, const char *text, Py_ssize_t size)
-{
-    uint64_t hash = hash_bytes(text, size);
-    for (size_t i = hash % TABLE_SIZE;; i = (i + 1) % TABLE_SIZE) {
-        Name *name = self->table[i];
-        if (name == NULL) {
-            if (self->names == MAX_NAMES)
-                return NULL; /* the caller forgets all */
-            name = learn(self, text, size, hash);
-            if (name != NULL && self->table[i] == NULL) {
-                self->table[i] = name;
-                self->names++;
-            }
-            return name;
-        }
-        if (name->hash == hash && name->size == size && memcmp(name->text, text, size) == 0)
-            return name;
-    }
-}
+#include "_speedups_environ.h"
 
 /* --- one request --------------------------------------------------------------------------------------------------- */
 
@@ -329,10 +44,10 @@ static int name_all(Environs *self, const Pair *pairs, Py_ssize_t count, Name **
         const Pair *pair = &pairs[i];
         Name *name = guess != NULL && i < guess->count ? guess->names[i]->whole : NULL;
         if (name == NULL || name->size != pair->name_size || memcmp(name->text, pair->name, name->size) != 0)
-            name = find(self, pair->name, pair->name_size);
+            name = find_name(self, pair->name, pair->name_size);
         if (name == NULL) {
             if (self->names == MAX_NAMES)
-                forget_all(self);
+                forget_names(self);
             return 0;
         }
         if (name->flags & UNUSUAL)
@@ -379,6 +94,16 @@ static int is_usual(const Pair **special, Built *built)
     }
     built->head_only = special[REQUEST_METHOD]->value_size == 4 && starts_with(special[REQUEST_METHOD], "HEAD");
     return 1;
+}
+
+void clear_shape(Shape *shape)
+{
+    for (Py_ssize_t i = 0; i < shape->count; i++)
+        Py_CLEAR(shape->values[i]);
+    PyMem_Free(shape->names);
+    PyMem_Free(shape->values);
+    Py_CLEAR(shape->environ);
+    memset(shape, 0, sizeof *shape);
 }
 
 static Shape *find_shape(Environs *self, Name **names, Py_ssize_t count)
@@ -594,9 +319,7 @@ static int environs_init(Environs *self, PyObject *args, PyObject *kwargs)
     for (int i = 0; i < 3; i++)
         if (PyDict_SetItem(self->base, derived[i], self->http) < 0)
             return -1;
-    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
-        if (KNOWN[i].kind != ORDINARY && PyDict_GetItemString(self->fixed, KNOWN[i].name) != NULL)
-            self->declines = 1;
+    self->declines = deployer_sets_what_is_looked_at(self->fixed);
     return PyDict_Update(self->base, self->fixed);
 }
 
@@ -637,7 +360,7 @@ static int environs_traverse(Environs *self, visitproc visit, void *arg)
 
 static int environs_clear(Environs *self)
 {
-    forget_all(self);
+    forget_names(self);
     Py_CLEAR(self->base);
     Py_CLEAR(self->fixed);
     Py_CLEAR(self->lookup);

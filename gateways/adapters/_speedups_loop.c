@@ -18,9 +18,7 @@ static int call(PyObject *object, const char *method)
         PyErr_SetString(PyExc_RuntimeError, "not initialised");
         return -1;
     }
-    PyObject *done = method ? PyObject_CallMethod(object, method, NULL) : PyObject_CallObject(object, NULL);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    return finished(method ? PyObject_CallMethod(object, method, NULL) : PyObject_CallObject(object, NULL));
 }
 
 /* --- Board: each of these is one step for all other threads, but for the calls into Python ------------------------- */

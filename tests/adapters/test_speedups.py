@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from gateways.adapters import speedups
+from gateways.adapters.fastcgi.records import MAX_ALIGNED_CONTENT
+from gateways.core.environ import MAX_REMEMBERED_NAMES
+from gateways.server.wire import READ_SIZE
 from tests.support.requirements import required
 from tests.support.source import CHECKOUT
 
@@ -53,10 +57,22 @@ def test_one_that_cannot_be_loaded_is_as_none(tmp_path: Path) -> None:
 import sys
 sys.modules["gateways.adapters._speedups"] = None
 from gateways.adapters import speedups
+from gateways.adapters.fastcgi.records import MAX_ALIGNED_CONTENT
+from gateways.core.environ import MAX_REMEMBERED_NAMES
+from gateways.server.wire import READ_SIZE
 from gateways.server.connection import Connection
 print(speedups.describe(), speedups.Link.__module__, speedups.Link in Connection.__mro__)
 """
     assert python(code) == "pure Python, the C part is not built gateways.adapters._pure True"
+
+
+def test_numbers_that_stand_in_both_languages() -> None:
+    sources = "".join(path.read_text() for path in sorted((CHECKOUT / "gateways/adapters").glob("_speedups*.h")))
+    numbers = {name: int(number) for name, number in re.findall(r"#define (\w+) (\d+)\b", sources)}
+    assert numbers["READ_SIZE"] == READ_SIZE
+    assert numbers["MAX_CONTENT"] == MAX_ALIGNED_CONTENT
+    assert numbers["MAX_NAMES"] == MAX_REMEMBERED_NAMES
+    assert numbers["TABLE_SIZE"] >= 2 * MAX_REMEMBERED_NAMES, "a full table would be searched for ever"
 
 
 @needs_c
@@ -93,6 +109,9 @@ def test_interpreters_of_one_process_have_one_each() -> None:
 import _interpreters
 code = '''
 from gateways.adapters import speedups
+from gateways.adapters.fastcgi.records import MAX_ALIGNED_CONTENT
+from gateways.core.environ import MAX_REMEMBERED_NAMES
+from gateways.server.wire import READ_SIZE
 from gateways.core.environ import EnvironBuilder
 from gateways.core.paths import repair
 builder = EnvironBuilder(multithread=False, multiprocess=False)
