@@ -11,6 +11,8 @@ from gateways.errors import ConfigError
 from gateways.server.logfile import LogFile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateways.core.types import Environ, Headers
     from gateways.server.errorlog import ErrorLog
 
@@ -49,7 +51,7 @@ class AccessLog:
     """
 
     def __init__(self, target: str = "-", format: str = "combined", error_log: ErrorLog | None = None) -> None:
-        self._template, self._fields = compile_format(FORMATS.get(format, format))
+        self._render = compile_format(FORMATS.get(format, format)).render
         self._file = LogFile("access_log", target, 1, error_log.error if error_log else _say_nothing)
 
     def write(
@@ -57,7 +59,7 @@ class AccessLog:
     ) -> None:
         """Write one line. ``body_bytes`` were sent of the body; ``aborted``: the response did not reach its end."""
         entry = Entry(environ, status, headers, body_bytes, seconds, aborted)
-        line = (self._template % tuple([field(entry) for field in self._fields])).encode("ascii", "backslashreplace")
+        line = self._render(entry).encode("ascii", "backslashreplace")
         self._file.write(line[: self._file.max_line - 1] + b"\n")
 
     def reopen(self) -> None:
@@ -69,19 +71,51 @@ class AccessLog:
         self._file.close()
 
 
-def compile_format(text: str) -> tuple[str, tuple[Field, ...]]:
-    """Return a template for the operator ``%`` and the fields that fill it. Raises ``ConfigError``."""
+class Format:
+    """A compiled format: a template for the operator ``%``, and what fills it.
+
+    ``fields`` are pairs: what makes the text, and the characters that have to be escaped in it; None where it holds
+    nothing of the client's.
+    """
+
+    def __init__(self, template: str, fields: Sequence[tuple[Field, re.Pattern[str] | None]]) -> None:
+        self._template = template
+        self._fields = [field for field, _ in fields]
+        self._unsafe = [unsafe for _, unsafe in fields]
+        self._bare = [index for index, unsafe in enumerate(self._unsafe) if unsafe is _UNSAFE_BARE]
+        self._quotes = template.count('"')
+        self._backslashes = template.count("\\")
+
+    def render(self, entry: Entry) -> str:
+        """Return the line, without its end."""
+        values = [field(entry) for field in self._fields]
+        line = self._template % tuple(values)
+        if self._is_safe(line, values):  # one look at the line instead of one at each field
+            return line
+        return self._template % tuple(
+            [unsafe.sub(_escape, str(value)) if unsafe else value for value, unsafe in zip(values, self._unsafe)]
+        )
+
+    def _is_safe(self, line: str, values: list[object]) -> bool:
+        for index in self._bare:
+            if " " in str(values[index]):
+                return False
+        printable = line.isascii() and line.isprintable()
+        return printable and line.count('"') == self._quotes and line.count("\\") == self._backslashes
+
+
+def compile_format(text: str) -> Format:
+    """Compile a format. Raises ``ConfigError``."""
     template: list[str] = []
-    fields: list[Field] = []
+    fields: list[tuple[Field, re.Pattern[str] | None]] = []
     position = 0
     while True:
         start = text.find("%", position)
         template.append(text[position : start if start >= 0 else None])
         if start < 0:
-            return "".join(template), tuple(fields)
+            return Format("".join(template), fields)
         match = _DIRECTIVE.match(text, start)
-        quoted = "".join(template).count('"') % 2 == 1
-        field = _find_field(match[2] or "%", match[1], quoted) if match else None
+        field = _find_field(match[2] or "%", match[1]) if match else None
         if match is None or field is None:
             shown = match[0] if match else text[start : start + 2]
             known = " ".join(f"%{letter}" for letter in sorted((*_PLAIN, *_TEXTS, *_VARIABLES), key=str.lower))
@@ -89,40 +123,31 @@ def compile_format(text: str) -> tuple[str, tuple[Field, ...]]:
                 f"access_log_format: {shown!r} at character {start + 1} is not known; "
                 f"there are {known} %{{HEADER}}i %{{HEADER}}o %{{VARIABLE}}e"
             )
+        quoted = "".join(template).count('"') % 2 == 1
+        ours = match[1] is None and match[2] not in _TEXTS and match[2] not in _VARIABLES
         template.append("%s")
-        fields.append(field)
+        fields.append((field, None if ours else _UNSAFE if quoted else _UNSAFE_BARE))
         position = match.end()
 
 
-def _find_field(letter: str, name: str | None, quoted: bool) -> Field | None:
-    unsafe = _UNSAFE if quoted else _UNSAFE_BARE
+def _find_field(letter: str, name: str | None) -> Field | None:
     if name is None and letter in _VARIABLES:
-        return _variable(_VARIABLES[letter], unsafe)
+        return _variable(_VARIABLES[letter])
     if name is None:
-        return _escaped(_TEXTS[letter], unsafe) if letter in _TEXTS else _PLAIN.get(letter)
+        return _TEXTS.get(letter) or _PLAIN.get(letter)
     if letter == "e":
-        return _variable(name, unsafe)
+        return _variable(name)
     if letter == "i":
         key = name.upper().replace("-", "_")
-        return _variable(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", unsafe)
+        return _variable(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}")
     if letter == "o":
         lower = name.lower()
-        return _escaped(lambda entry: ", ".join(v for n, v in entry.headers if n.lower() == lower) or "-", unsafe)
+        return lambda entry: ", ".join(v for n, v in entry.headers if n.lower() == lower) or "-"
     return None
 
 
-def _variable(name: str, unsafe: re.Pattern[str]) -> Field:
-    return _escaped(lambda entry: str(entry.environ.get(name) or "-"), unsafe)
-
-
-def _escaped(make: Callable[[Entry], str], unsafe: re.Pattern[str]) -> Field:
-    search = unsafe.search
-
-    def field(entry: Entry) -> str:
-        text = make(entry)
-        return unsafe.sub(_escape, text) if search(text) else text
-
-    return field
+def _variable(name: str) -> Field:
+    return lambda entry: str(entry.environ.get(name) or "-")
 
 
 def _escape(match: re.Match[str]) -> str:

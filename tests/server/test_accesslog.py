@@ -39,9 +39,7 @@ HEADERS = [("Content-Type", "text/html"), ("Set-Cookie", "a=1"), ("set-cookie", 
 
 
 def format_entry(format: str, environ: dict[str, Any] = ENVIRON, aborted: bool = False, status: str = "200 OK") -> str:
-    template, fields = compile_format(format)
-    entry = Entry(environ, status, HEADERS, 1234, 1.5, aborted)
-    return template % tuple(field(entry) for field in fields)
+    return compile_format(format).render(Entry(environ, status, HEADERS, 1234, 1.5, aborted))
 
 
 @pytest.mark.parametrize(
