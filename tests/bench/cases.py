@@ -100,7 +100,8 @@ def large() -> Case:
         "upload of 100 MiB": Transfer("upload", FILE_SIZE, upload=True),
         "file of 100 MiB": Transfer("file", FILE_SIZE),
     }
-    backends = [ours(app="mixed"), ours(c=False, app="mixed"), peers.uwsgi(app="mixed"), peers.uwsgi(NEW, app="mixed")]
+    backends = [ours(app="mixed"), ours(SCGI, app="mixed"), ours(c=False, app="mixed")]
+    backends += [peers.uwsgi(app="mixed"), peers.uwsgi(NEW, app="mixed")]
     measured = tuple(row for variant, load in loads.items() for row in rows(backends, load, variant))
     return Case(
         "large", "Large responses and uploads, one at a time", measured, behind_nginx, ("uwsgi",), ratio="throughput"

@@ -61,7 +61,7 @@ GOALS = (
     Goal("threads=8 to threads=1", "threads", "c8", "cost", ("c1",), 1.1, " ×"),
     Goal("threads=8 to threads=1, p99", "threads", "c8", "p99", ("c1",), 1.5, " ×"),
     Goal(f"FastCGI new connection, {C}, to uWSGI's FastCGI", "new", "c1-new", "cost", ("uwsgi-fastcgi",), 1.0, " ×"),
-    Goal(f"SCGI, {C}, to uWSGI's SCGI", "scgi", "c1", "cost", ("uwsgi-scgi",), 1.0, " ×"),
+    Goal(f"SCGI, {C}, to uWSGI's SCGI", "scgi", "c1-scgi", "cost", ("uwsgi-scgi",), 1.0, " ×"),
     Goal("pure Python, FastCGI kept, to flup", "hello", "pure1", "cost", ("flup",), 0.4, " ×"),
     Goal("pure Python, FastCGI kept, to gunicorn's uwsgi", "hello", "pure1", "cost", ("gunicorn",), 0.5, " ×"),
     Goal("slow handlers: throughput as a share of the ideal", "slow", "c8", "share", (), 0.95),
@@ -72,6 +72,8 @@ GOALS = (
         for goal in (
             Goal(f"{variant}: throughput to uWSGI", "large", f"c1/{variant}", "throughput",
                  (f"uwsgi/{variant}",), 1.0, " ×"),
+            Goal(f"{variant}: the same over SCGI, which has no frames", "large", f"c1-scgi/{variant}", "throughput",
+                 (f"uwsgi/{variant}",), None, " ×"),
             Goal(f"{variant}: memory growth", "large", f"c1/{variant}", "growth", (), 16.0, " MiB", worst=True),
         )
     ),
