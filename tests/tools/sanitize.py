@@ -18,11 +18,10 @@ ROOT = Path(__file__).parents[2]
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
 TESTS = (
     *("tests/adapters/test_speedups_environ.py", "tests/adapters/test__pure.py", "tests/server/test_fastpath.py"),
-    *("tests/server/test_connection.py", "tests/server/test_crew.py", "tests/server/test_exchange.py"),
+    *("tests/server/test_connection.py", "tests/server/test_serving.py", "tests/server/test_exchange.py"),
+    *("tests/server/test_wire.py", "tests/server/test_crew.py"),
     *("tests/server/test_fastcgi_cases.py", "tests/server/test_scgi_cases.py", "tests/core/test_pep3333.py"),
 )
-#: Freed memory is kept for a while to see whether somebody uses it, so nothing can be said about sizes.
-UNSUITABLE = "not constant_memory and not never_reads and not stops_reading and not resident and not million"
 
 
 def library(name: str) -> str:
@@ -57,8 +56,9 @@ def main() -> int:
             "PYTHONMALLOC": "malloc",  # so that the sanitizer sees each object
             "HYPOTHESIS_PROFILE": "thorough",
         }
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", UNSUITABLE]
-        return subprocess.run([*command, *(sys.argv[1:] or TESTS)], cwd=copy, env=environ, check=False).returncode
+        tests = () if any(argument.startswith("tests/") for argument in sys.argv) else TESTS
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *sys.argv[1:], *tests]
+        return subprocess.run(command, cwd=copy, env=environ, check=False).returncode
 
 
 if __name__ == "__main__":
