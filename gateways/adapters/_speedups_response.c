@@ -205,8 +205,11 @@ void start_free(Start *self)
     FastPath *path = self->path;
     if (Py_REFCNT(self) == 1 && path->spare == NULL) {
         Py_INCREF(path);
-        start_clear(self);
-        path->spare = self;
+        start_clear(self); /* what is freed may run Python code, and another thread may have left a spare meanwhile */
+        if (path->spare == NULL)
+            path->spare = self;
+        else
+            Py_DECREF(self);
         Py_DECREF(path);
         return;
     }
