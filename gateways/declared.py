@@ -40,6 +40,11 @@ class Setting:
         return variable_of(self.name)
 
 
+def setting(default: object, kind: Kind, group: str, help: str) -> Any:
+    """Declare a setting. The result is ``Any``, so that each attribute can have the type of its value."""
+    return Setting(default, kind, group, help)
+
+
 def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
@@ -71,7 +76,8 @@ class Declared:
     ignored_variables: tuple[str, ...]
 
     def __init_subclass__(cls) -> None:
-        cls.settings = {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
+        bases = reversed(cls.__mro__)
+        cls.settings = {name: item for base in bases for name, item in vars(base).items() if isinstance(item, Setting)}
 
     def __init__(self, **keywords: Any) -> None:
         self._fill([Layer("keyword", str, keywords)], ())

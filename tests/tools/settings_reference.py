@@ -12,7 +12,7 @@ from gateways.settings import Settings
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "settings.md"
 
 INTRODUCTION = """\
-<!-- Written by tests/tools/settings_reference.py from gateways/settings.py: change that. -->
+<!-- Written by tests/tools/settings_reference.py from gateways/settings/: change that. -->
 
 # Settings
 
@@ -98,7 +98,7 @@ def _entry(setting: Setting) -> str:
     flags = [setting.flag if kind.switch else f"{setting.flag} {kind.metavar}"]
     if kind.switch or kind.off:
         flags.append(negative)
-    default = kind.show(setting.default)
+    default = "none" if setting.default is None else kind.show(setting.default)
     return f"""
 ### {setting.name}
 

@@ -1,15 +1,9 @@
-"""Every setting, declared once: the flag, the environment variable, the check, the help and the manual come from here.
-
-A setting ``header_timeout`` is the flag ``--header-timeout``, the variable ``GATEWAYS_HEADER_TIMEOUT`` and the keyword
-``header_timeout`` of ``serve()`` and ``run()``. Defaults give way to variables, and variables to flags or keywords.
-"""
+"""The settings of one serving process: where it listens, what it serves, its limits, timeouts and logs."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from gateways.declared import Declared, Setting
-from gateways.values import Address, Choice, Duration, Kind, Many, Mode, MountPath, Number, Pair, Size, Switch, Text
+from gateways.declared import Declared, setting
+from gateways.values import Address, Choice, Duration, Many, Mode, MountPath, Number, Pair, Size, Switch, Text
 
 LISTENING = "Listening"
 APPLICATION = "Application"
@@ -18,58 +12,47 @@ TIMEOUTS = "Timeouts"
 LOGS = "Logs"
 
 
-def _setting(default: object, kind: Kind, group: str, help: str) -> Any:
-    return Setting(
-        default, kind, group, help
-    )  # Any, so that each attribute can be annotated with the type of its value
+class Serving(Declared):
+    """What a process needs to know to serve requests, with a manager above it or without."""
 
-
-class Settings(Declared):
-    """The settings of one server, checked and read-only.
-
-    ``Settings(threads=4)`` takes keywords and nothing else; ``Settings.load`` reads the environment too. Times are
-    seconds, sizes are bytes; strings such as ``"2m"`` and ``"64k"`` are accepted for them. Both raise ``ConfigError``
-    for a name that is no setting and for a value that is not allowed.
-    """
-
-    fastcgi: tuple[str, ...] = _setting(
+    fastcgi: tuple[str, ...] = setting(
         (),
         Many(Address()),
         LISTENING,
         "Serve FastCGI on this address. Can be given several times.",
     )
-    scgi: tuple[str, ...] = _setting(
+    scgi: tuple[str, ...] = setting(
         (),
         Many(Address()),
         LISTENING,
         "Serve SCGI on this address. Can be given several times.",
     )
-    allowed_clients: tuple[str, ...] = _setting(
+    allowed_clients: tuple[str, ...] = setting(
         (),
         Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, or "any"')),
         LISTENING,
         "Accept TCP connections from this address or network only. Required for an address other than loopback, "
         'because FastCGI and SCGI know no passwords. "any" allows everyone. Can be given several times.',
     )
-    socket_mode: int = _setting(
+    socket_mode: int = setting(
         0o660,
         Mode(),
         LISTENING,
         "Permissions of a Unix socket. The web server needs to write to it.",
     )
-    socket_owner: str | None = _setting(
+    socket_owner: str | None = setting(
         None,
         Text("USER", "a user name or number"),
         LISTENING,
         "Owner of a Unix socket. Only root may give files away.",
     )
-    socket_group: str | None = _setting(
+    socket_group: str | None = setting(
         None,
         Text("GROUP", "a group name or number"),
         LISTENING,
         "Group of a Unix socket, such as www-data, for the web server to write to it. You have to be a member of it.",
     )
-    backlog: int = _setting(
+    backlog: int = setting(
         1024,
         Number(1, 65535),
         LISTENING,
@@ -77,40 +60,40 @@ class Settings(Declared):
         "net.core.somaxconn.",
     )
 
-    threads: int = _setting(
+    threads: int = setting(
         8,
         Number(1, 1024),
         APPLICATION,
         "Requests the application serves at the same time. 1 suits an application that is not thread-safe; "
         "wsgi.multithread is false then.",
     )
-    script_name: str | None = _setting(
+    script_name: str | None = setting(
         None,
         MountPath(),
         APPLICATION,
         "Where the application is mounted: SCRIPT_NAME for every request, whatever the web server sends. PATH_INFO is "
         'what follows it in the path. Without this, both come from what the web server sends. "/" is the root.',
     )
-    environ: tuple[tuple[str, str], ...] = _setting(
+    environ: tuple[tuple[str, str], ...] = setting(
         (),
         Many(Pair()),
         APPLICATION,
         "Add this pair to the environ of every request. Can be given several times.",
     )
-    chdir: str | None = _setting(
+    chdir: str | None = setting(
         None,
         Text("DIRECTORY", "a directory"),
         APPLICATION,
         "Change to this directory before anything else: relative paths start there, of the application, of sockets and "
         "of both logs.",
     )
-    python_path: tuple[str, ...] = _setting(
+    python_path: tuple[str, ...] = setting(
         (),
         Many(Text("DIRECTORY", "a directory")),
         APPLICATION,
         "Look for modules in this directory first. Can be given several times.",
     )
-    on_boot_error: str = _setting(
+    on_boot_error: str = setting(
         "auto",
         Choice("ACTION", "auto", "exit", "answer"),
         APPLICATION,
@@ -118,70 +101,70 @@ class Settings(Declared):
         "most once a second. auto answers when the web server or systemd handed the socket over, because they would "
         "only start the same again, and exits otherwise.",
     )
-    debug: bool = _setting(
+    debug: bool = setting(
         False,
         Switch(),
         APPLICATION,
         "Show tracebacks in the browser. Not for production: they tell strangers how your program works.",
     )
 
-    max_header_size: int = _setting(
+    max_header_size: int = setting(
         256 * 1024,
         Size(1024, 16 << 20),
         LIMITS,
         "Bytes of all variables of one request, headers and cookies among them. More is answered with 431.",
     )
-    max_headers: int = _setting(
+    max_headers: int = setting(
         1000,
         Number(16, 100_000),
         LIMITS,
         "Number of variables of one request. More is answered with 431.",
     )
-    max_name_size: int = _setting(
+    max_name_size: int = setting(
         256,
         Size(32, 65536),
         LIMITS,
         "Bytes of the name of one variable. A longer one is answered with 431.",
     )
-    max_body_size: int = _setting(
+    max_body_size: int = setting(
         0,
         Size(0, 1 << 50),
         LIMITS,
         "Bytes of a request body. More is answered with 413. 0 means no limit here; the web server has one of its own.",
     )
 
-    header_timeout: float = _setting(
+    header_timeout: float = setting(
         15.0,
         Duration(0.01),
         TIMEOUTS,
         "Time for a request to arrive, without its body.",
     )
-    body_timeout: float = _setting(
+    body_timeout: float = setting(
         60.0,
         Duration(0.01),
         TIMEOUTS,
         "Time between two pieces of a request body.",
     )
-    write_timeout: float = _setting(
+    write_timeout: float = setting(
         60.0,
         Duration(0.01),
         TIMEOUTS,
         "Time the peer may take to accept the next piece of a response.",
     )
-    keepalive_timeout: float = _setting(
+    keepalive_timeout: float = setting(
         75.0,
         Duration(0.01),
         TIMEOUTS,
         "Time a connection may stay open without a request. Longer than the 60 seconds of nginx, so that the web "
         "server is the one that closes it.",
     )
-    graceful_timeout: float = _setting(
+    graceful_timeout: float = setting(
         30.0,
         Duration(0.0),
         TIMEOUTS,
         "Time for requests in hand to finish, when the server is told to stop.",
     )
-    linger_timeout: float = _setting(
+    linger_timeout: float = setting(
         30.0,
         Duration(0.0),
         TIMEOUTS,
@@ -189,26 +172,26 @@ class Settings(Declared):
         "instead of a broken connection.",
     )
 
-    access_log: str | None = _setting(
+    access_log: str | None = setting(
         "-",
         Text("FILE", 'a file name, or "-" for the standard output', off=True),
         LOGS,
         'Write a line for each request to this file. "-" is the standard output, "off" is none. Off by default where a '
         "web server started the process, because it keeps a log itself.",
     )
-    access_log_format: str = _setting(
+    access_log_format: str = setting(
         "combined",
         Text("FORMAT", 'text with directives, such as "%h %t \\"%r\\" %>s"'),
         LOGS,
         'A line of the access log: "common", "combined", or directives as in Apache\'s LogFormat.',
     )
-    error_log: str = _setting(
+    error_log: str = setting(
         "-",
         Text("FILE", 'a file name, or "-" for the standard error output'),
         LOGS,
         'Write errors and messages to this file. "-" is the standard error output.',
     )
-    log_level: str = _setting(
+    log_level: str = setting(
         "info",
         Choice("LEVEL", "debug", "info", "notice", "warning", "error"),
         LOGS,
