@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterable
 from threading import Lock
 from typing import Callable
+from weakref import WeakSet
 
 from gateways.errors import ConfigError
 
@@ -19,6 +20,10 @@ MAX_LINE = 8192
 MAX_PIPE_LINE = 4096
 #: How long a line waits for a reader that is slow, milliseconds. After one that stood still lines do not wait at all.
 _PATIENCE = 100
+
+
+#: Those of this process: a fork that comes while another thread writes leaves its lock held in the child, for ever.
+_open_files: WeakSet[LogFile] = WeakSet()
 
 
 class LogFile:
@@ -40,6 +45,7 @@ class LogFile:
         # A copy, because an application that closes sys.stdout would make the next connection take its number.
         self._fd = self._open() if self._path else fcntl.fcntl(stream, fcntl.F_DUPFD_CLOEXEC, 3)
         self._is_file = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        _open_files.add(self)
         #: The longest line, in bytes and with its end, that ``write`` should be given.
         self.max_line = MAX_LINE if self._is_file else MAX_PIPE_LINE
 
@@ -100,6 +106,14 @@ class LogFile:
             return os.open(self._path, flags, 0o640)
         except OSError as error:
             raise ConfigError(f"{self._name} {self._target!r} cannot be opened: {_why(self._path, error)}") from None
+
+
+def _renew_locks() -> None:
+    for file in list(_open_files):
+        file._lock = Lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _absolute(name: str, path: str) -> str:

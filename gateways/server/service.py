@@ -33,6 +33,7 @@ class Service:
         error_log: ErrorLog,
         access_log: AccessLog | None = None,
         spawned: bool = False,
+        managed: bool = False,
     ) -> None:
         self.application = application
         self.error_log = error_log
@@ -53,7 +54,7 @@ class Service:
                 script_name=settings.script_name,
                 extra=settings.environ,
                 multithread=settings.threads > 1,
-                multiprocess=spawned,
+                multiprocess=spawned or managed,
                 delimited=name == "FastCGI",
                 max_name_size=settings.max_name_size,
             )

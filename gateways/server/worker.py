@@ -39,6 +39,8 @@ class Server(Crew):
     ``run`` blocks and returns the exit code: 0 when all requests in hand were finished, 1 when ``graceful_timeout``
     passed first. ``stop`` may be called from any thread and from a signal handler. ``spawned`` says that a web server
     started this process: it then ends with that server, and takes USR1 as a wish to end, as libfcgi's programs do.
+    ``managed`` says that the process manager started it: others accept from the same listeners, and signals that a
+    terminal sends to all processes are the manager's to obey.
     """
 
     def __init__(
@@ -49,10 +51,15 @@ class Server(Crew):
         error_log: ErrorLog,
         access_log: AccessLog | None = None,
         spawned: bool = False,
+        managed: bool = False,
     ) -> None:
-        super().__init__(application, settings, error_log, access_log, spawned)
+        super().__init__(application, settings, error_log, access_log, spawned, managed)
         self.graceful_timeout = settings.graceful_timeout
         self._spawned = spawned
+        self._managed = managed
+        self._last = not managed
+        #: Why it stopped by itself; empty while it serves, and when it was told to stop.
+        self.retired = ""
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
         self._connections: dict[int, Connection] = {}
         make_fast_paths(self, listeners, self._board, settings)
@@ -97,15 +104,23 @@ class Server(Crew):
         os.close(wake_out)
         os.close(wake_in)
 
-    def stop(self) -> None:
+    def stop(self, last: bool = False) -> None:
         """Stop accepting, finish what is in hand, and let ``run`` return. Safe in any thread, and twice.
 
-        It only sets flags, opens gates and writes to a pipe: a signal handler may interrupt any lock's owner.
+        A managed server leaves what is in the backlog to the others, unless it is one of the ``last``. This only sets
+        flags, opens gates and writes to a pipe: a signal handler may interrupt any lock's owner.
         """
+        self._last = self._last or last
         if not self.stopping:
             self.stopping = self._board.stopping = True
             open_gate(self._stop_gate)
         self._wake()
+
+    def retire(self, reason: str) -> None:
+        """Stop because this process has served for long enough; ``retired`` says why."""
+        if not self.stopping:
+            self.retired = reason
+            self.stop()
 
     def _wake(self) -> None:
         """Let the leader look at what has changed."""
@@ -117,7 +132,10 @@ class Server(Crew):
     def _install_signals(self) -> list[tuple[int, Any]]:
         handlers = {"SIGTERM": self._on_stop_signal, "SIGINT": self._on_stop_signal, "SIGHUP": self._on_stop_signal}
         handlers["SIGUSR1"] = self._on_stop_signal if self._spawned else self._on_reopen_signal
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        if self._managed:
+            # Functions, not SIG_IGN, which the programs that the application starts would inherit.
+            handlers.update(dict.fromkeys(("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"), _ignore))
+        elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
             del handlers["SIGHUP"]  # nohup: it is not to end with its terminal
         numbers = [(getattr(signal, name), handler) for name, handler in handlers.items()]
         return [(number, signal.signal(number, handler)) for number, handler in numbers]
@@ -300,9 +318,9 @@ class Server(Crew):
         """Serve the backlog, close the listeners and the connections that wait; the end when nothing is left."""
         self._acceptor.suspend()
         for listener in list(self._acceptor.listeners.values()):
-            # Closing our own listener resets what is in its backlog; an inherited one has others that accept.
+            # The last that closes a listener resets what is in its backlog; an inherited one has others that accept.
             listener.remove_file()
-            while not listener.inherited and self._acceptor.accept(listener):
+            while self._last and not listener.inherited and self._acceptor.accept(listener):
                 if self._leader is not gate:
                     return
             self._acceptor.close(listener)
@@ -313,3 +331,7 @@ class Server(Crew):
                 return
         if not self._connections:
             self._finish()
+
+
+def _ignore(number: int, frame: object) -> None:
+    """Do nothing about a signal that is meant for the manager."""

@@ -219,3 +219,20 @@ def test_a_stream_cannot_be_reopened_and_stays(pipe: tuple[int, int], reports: R
     log.write(b"line\n")
     assert os.read(pipe[0], 100) == b"line\n"
     log.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that it has threads is what is tested
+def test_L22_a_child_can_write_though_it_was_forked_while_a_thread_wrote(tmp_path):
+    """The nursery of the process manager forks beside the threads of the application it has loaded."""
+    read, write = os.pipe()
+    log = LogFile("error_log", "-", write, pytest.fail)
+    with log._lock:
+        child = os.fork()
+        if not child:
+            log.write(b"from the child\n")
+            os._exit(0)
+    os.close(write)
+    log.close()
+    assert os.read(read, 100) == b"from the child\n"
+    os.close(read)
+    assert os.waitpid(child, 0)[1] == 0

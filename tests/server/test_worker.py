@@ -432,3 +432,34 @@ def test_a_web_server_that_vanishes_in_mid_response(tmp_path: Path) -> None:
         time.sleep(0.6)
         assert program.cpu_seconds() - used <= 0.03
         assert program.ask() == b"/"
+
+
+def test_a_managed_server_leaves_the_backlog_to_the_others(gate: Gate) -> None:
+    with serving(gate, threads=1, managed=True) as served, send_slow(served) as busy:
+        until(lambda: gate.entered)
+        with send_slow(served) as waiting:
+            served.server.stop()
+            gate.opened.set()
+            assert read_answer(busy).body == b"through"
+            assert served.stop() == 0
+            assert len(gate.entered) == 1
+            waiting.close()
+
+
+def test_the_last_managed_servers_serve_the_backlog(gate: Gate) -> None:
+    with serving(gate, threads=1, managed=True) as served, send_slow(served) as busy:
+        until(lambda: gate.entered)
+        with send_slow(served) as waiting:
+            served.server.stop(last=True)
+            gate.opened.set()
+            assert read_answer(busy).body == b"through"
+            assert read_answer(waiting).body == b"through"
+            assert served.stop() == 0
+
+
+def test_a_server_that_retires_says_why(gate: Gate) -> None:
+    with serving(gate) as served:
+        served.server.retire("served 100 requests")
+        served.server.retire("is too large")
+        assert served.stop() == 0
+        assert served.server.retired == "served 100 requests"

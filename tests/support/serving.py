@@ -153,6 +153,7 @@ def serving(
     protocol: str = "fastcgi",
     tcp: bool = False,
     environ: dict[str, str] | None = None,
+    managed: bool = False,
     **settings: Any,
 ) -> Iterator[Served]:
     """Run a server; afterwards it still has to answer a good request, and to stop when asked.
@@ -163,7 +164,7 @@ def serving(
     with tempfile.TemporaryDirectory() as directory:
         address = parse_address("127.0.0.1:0" if tcp else f"unix:{directory}/socket")
         listeners = open_listeners(protocol, address, environ={} if environ is None else environ)
-        server = Server(application, listeners, Settings(**settings), cast(Any, log), cast(Any, log))
+        server = Server(application, listeners, Settings(**settings), cast(Any, log), cast(Any, log), managed=managed)
         served = Served(server, listeners[0].sock.getsockname(), protocol, log)
         served.start()
         try:
