@@ -1,0 +1,106 @@
+"""From settings to what a server needs: its listeners, its access log, its application."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gateways.addresses import parse_address
+from gateways.errors import BootError, ConfigError
+from gateways.loader import LazyApplication, load
+from gateways.server.accesslog import AccessLog
+from gateways.server.listeners import Listener, open_listeners
+from gateways.server.spawned import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import ExitStack
+
+    from gateways.core.types import Application
+    from gateways.server.errorlog import ErrorLog
+    from gateways.settings import Settings
+
+PROTOCOLS = ("fastcgi", "scgi")
+
+
+def addresses_of(settings: Settings) -> list[tuple[str, str]]:
+    """Return protocol and address of everything that ``settings`` say to listen on."""
+    return [(protocol, text) for protocol in PROTOCOLS for text in getattr(settings, protocol)]
+
+
+def addresses_to_serve(settings: Settings) -> list[tuple[str, str]]:
+    """Return those of ``settings``, or else those of the sockets this process was started with.
+
+    Raises ``ConfigError`` when there is neither.
+    """
+    addresses = addresses_of(settings)
+    if addresses:
+        return addresses
+    start = detect(os.environ)
+    if not start.addresses:
+        raise ConfigError(
+            f"nothing to listen on: give --fastcgi ADDR or --scgi ADDR, such as unix:/run/app.sock ({start.reason})"
+        )
+    return [(start.protocol, text) for text in start.addresses]
+
+
+def listen(addresses: Iterable[tuple[str, str]], settings: Settings, stack: ExitStack) -> list[Listener]:
+    """Open the addresses; ``stack`` closes them. Raises ``BindError`` and ``ConfigError``."""
+    listeners: list[Listener] = []
+    for protocol, text in addresses:
+        opened = open_listeners(
+            protocol,
+            parse_address(text),
+            backlog=settings.backlog,
+            socket_mode=settings.socket_mode,
+            socket_owner=settings.socket_owner,
+            socket_group=settings.socket_group,
+            allowed_clients=settings.allowed_clients,
+        )
+        for listener in opened:
+            stack.callback(listener.close)
+        listeners += opened
+    return listeners
+
+
+def open_access_log(settings: Settings, spawned: bool, error_log: ErrorLog, stack: ExitStack) -> AccessLog | None:
+    """Open the access log, if there is to be one; ``stack`` closes it. Raises ``ConfigError``."""
+    # A web server that started us writes one itself, and takes what we write to standard output for errors.
+    if settings.access_log is None or (spawned and "access_log" not in settings.given):
+        return None
+    access_log = AccessLog(settings.access_log, settings.access_log_format, error_log)
+    stack.callback(access_log.close)
+    return access_log
+
+
+def load_application(
+    application: Application | str, settings: Settings, answer: bool, error_log: ErrorLog
+) -> Application:
+    """Load what is named. Where that fails, the error is raised, or with ``answer`` told to each request.
+
+    The cause goes to ``error_log`` with its traceback, where the one line that is to come on a terminal is not enough.
+    """
+    if not isinstance(application, str):
+        return application
+    try:
+        return load(application)
+    except BootError as error:
+        cause = error.__cause__
+        if not answer:
+            if cause is not None and (settings.error_log != "-" or settings.log_level == "debug"):
+                error_log.exception(str(error), cause)
+            raise
+        if cause is not None:
+            error_log.exception("the application cannot be loaded", cause)
+        error_log.error(f"{error}; requests are answered with 500 until it can be loaded")
+        return LazyApplication(application)
+
+
+def application_name(application: Application | str) -> str:
+    """Return what messages call an application."""
+    return application if isinstance(application, str) else getattr(application, "__name__", "an application")
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number and what is counted: ``1 thread``, ``2 threads``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
