@@ -43,7 +43,7 @@ def launch(application: Application | str, settings: Settings) -> int:
         name = application_name(application)
         answer = settings.on_boot_error == "answer" or (settings.on_boot_error == "auto" and handed_over)
         application = load_application(application, settings, answer, error_log)
-        server = Server(application, listeners, settings, error_log, access_log, spawned)
+        server = Server(application, listeners, settings, error_log, access_log, spawned=spawned)
         for listener in listeners:
             threads = count(settings.threads, "thread")
             error_log.notice(f"serving {listener.protocol} on {listener.address}: {name}, {threads}")

@@ -32,6 +32,7 @@ class Service:
         settings: Settings,
         error_log: ErrorLog,
         access_log: AccessLog | None = None,
+        *,
         spawned: bool = False,
         managed: bool = False,
     ) -> None:

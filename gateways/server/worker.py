@@ -50,10 +50,11 @@ class Server(Crew):
         settings: Settings,
         error_log: ErrorLog,
         access_log: AccessLog | None = None,
+        *,
         spawned: bool = False,
         managed: bool = False,
     ) -> None:
-        super().__init__(application, settings, error_log, access_log, spawned, managed)
+        super().__init__(application, settings, error_log, access_log, spawned=spawned, managed=managed)
         self.graceful_timeout = settings.graceful_timeout
         self._spawned = spawned
         self._managed = managed

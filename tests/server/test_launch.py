@@ -13,7 +13,8 @@ import pytest
 
 from gateways.errors import BindError, BootError, ConfigError
 from gateways.loader import LazyApplication
-from gateways.server import launch as module
+from gateways.server import launch as launching
+from gateways.server import opening as module
 from gateways.server.launch import launch
 from gateways.server.spawned import Start
 from gateways.settings import Settings
@@ -45,7 +46,7 @@ class FakeServer:
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setattr(module, "Server", FakeServer)
+    monkeypatch.setattr(launching, "Server", FakeServer)
     monkeypatch.setattr(FakeServer, "made", [])
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
