@@ -1,0 +1,43 @@
+"""What the processes of one pool share: made by the master before the first fork, used on both sides of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateways.loader import prepare_imports
+
+if TYPE_CHECKING:
+    from gateways.manager.scoreboard import Scoreboard
+    from gateways.server.accesslog import AccessLog
+    from gateways.server.errorlog import ErrorLog
+    from gateways.server.listeners import Listener
+    from gateways.server.privileges import Privileges
+    from gateways.settings import Settings
+
+
+@dataclass
+class Equipment:
+    """A pool as its processes need it."""
+
+    name: str
+    application: str
+    settings: Settings
+    listeners: list[Listener]
+    error_log: ErrorLog
+    access_log: AccessLog | None
+    privileges: Privileges
+    board: Scoreboard
+
+    def settle(self) -> None:
+        """Make this process, a child of the master, what the pool's processes are: environment, directory, user.
+
+        The last step before code of the application runs. Raises ``ConfigError``.
+        """
+        settings = self.settings
+        os.environ.update(settings.env)
+        self.privileges.drop()
+        sys.path.insert(0, "")  # the working directory, as for python -m
+        prepare_imports(settings.chdir, settings.python_path)

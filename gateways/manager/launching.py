@@ -1,0 +1,81 @@
+"""From a plan to a running master: everything is opened and checked here, before the first worker is forked."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from gateways.errors import ConfigError
+from gateways.manager.equipment import Equipment
+from gateways.manager.facts import Facts
+from gateways.manager.master import Master
+from gateways.manager.policy import Policy
+from gateways.manager.pool import Pool
+from gateways.manager.rules import Rules
+from gateways.manager.scoreboard import Scoreboard
+from gateways.manager.slowlog import Dumps
+from gateways.manager.subreaper import become_subreaper
+from gateways.server.errorlog import ErrorLog
+from gateways.server.opening import addresses_of, addresses_to_serve, count, listen, open_access_log
+from gateways.server.privileges import Privileges
+from gateways.server.spawned import complete_standard_streams
+
+if TYPE_CHECKING:
+    from gateways.config import Plan, PoolPlan
+
+#: Slots for workers beyond twice the most of all pools: those that drain while two reloads follow each other.
+_SPARE_SLOTS = 16
+
+
+def launch_plan(plan: Plan) -> int:
+    """Run a master for the pools of ``plan`` until a signal ends it.
+
+    Returns the exit code of ``Master.run``. Raises ``ConfigError`` and ``BindError`` before anything was forked.
+    """
+    complete_standard_streams()
+    with ExitStack() as stack:
+        error_log = ErrorLog(plan.master.error_log, plan.master.log_level)
+        stack.callback(error_log.close)
+        for notice in plan.notices:
+            error_log.notice(notice)
+        become_subreaper()
+        most = sum(pool.settings.workers for pool in plan.pools)
+        board = Scoreboard.create(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
+        master = Master(error_log, board, Dumps(error_log))
+        for pool in plan.pools:
+            master.pools.append(_make_pool(pool, plan, master, stack))
+        Facts(master)
+        code = master.run()
+        error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
+        return code
+
+
+def _make_pool(plan: PoolPlan, whole: Plan, master: Master, stack: ExitStack) -> Pool:
+    settings = plan.settings
+    only = len(whole.pools) == 1
+    if not only and not addresses_of(settings):
+        raise ConfigError(f"pool {plan.name} has nothing to listen on: give it fastcgi or scgi")
+    privileges = Privileges.of(settings)
+    listeners = listen(addresses_to_serve(settings) if only else addresses_of(settings), settings, stack)
+    access_log = open_access_log(settings, False, master.error_log, stack)
+    equipment = Equipment(
+        plan.name,
+        plan.application,
+        settings,
+        listeners,
+        master.error_log,
+        access_log,
+        privileges,
+        master.board,
+    )
+    if access_log is not None:
+        master.on_reopen.append(access_log.reopen)
+    for listener in listeners:
+        workers = count(settings.workers, "worker")
+        master.error_log.notice(
+            f"serving {listener.protocol} on {listener.address}: {plan.application}, {settings.pm}, {workers}"
+        )
+    policy = Policy(Rules.of(settings), monotonic())
+    return Pool(equipment, policy, master.loop, master.dumps, master.shed)

@@ -1,0 +1,222 @@
+"""The master: one thread, one loop. It waits for signals, channels and timers, and lets the pools act.
+
+It imports no application, and asks nothing of a worker that the worker could fail to do: what they are doing it reads
+from the scoreboard, and what they do not do by themselves it does with signals.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from gateways.manager.exits import describe_exit
+from gateways.manager.inbox import Inbox
+from gateways.manager.loop import Loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gateways.manager.pool import Pool
+    from gateways.manager.scoreboard import Scoreboard
+    from gateways.manager.slowlog import Dumps
+    from gateways.server.errorlog import ErrorLog
+
+#: The longest wait, seconds: what nothing wakes the master for is looked at so often.
+_LONGEST_WAIT = 1.0
+#: How long workers that were killed at the end may take to be reaped, seconds.
+_LAST_PATIENCE = 5.0
+#: A pid that nobody claims is kept for so many rounds: its worker's first word may be on the way.
+_MOST_UNCLAIMED = 1000
+GAVE_UP = 3
+
+
+class Master:
+    """Keeps the pools until a signal ends it. ``run`` returns the exit code.
+
+    0: stopped, all requests in hand finished. 1: told not to wait for them. 3: no worker could become ready.
+    """
+
+    def __init__(self, error_log: ErrorLog, board: Scoreboard, dumps: Dumps) -> None:
+        self.error_log = error_log
+        self.board = board
+        self.dumps = dumps
+        self.loop = Loop()
+        self.pools: list[Pool] = []
+        self.stopping = False
+        #: Called in each round with the monotonic time; each returns how long it can wait, seconds.
+        self.helpers: list[Callable[[float], float]] = [dumps.tick]
+        #: What a child of the master lets go of, beside what belongs to the pools.
+        self.closers: list[Callable[[], object]] = []
+        #: What is told when something happens: a reload or a stop begins, all pools serve, logs are opened anew.
+        self.on_reload: list[Callable[[], object]] = []
+        self.on_stop: list[Callable[[], object]] = []
+        self.on_serving: list[Callable[[], object]] = []
+        self.on_reopen: list[Callable[[], object]] = [error_log.reopen]
+        self.on_upgrade: Callable[[], object] | None = None
+        self._booting: set[str] = set()
+        self._exit_code = 0
+        self._ended = False
+        self._unclaimed: dict[int, int] = {}
+        self._inbox: Inbox | None = None
+
+    # The loop
+
+    def run(self) -> int:
+        """Serve until stopped."""
+        inbox = self._inbox = Inbox()
+        self.loop.watch(inbox.fileno(), lambda events: self._on_signals())
+        try:
+            self._booting = {pool.name for pool in self.pools}
+            now = monotonic()
+            for pool in self.pools:
+                pool.followers.append(self._follower(pool))
+                pool.begin(now)
+            while not self._over():
+                self.loop.turn(self._look())
+                self._reap()
+        finally:
+            self.loop.unwatch(inbox.fileno())
+            self._inbox = None
+            inbox.close()
+        return self._exit_code
+
+    def _over(self) -> bool:
+        for pool in self.pools:
+            if pool.gave_up and not self._ended:
+                self.error_log.error(f"{pool.name}: {pool.gave_up}")
+                self.end_at_once(GAVE_UP)
+        return self._ended or all(pool.over for pool in self.pools)
+
+    def _look(self) -> float:
+        """Let everybody look at the clock; return how long all can wait, seconds."""
+        now = monotonic()
+        waits = [_LONGEST_WAIT]
+        waits += [helper(now) for helper in list(self.helpers)]
+        rows = self.board.read()
+        for pool in self.pools:
+            pool.tick(now, {row.worker: row.sight() for row in rows if row.pool == pool.name})
+            waits.append(pool.policy.next_tick(now))
+        return min(waits)
+
+    def shed(self) -> Iterator[Callable[[], object]]:
+        """Give what a child has to let go of, so that nothing of the master's lives on in it."""
+        if self._inbox is not None:
+            yield self._inbox.shed
+        yield from self.closers
+        for pool in self.pools:
+            yield from pool.close_in_child()
+
+    # Children
+
+    def _reap(self) -> None:
+        """Collect all that have ended: workers, nurseries, and orphans that became ours as a subreaper or PID 1."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if not pid:
+                break
+            self._unclaimed[pid] = status
+        now = monotonic()
+        for pool in self.pools:
+            for nursery in [nursery for nursery in pool.nurseries.values() if nursery.pid in self._unclaimed]:
+                del self._unclaimed[nursery.pid]
+                pool.on_nursery_exit(nursery, now)
+            for process in list(pool.processes.values()):
+                if process.pid in self._unclaimed or (not process.pid and self._unclaimed):
+                    # A worker that a nursery has forked tells its pid by its first words.
+                    pool.on_channel(process, now)
+                if process.pid in self._unclaimed:
+                    pool.on_exit(process, describe_exit(self._unclaimed.pop(process.pid), bool(process.killed)), now)
+        if len(self._unclaimed) > _MOST_UNCLAIMED:
+            self._unclaimed.clear()  # orphans of the application's own making
+
+    def end_at_once(self, code: int) -> None:
+        """Kill everything and let ``run`` return ``code``."""
+        self._ended = True
+        self._exit_code = code
+        for pool in self.pools:
+            for listener in pool.equipment.listeners:
+                listener.remove_file()
+            for nursery in pool.nurseries.values():
+                nursery.end()
+        deadline = monotonic() + _LAST_PATIENCE
+        while any(pool.processes for pool in self.pools) and monotonic() < deadline:
+            for pool in self.pools:
+                pool.kill("the master ends")
+            self.loop.turn(0.05)
+            self._reap()
+
+    # What an operator asks for
+
+    def reload(self, why: str) -> None:
+        """Start new generations in all pools; the old ones serve until they are ready."""
+        if self.stopping:
+            return
+        for call in self.on_reload:
+            call()
+        now = monotonic()
+        for pool in self.pools:
+            self._booting.add(pool.name)
+            pool.reload(why, now, self._follower(pool))
+
+    def stop(self) -> None:
+        """Finish what is in hand and in the backlog, and let ``run`` return."""
+        if self.stopping:
+            return
+        self.stopping = True
+        for call in self.on_stop:
+            call()
+        now = monotonic()
+        for pool in self.pools:
+            pool.stop(now)
+
+    def reopen_logs(self) -> None:
+        """Open all logs anew: the master first, which may create files where its workers may not."""
+        for call in self.on_reopen:
+            call()
+        for pool in self.pools:
+            pool.signal(signal.SIGUSR1)
+
+    def upgrade(self) -> None:
+        """Become what is installed now, with the same pid and the same sockets."""
+        if self.on_upgrade is not None and not self.stopping:
+            self.on_upgrade()
+
+    def _follower(self, pool: Pool) -> Callable[[int, str], object]:
+        def ended(generation: int, failure: str) -> None:
+            self._booting.discard(pool.name)
+            if not self._booting and not self.stopping:
+                for call in self.on_serving:
+                    call()
+
+        return ended
+
+    def _on_signals(self) -> None:
+        assert self._inbox is not None
+        for number in self._inbox.take():
+            self._on_signal(signal.Signals(number))
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            # Only a person's second Ctrl-C is a demand to drop what is in hand: supervisors send TERM twice.
+            if self.stopping and number == signal.SIGINT:
+                self.end_at_once(1)
+            self.error_log.notice(f"{number.name}: stopping") if not self.stopping else None
+            self.stop()
+        elif number == signal.SIGQUIT:
+            self.error_log.notice("SIGQUIT: ending at once")
+            self.end_at_once(1)
+        elif number == signal.SIGHUP:
+            self.reload("SIGHUP")
+        elif number == signal.SIGUSR1:
+            self.reopen_logs()
+        elif number == signal.SIGUSR2:
+            self.upgrade()
+        elif number in (signal.SIGTTIN, signal.SIGTTOU):
+            now = monotonic()
+            for pool in self.pools:
+                pool.resize(1 if number == signal.SIGTTIN else -1, now)

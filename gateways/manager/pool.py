@@ -1,0 +1,274 @@
+"""One pool: it tells its policy what happens, and does what the policy wants done."""
+
+from __future__ import annotations
+
+import os
+import socket
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from gateways.manager import moves
+from gateways.manager.channel import Channel, pair
+from gateways.manager.nurseries import Nursery
+from gateways.manager.process import Process, fork
+from gateways.manager.scoreboard import BoardFull
+from gateways.manager.worker import work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from gateways.manager.equipment import Equipment
+    from gateways.manager.loop import Loop
+    from gateways.manager.policy import Policy
+    from gateways.manager.slowlog import Dumps
+
+    Outcome = Callable[[int, str], object]
+    Shed = Callable[[], Iterable[Callable[[], object]]]
+
+
+class Pool:
+    """The workers of one application.
+
+    ``loop`` is the master's, ``dumps`` takes stacks for the slow log, ``shed`` gives what a child must let go of.
+    ``over`` is true when a stop has ended, ``gave_up`` says why the pool cannot live.
+    """
+
+    def __init__(self, equipment: Equipment, policy: Policy, loop: Loop, dumps: Dumps, shed: Shed) -> None:
+        self.equipment = equipment
+        self.name = equipment.name
+        self.policy = policy
+        self.processes: dict[int, Process] = {}
+        self.nurseries: dict[int, Nursery] = {}
+        self.over = False
+        self.gave_up = ""
+        #: Who waits for the reload that is going on: each is called with the generation and the failure, or "".
+        self.followers: list[Outcome] = []
+        self.changed = ""
+        self._loop = loop
+        self._dumps = dumps
+        self._shed = shed
+        self._log = equipment.error_log
+        self._stopping = False
+
+    # What happens
+
+    def begin(self, now: float) -> None:
+        """Start the first workers."""
+        self._do(self.policy.begin(now), now)
+
+    def reload(self, why: str, now: float, follower: Outcome | None = None) -> None:
+        """Start a new generation; ``follower`` is told how it ended."""
+        if follower is not None:
+            self.followers.append(follower)
+        self.tell(moves.ReloadAsked(why), now)
+
+    def stop(self, now: float) -> None:
+        """Finish what is in hand and in the backlog, and end."""
+        if not self._stopping:
+            self._stopping = True
+            for listener in self.equipment.listeners:
+                listener.remove_file()
+            self.tell(moves.StopAsked(), now)
+
+    def tell(self, event: moves.Event, now: float) -> None:
+        """Let the policy know, and do what it answers."""
+        self._do(self.policy.handle(event, now), now)
+
+    def tick(self, now: float, sights: Mapping[int, moves.Sight]) -> None:
+        """Look at the workers: ``sights`` by their numbers."""
+        self._do(self.policy.tick(now, sights), now)
+        for listener in self.equipment.listeners:
+            if self.policy.watches_backlog and not self.over:
+                self._loop.watch(listener.fileno(), self._on_backlog)
+            else:
+                self._loop.unwatch(listener.fileno())
+
+    def _on_backlog(self, events: int) -> None:
+        self.tell(moves.Waiting(), monotonic())
+
+    def resize(self, delta: int, now: float) -> None:
+        """One worker more or less."""
+        self._do(self.policy.resize(delta, now), now)
+
+    def _listen_to(self, process: Process) -> None:
+        self._loop.watch(process.channel.fileno(), lambda events: self.on_channel(process, monotonic()))
+
+    def on_channel(self, process: Process, now: float) -> None:
+        """Take in what a worker says."""
+        for message in process.channel.read():
+            event = message.get("event")
+            if event == "born":
+                process.pid = int(message["pid"])
+            elif event == "ready":
+                self.tell(moves.Ready(process.number), now)
+            elif event == "failed":
+                self.tell(moves.Failed(process.number, str(message.get("reason"))), now)
+            elif event == "retiring":
+                self.tell(moves.Retiring(process.number, str(message.get("reason"))), now)
+            elif event == "changed":
+                self.changed = str(message.get("file"))
+        if process.channel.ended:
+            self._loop.unwatch(process.channel.fileno())
+
+    def on_nursery(self, nursery: Nursery, now: float) -> None:
+        """Take in what a nursery says."""
+        for number, reason in nursery.read():
+            self.tell(moves.Failed(number, reason), now)
+            process = self.processes.get(number)
+            if process is not None:
+                self.on_exit(process, reason, now)
+        if nursery.ended:
+            self._loop.unwatch(nursery.channel.fileno())
+
+    def on_exit(self, process: Process, how: str, now: float) -> None:
+        """A worker has ended, and was reaped."""
+        self.on_channel(process, now)  # its last words
+        del self.processes[process.number]
+        self._loop.unwatch(process.channel.fileno())
+        process.channel.close()
+        if process.slot is not None:
+            self.equipment.board.release(process.slot)
+        self._dumps.forget(process.number)
+        self.tell(moves.Exited(process.number, process.killed or how), now)
+        self._end_nurseries()
+
+    def on_nursery_exit(self, nursery: Nursery, now: float) -> None:
+        """A nursery has ended. The next worker of its generation gets a new one."""
+        nursery.pid = 0
+        self.on_nursery(nursery, now)
+        if self.nurseries.get(nursery.generation) is nursery:
+            del self.nurseries[nursery.generation]
+            self._end_nursery(nursery)
+
+    # What is to be done
+
+    def _do(self, actions: Iterable[moves.Action], now: float) -> None:
+        for action in actions:
+            self._do_one(action, now)
+
+    def _do_one(self, action: moves.Action, now: float) -> None:
+        if isinstance(action, moves.Start):
+            self._start(action.worker, action.generation, now)
+        elif isinstance(action, moves.Say):
+            getattr(self._log, action.level)(f"{self.name}: {action.text}")
+        elif isinstance(action, moves.Reloaded):
+            self._conclude(action.generation, action.failure)
+        elif isinstance(action, moves.GiveUp):
+            self.gave_up = action.reason
+        elif isinstance(action, moves.Finished):
+            self.over = True
+            self._end_nurseries()
+        else:
+            self._do_with_worker(action)
+
+    def _do_with_worker(self, action: moves.Go | moves.Stop | moves.Kill | moves.Dump) -> None:
+        process = self.processes.get(action.worker)
+        if process is None:
+            return  # it has ended in this moment, and the policy is about to hear of it
+        if isinstance(action, moves.Go):
+            process.channel.tell("go")
+        elif isinstance(action, moves.Stop):
+            process.channel.tell(f"{'last' if action.last else 'stop'} {action.reason}")
+        elif isinstance(action, moves.Dump):
+            self._dumps.ask(self.equipment, process, action.number, action.seconds)
+        elif process.kill():
+            process.killed = f"killed: {action.reason}"
+
+    def _start(self, number: int, generation: int, now: float) -> None:
+        try:
+            process, theirs = self._prepare(number, generation)
+        except (OSError, BoardFull) as error:
+            self._fail(number, f"no worker can be started: {error}", now)
+            return
+        self.processes[number] = process
+        self._listen_to(process)
+        if self.equipment.settings.preload:
+            self._order(process, theirs, now)
+            return
+        slot = process.slot
+        assert slot is not None
+        close = self._shed()
+        try:
+            process.pid = fork(lambda: work(self.equipment, number, generation, theirs, slot), close)
+        except OSError as error:
+            self._fail(number, f"no worker can be started: fork: {error.strerror}", now)
+        finally:
+            theirs.close()
+
+    def _prepare(self, number: int, generation: int) -> tuple[Process, socket.socket]:
+        slot = self.equipment.board.claim(self.name, number, generation)
+        try:
+            ours, theirs = pair()
+        except OSError:
+            self.equipment.board.release(slot)
+            raise
+        channel = Channel(ours, lambda text: self._log.warning(f"{self.name}: worker {number}: {text}"))
+        return Process(number, generation, channel, slot), theirs
+
+    def _order(self, process: Process, theirs: socket.socket, now: float) -> None:
+        """Let the nursery of its generation fork a worker; make that nursery first, if need be."""
+        nursery = self.nurseries.get(process.generation)
+        try:
+            if nursery is None:
+                close = [*self._shed(), theirs.close]
+                nursery = Nursery(self.equipment, process.generation, close)
+                self.nurseries[process.generation] = nursery
+                self._listen_to_nursery(nursery)
+        except OSError as error:
+            theirs.close()
+            self._fail(process.number, f"no nursery can be started: fork: {error.strerror}", now)
+            return
+        assert process.slot is not None
+        nursery.order(process.number, process.slot.index, theirs)
+
+    def _listen_to_nursery(self, nursery: Nursery) -> None:
+        self._loop.watch(nursery.channel.fileno(), lambda events: self.on_nursery(nursery, monotonic()))
+
+    def _end_nursery(self, nursery: Nursery) -> None:
+        self._loop.unwatch(nursery.channel.fileno())
+        nursery.end()
+
+    def _fail(self, number: int, reason: str, now: float) -> None:
+        """A worker that never came to be."""
+        self.tell(moves.Failed(number, reason), now)
+        process = self.processes.get(number)
+        if process is None:
+            self.tell(moves.Exited(number, reason), now)
+        else:
+            self.on_exit(process, reason, now)
+
+    def _conclude(self, generation: int, failure: str) -> None:
+        followers, self.followers = self.followers, []
+        for follower in followers:
+            follower(generation, failure)
+        self._end_nurseries()
+
+    def _end_nurseries(self) -> None:
+        """Let go of the nurseries of which no generation has need."""
+        needed = {process.generation for process in self.processes.values() if not process.pid}
+        if not self.over:
+            needed |= self.policy.generations()
+        for generation in self.nurseries.keys() - needed:
+            self._end_nursery(self.nurseries.pop(generation))
+
+    # Signals and the end
+
+    def signal(self, number: int) -> None:
+        """Send all workers a signal."""
+        for process in list(self.processes.values()):
+            process.kill(number)
+
+    def kill(self, reason: str) -> None:
+        """Kill all workers."""
+        for process in list(self.processes.values()):
+            if process.kill():
+                process.killed = f"killed: {reason}"
+
+    def close_in_child(self) -> Iterable[Callable[[], object]]:
+        """Give what a child of the master, of this pool or another, has no use for."""
+        for nursery in self.nurseries.values():
+            yield from nursery.closers()
+
+    def pids(self) -> list[int]:
+        """Return all pids that are known, this process excepted."""
+        return [process.pid for process in self.processes.values() if process.pid and process.pid != os.getpid()]

@@ -1,0 +1,116 @@
+"""What a worker does between its fork and its end: load, warm up, report, wait for the word, serve.
+
+    master                     worker
+      Start  --- fork ------->   settle (user, directory, environment), hooks, load, warm up
+             <-- ready -------
+      Go     --- go --------->   accept and serve
+      Stop   --- stop ------->   finish what is in hand
+             <-- retiring ----   or: max_requests, max_memory
+             <-- exit --------
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from gateways.errors import GatewayError
+from gateways.hooks import Hooks, WorkerInfo
+from gateways.manager.tether import Tether
+from gateways.manager.warmup import warm_up
+from gateways.server.opening import load_application
+from gateways.server.worker import Server
+
+if TYPE_CHECKING:
+    import socket
+
+    from gateways.core.types import Application
+    from gateways.manager.equipment import Equipment
+    from gateways.manager.scoreboard import Slot
+
+#: How long a worker goes on with the requests in hand when the master is gone, seconds.
+ORPHAN_PATIENCE = 2.0
+
+
+class Worker:
+    """One worker, in its own process. ``run`` returns the exit code."""
+
+    def __init__(
+        self, equipment: Equipment, number: int, generation: int, channel: socket.socket, slot: Slot, nursery: bool
+    ) -> None:
+        self._equipment = equipment
+        self._slot = slot
+        self._info = WorkerInfo(equipment.name, number, generation, os.getpid(), nursery)
+        self._told = threading.Event()
+        self._stop: str | None = None
+        self._last = False
+        self._server: Server | None = None
+        self._tether = Tether(channel, self._on_line, self._on_gone, ORPHAN_PATIENCE)
+
+    def run(self, application: Application | None = None, hooks: Hooks | None = None) -> int:
+        """Live. ``application`` is there already when a nursery has loaded it."""
+        self._slot.set_pid(os.getpid())
+        self._tether.start()
+        self._tether.say({"event": "born", "pid": os.getpid()})
+        try:
+            hooks, server = self._get_ready(application, hooks)
+        except GatewayError as error:
+            self._tether.say({"event": "failed", "reason": str(error)})
+            return error.exit_code
+        self._tether.say({"event": "ready"})
+        self._told.wait()
+        code = 0
+        if self._stop is None:
+            code = server.run()
+        hooks.exit(self._info, server.retired or self._stop or "the master is gone")
+        return code
+
+    def _get_ready(self, application: Application | None, hooks: Hooks | None) -> tuple[Hooks, Server]:
+        equipment, settings = self._equipment, self._equipment.settings
+        if application is None or hooks is None:
+            equipment.settle()
+            hooks = Hooks.load(settings.hooks)
+            hooks.boot(settings)
+            hooks.post_fork(self._info)
+            answer = settings.on_boot_error == "answer"
+            application = load_application(equipment.application, settings, answer, equipment.error_log)
+        else:
+            hooks.post_fork(self._info)
+        warm_up(application, settings)
+        server = Server(
+            hooks.wrap(application),
+            equipment.listeners,
+            settings,
+            equipment.error_log,
+            equipment.access_log,
+            managed=True,
+            slot=self._slot,
+        )
+        self._server = server
+        hooks.ready(self._info)
+        return hooks, server
+
+    # In the tether's thread
+
+    def _on_line(self, line: str) -> None:
+        order, _, reason = line.partition(" ")
+        if order in ("stop", "last"):
+            self._stop = reason or order
+            if self._server is not None:
+                self._server.stop(last=order == "last")
+            elif order == "stop":
+                os._exit(0)  # still loading, with nothing in hand
+        self._told.set()
+
+    def _on_gone(self) -> None:
+        self._equipment.error_log.warning("the master is gone; stopping")
+        if self._server is not None:
+            self._server.stop()
+        self._told.set()
+
+
+def work(equipment: Equipment, number: int, generation: int, channel: socket.socket, slot: Slot, **given: Any) -> int:
+    """Run a worker in this process; ``given``: what a nursery has loaded. Returns the exit code."""
+    worker = Worker(equipment, number, generation, channel, slot, nursery=bool(given))
+    return worker.run(**given)
