@@ -12,9 +12,13 @@ from gateways.values import BadItem, Kind
 
 PREFIX = "GATEWAYS_"
 
-#: Variables with our prefix that are read elsewhere: which protocol a process with an inherited socket speaks, and
-#: whether the C part is left alone.
-OTHER_VARIABLES = (PREFIX + "PROTOCOL", PREFIX + "PURE")
+#: Variables with our prefix that are read elsewhere: the configuration file, which protocol a process with an inherited
+#: socket speaks, and whether the C part is left alone.
+OTHER_VARIABLES = (PREFIX + "CONFIG", PREFIX + "PROTOCOL", PREFIX + "PURE")
+
+
+#: Characters of a value that an error quotes.
+_SHOWN = 200
 
 
 class Setting:
@@ -59,6 +63,14 @@ class Layer(NamedTuple):
     place: str
     spell: Callable[[str], str]
     values: Mapping[str, object]
+    #: Where relative paths start. None leaves them as they are.
+    directory: str | None = None
+    #: For a file: says in which line a setting stands.
+    where: Callable[[str], str] | None = None
+
+    def label(self, name: str) -> str:
+        """Name the place of a setting, for the beginning of a message."""
+        return self.where(name) if self.where else f"{self.place} {self.spell(name)}"
 
 
 _Settings = TypeVar("_Settings", bound="Declared")
@@ -97,25 +109,94 @@ class Declared:
 
         Raises ``ConfigError``, which names the place, the value, and what is allowed.
         """
-        variables, ignored = _read_environment(cls.settings, environ)
-        # A configuration file will be one more layer, before the variables.
-        layers = [
-            Layer("environment variable", variable_of, variables),
-            Layer("flag", flag_of, flags or {}),
-            Layer("keyword", str, keywords or {}),
-        ]
+        variables, ignored = cls.variables(environ)
+        return cls.from_layers(
+            [variables, Layer("flag", flag_of, flags or {}), Layer("keyword", str, keywords or {})], ignored
+        )
+
+    @classmethod
+    def from_layers(
+        cls: type[_Settings],
+        layers: Iterable[Layer],
+        ignored: tuple[str, ...] = (),
+        problems: list[str] | None = None,
+    ) -> _Settings:
+        """Make settings of layers, of which the later ones win. ``ignored`` becomes ``ignored_variables``.
+
+        With ``problems`` what is wrong is added there, and left out; without, the first is raised as ``ConfigError``.
+        """
         self = cls.__new__(cls)
-        self._fill(layers, ignored)
+        self._fill(layers, ignored, problems)
         return self
 
-    def _fill(self, layers: Iterable[Layer], ignored: tuple[str, ...]) -> None:
+    @classmethod
+    def variables(cls, environ: Mapping[str, str], problems: list[str] | None = None) -> tuple[Layer, tuple[str, ...]]:
+        """Return the layer of the ``GATEWAYS_*`` variables, and the names of those that are somebody else's."""
+        values: dict[str, object] = {}
+        ignored: list[str] = []
+        for variable, text in environ.items():
+            if variable.startswith(PREFIX) and text and variable not in OTHER_VARIABLES:
+                try:
+                    name = cls._setting_of(variable)
+                    if name:
+                        values[name] = _split(variable, text) if cls.settings[name].kind.many else text
+                    else:
+                        ignored.append(variable)
+                except ConfigError as error:
+                    _report(error, problems)
+        return Layer("environment variable", variable_of, values), tuple(ignored)
+
+    @classmethod
+    def other_name(cls, name: str) -> str:
+        """Say what other programs' setting ``name`` is called here, with ``{setting}`` for each of ours."""
+        return ""
+
+    @classmethod
+    def explain_unknown(cls, name: str, spell: Callable[[str], str], more: Iterable[str] = ()) -> str:
+        """Complete the sentence "NAME is ...": what was probably meant. ``more`` are names that are known besides."""
+        other = cls.other_name(name)
+        if other:
+            return other.format_map({known: spell(known) for known in cls.settings})
+        slip = nearest(name, [*cls.settings, *more])
+        return f"not known; did you mean {spell(slip)}?" if slip else "not known"
+
+    @classmethod
+    def _setting_of(cls, variable: str) -> str:
+        """Return the name of the setting, or "" where the variable is somebody else's."""
+        name = variable[len(PREFIX) :].lower()
+        if name in cls.settings and variable_of(name) == variable:
+            return name
+        if nearest(name, cls.settings) or cls.other_name(name):
+            hint = cls.explain_unknown(name, variable_of)
+            raise ConfigError(f"environment variable {variable} is {hint}")
+        # No slip: an application may use the prefix, and Kubernetes sets GATEWAYS_PORT for a service "gateways".
+        return ""
+
+    def _fill(self, layers: Iterable[Layer], ignored: tuple[str, ...], problems: list[str] | None = None) -> None:
         values = {name: setting.default for name, setting in self.settings.items()}
         given: set[str] = set()
         for layer in layers:
             for name, value in layer.values.items():
-                values[name] = _read(self.settings, layer, name, value)
+                try:
+                    read = self._read(layer, name, value)
+                except ConfigError as error:
+                    _report(error, problems)
+                    continue
+                values[name] = self.settings[name].kind.over(values[name], read)
                 given.add(name)
         self.__dict__.update(values, given=frozenset(given), ignored_variables=ignored)
+
+    def _read(self, layer: Layer, name: str, value: object) -> object:
+        if name not in self.settings:
+            raise ConfigError(f"{layer.label(name)} is {self.explain_unknown(name, layer.spell)}")
+        kind = self.settings[name].kind
+        try:
+            read = kind.read(value)
+            return read if layer.directory is None else kind.rebase(read, layer.directory)
+        except ValueError as error:
+            culprit = error.item if isinstance(error, BadItem) else value
+            reason = str(error) or f"{_shown(culprit)} cannot be used, give {kind.allowed}"
+            raise ConfigError(f"{layer.label(name)}: {reason}") from None
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"settings are read-only; make new ones to change {name}")
@@ -132,40 +213,15 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return next(iter(get_close_matches(name, list(names), n=1, cutoff=0.7)), "")
 
 
-def _read(settings: Mapping[str, Setting], layer: Layer, name: str, value: object) -> object:
-    setting = settings.get(name)
-    if setting is None:
-        slip = nearest(name, settings)
-        hint = f"; did you mean {layer.spell(slip)}?" if slip else ""
-        raise ConfigError(f"{layer.place} {layer.spell(name)} is not known{hint}")
-    try:
-        return setting.kind.read(value)
-    except ValueError as error:
-        culprit = error.item if isinstance(error, BadItem) else value
-        reason = str(error) or f"{culprit!r} cannot be used, give {setting.kind.allowed}"
-        raise ConfigError(f"{layer.place} {layer.spell(name)}: {reason}") from None
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _read_environment(
-    settings: Mapping[str, Setting], environ: Mapping[str, str]
-) -> tuple[dict[str, object], tuple[str, ...]]:
-    """Return the values by setting name, and the variables that are somebody else's."""
-    values: dict[str, object] = {}
-    ignored: list[str] = []
-    for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or not text or variable in OTHER_VARIABLES:
-            continue
-        name = variable[len(PREFIX) :].lower()
-        setting = settings.get(name)
-        if setting is not None and setting.variable == variable:
-            values[name] = _split(variable, text) if setting.kind.many else text
-        elif nearest(name, settings):
-            slip = variable_of(nearest(name, settings))
-            raise ConfigError(f"environment variable {variable} is not known; did you mean {slip}?")
-        else:
-            # No slip: an application may use the prefix, and Kubernetes sets GATEWAYS_PORT for a service "gateways".
-            ignored.append(variable)
-    return values, tuple(ignored)
+def _report(error: ConfigError, problems: list[str] | None) -> None:
+    if problems is None:
+        raise error from None
+    problems.append(str(error))
 
 
 def _split(variable: str, text: str) -> list[str]:

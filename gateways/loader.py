@@ -88,8 +88,12 @@ class LazyApplication:
             return self._application
 
 
-def prepare_imports(chdir: str | None, python_path: Sequence[str]) -> None:
-    """Obey the settings ``chdir`` and ``python_path``. Raises ``ConfigError`` where there is no such directory."""
+def prepare_imports(chdir: str | None, python_path: Sequence[str], env: Iterable[tuple[str, str]] = ()) -> None:
+    """Obey the settings ``chdir``, ``python_path`` and ``env``. Raises ``ConfigError`` for an absent directory."""
+    for name, value in env:
+        os.environ[name] = value
+        if name == "TZ":
+            time.tzset()  # the C library has looked at it already
     if chdir is not None:
         try:
             os.chdir(chdir)

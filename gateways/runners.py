@@ -96,7 +96,7 @@ def _run_with_cgi(application: Application | str, keywords: dict[str, Any]) -> N
     from gateways.settings import Settings
 
     settings = Settings.load(keywords=keywords)
-    prepare_imports(settings.chdir, settings.python_path)
+    prepare_imports(settings.chdir, settings.python_path, settings.env)
     return run_with_cgi(application, script_name=settings.script_name, environ=settings.environ, debug=settings.debug)
 
 
@@ -113,7 +113,7 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
     from gateways.server.worker import Server
 
     complete_standard_streams()
-    prepare_imports(settings.chdir, settings.python_path)
+    prepare_imports(settings.chdir, settings.python_path, settings.env)
     if isinstance(application, str):
         application = load(application)
     with TemporaryDirectory(prefix="gateways-") as directory:  # private: mode 0700

@@ -32,6 +32,14 @@ class Kind:
         """Write a value as a person would give it."""
         return str(value)
 
+    def rebase(self, value: object, directory: str) -> object:
+        """Let a relative path start at ``directory``. ``value`` has been read; other kinds than paths stay as it is."""
+        return value
+
+    def over(self, below: object, value: object) -> object:
+        """Return what ``value`` makes of the value ``below``, which a place of less weight gave: it replaces it."""
+        return value
+
 
 class Text(Kind):
     """Text without control characters; a path may also be an ``os.PathLike``. Numbers are allowed for user ids."""
@@ -55,6 +63,21 @@ class Text(Kind):
 
     def show(self, value: object) -> str:
         return "none" if value is None else str(value)
+
+
+class Path(Text):
+    """The path of a file or directory. ``-``, which stands for a standard stream, is none."""
+
+    def rebase(self, value: object, directory: str) -> object:
+        return value if value in (None, "-") else os.path.join(directory, _without_dot(str(value)))
+
+
+class Module(Path):
+    """The name of a module, or the path of a Python file."""
+
+    def rebase(self, value: object, directory: str) -> object:
+        is_path = isinstance(value, str) and ("/" in value or value.endswith(".py"))
+        return super().rebase(value, directory) if is_path else value
 
 
 class Number(Kind):
@@ -200,6 +223,12 @@ class Address(Kind):
             raise ValueError(str(error)) from None
         return given
 
+    def rebase(self, value: object, directory: str) -> object:
+        path = value[5:] if isinstance(value, str) and value.startswith("unix:") else "/"
+        if path.startswith("/"):
+            return value
+        return self.read(f"unix:{os.path.join(directory, _without_dot(path))}")  # may be too long for a socket now
+
 
 class MountPath(Kind):
     """SCRIPT_NAME: empty, or starting with a slash and not ending with one."""
@@ -222,7 +251,7 @@ class Pair(Kind):
     """A name and a value: the text ``NAME=VALUE``, or a tuple of two strings."""
 
     metavar = "NAME=VALUE"
-    allowed = "NAME=VALUE; names that start with wsgi. belong to the gateway"
+    allowed = "NAME=VALUE"
 
     def read(self, given: object) -> object:
         if isinstance(given, str):
@@ -233,9 +262,26 @@ class Pair(Kind):
         name, value = given
         if not isinstance(name, str) or not isinstance(value, str) or "\0" in name + value:
             raise ValueError
-        if not name or "=" in name or not name.isprintable() or name.lower().startswith("wsgi."):
+        if not name or "=" in name or not name.isprintable():
             raise ValueError
         return name, value
+
+    def show(self, value: object) -> str:
+        assert isinstance(value, tuple)
+        return "=".join(value)
+
+
+class EnvironPair(Pair):
+    """A pair for the environ of WSGI."""
+
+    allowed = "NAME=VALUE; names that start with wsgi. belong to the gateway"
+
+    def read(self, given: object) -> object:
+        pair = super().read(given)
+        assert isinstance(pair, tuple)
+        if pair[0].lower().startswith("wsgi."):
+            raise ValueError
+        return pair
 
 
 class Many(Kind):
@@ -269,6 +315,18 @@ class Many(Kind):
         assert isinstance(value, tuple)
         return " ".join(self.kind.show(item) for item in value) or "none"
 
+    def rebase(self, value: object, directory: str) -> object:
+        assert isinstance(value, tuple)
+        return tuple(self.kind.rebase(item, directory) for item in value)
+
+    def over(self, below: object, value: object) -> object:
+        """Pairs come together, by their names; of anything else the list as a whole is replaced."""
+        if not isinstance(self.kind, Pair):
+            return value
+        assert isinstance(below, tuple)
+        assert isinstance(value, tuple)
+        return tuple({**dict(below), **dict(value)}.items())
+
 
 class BadItem(ValueError):
     """One value of several is at fault: ``item`` says which, the message why."""
@@ -276,3 +334,7 @@ class BadItem(ValueError):
     def __init__(self, item: object, reason: str) -> None:
         super().__init__(reason)
         self.item = item
+
+
+def _without_dot(path: str) -> str:
+    return path[2:] if path.startswith("./") else path

@@ -88,7 +88,7 @@ def test_the_manual_has_every_flag_of_a_command_and_no_other(capsys: Capture, co
         (["srve"], "unknown command 'srve'; did you mean serve? (see gateways --help)"),
         (["dance"], "unknown command 'dance'; there are serve, get, front (see gateways --help)"),
         (["--serve"], "unknown command '--serve'; did you mean serve? (see gateways --help)"),
-        (["serve"], "the following arguments are required: APP (see gateways serve --help)"),
+        (["serve"], "no application: give APP, or --config FILE; there is no gateways.toml in the working directory"),
         (
             ["serve", "app", "--thread", "4"],
             "unknown argument '--thread'; did you mean --threads? (see gateways serve --help)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from gateways.config import load_plan
 from gateways.declared import Setting
 from gateways.server.launch import launch
 from gateways.settings import Settings
@@ -32,14 +33,21 @@ exit status:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the application, and a flag for each setting in the group of its declaration."""
-    parser.usage = "gateways serve APP [--fastcgi ADDR] [--scgi ADDR] [flags]"
+    parser.usage = "gateways serve [APP] [--config FILE] [--fastcgi ADDR] [--scgi ADDR] [flags]"
     parser.epilog = EPILOG
     parser.formatter_class = _Formatter
     parser.add_argument(
         "application",
         metavar="APP",
+        nargs="?",
         help="module:attribute, path/to/file.py:attribute or module:factory(); without an attribute it is application, "
-        "then app",
+        "then app. Not needed with a configuration file that names it",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="The configuration file, with the settings as its keys, for one pool of workers or several. Default: "
+        "GATEWAYS_CONFIG, or gateways.toml in the working directory if there is no APP.",
     )
     groups: dict[str, argparse._ArgumentGroup] = {}
     for setting in Settings.settings.values():
@@ -52,7 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve; return the exit code."""
     sys.path.insert(0, "")  # the working directory, as for python -m; also after --chdir
     flags = {name: value for name, value in vars(arguments).items() if name in Settings.settings and value is not None}
-    return launch(arguments.application, Settings.load(flags=flags))
+    plan = load_plan(arguments.config, arguments.application, flags)
+    if plan.managed:
+        from gateways.manager.launching import launch_plan  # type: ignore[import-not-found, unused-ignore]
+
+        return launch_plan(plan)  # type: ignore[no-any-return, unused-ignore]
+    (pool,) = plan.pools
+    return launch(pool.application, pool.settings, plan.notices)
 
 
 def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:

@@ -19,21 +19,28 @@ from gateways.server.spawned import complete_standard_streams
 from gateways.server.worker import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateways.core.types import Application
     from gateways.settings import Settings
 
 
-def launch(application: Application | str, settings: Settings) -> int:
+def launch(application: Application | str, settings: Settings, notices: Sequence[str] = ()) -> int:
     """Serve ``application`` on the addresses of ``settings``, or else on the sockets this process was started with.
 
-    Returns the exit code of ``Server.run``: 0 when all requests in hand were finished, 1 when ``graceful_timeout``
-    passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and ``BindError``.
+    ``notices`` are lines for the error log. Returns the exit code of ``Server.run``: 0 when all requests in hand were
+    finished, 1 when ``graceful_timeout`` passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
+    ``BindError``.
     """
     complete_standard_streams()
-    prepare_imports(settings.chdir, settings.python_path)  # first: chdir is where relative paths start, all of them
+    prepare_imports(
+        settings.chdir, settings.python_path, settings.env
+    )  # first: chdir is where relative paths start, all of them
     with ExitStack() as stack:
         error_log = ErrorLog(settings.error_log, settings.log_level)
         stack.callback(error_log.close)
+        for notice in notices:
+            error_log.notice(notice)
         if settings.ignored_variables:
             error_log.notice(f"no settings, ignored: {', '.join(settings.ignored_variables)}")
         listeners = listen(addresses_to_serve(settings), settings, stack)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateways.declared import Declared, setting
-from gateways.values import Choice, Duration, Many, Mode, MountPath, Number, Size, Switch, Text
+from gateways.values import Choice, Duration, Many, Mode, Module, MountPath, Number, Path, Size, Switch, Text
 
 WORKERS = "Workers"
 RENEWAL = "Limits of a worker"
@@ -70,7 +70,7 @@ class Managing(Declared):
     )
     hooks: str | None = setting(
         None,
-        Text("MODULE", "a module name or the path of a Python file"),
+        Module("MODULE", "a module name or the path of a Python file"),
         WORKERS,
         "Call the functions of this module at certain moments: boot, pre_fork, post_fork, ready, request, exit.",
     )
@@ -125,7 +125,7 @@ class Managing(Declared):
     )
     slow_log: str = setting(
         "-",
-        Text("FILE", 'a file name, or "-" for the error log'),
+        Path("FILE", 'a file name, or "-" for the error log'),
         WATCHING,
         'The file for slow requests; "-" is the error log.',
     )
@@ -152,7 +152,7 @@ class Managing(Declared):
     )
     restart_file: str | None = setting(
         None,
-        Text("FILE", "a file name"),
+        Path("FILE", "a file name"),
         RELOADING,
         "Reload when this file was touched.",
     )
@@ -172,7 +172,7 @@ class Managing(Declared):
     )
     control: str | None = setting(
         None,
-        Text("PATH", "a path for a Unix socket"),
+        Path("PATH", "a path for a Unix socket"),
         STATUS,
         "The socket for gateways status, reload and stop. Only its owner and root may use it.",
     )
@@ -197,7 +197,7 @@ class Managing(Declared):
     )
     pid_file: str | None = setting(
         None,
-        Text("FILE", "a file name"),
+        Path("FILE", "a file name"),
         PROCESS,
         "Write the process id to this file, and remove it at the end.",
     )

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from gateways.declared import Declared, setting
-from gateways.values import Address, Choice, Duration, Many, Mode, MountPath, Number, Pair, Size, Switch, Text
+from gateways.values import (
+    Address,
+    Choice,
+    Duration,
+    EnvironPair,
+    Many,
+    Mode,
+    MountPath,
+    Number,
+    Pair,
+    Path,
+    Size,
+    Switch,
+    Text,
+)
 
 LISTENING = "Listening"
 APPLICATION = "Application"
 LIMITS = "Limits"
 TIMEOUTS = "Timeouts"
 LOGS = "Logs"
+
+#: Where a server listens, by the protocol that it speaks there.
+LISTENERS = ("fastcgi", "scgi")
 
 
 class Serving(Declared):
@@ -76,20 +93,26 @@ class Serving(Declared):
     )
     environ: tuple[tuple[str, str], ...] = setting(
         (),
-        Many(Pair()),
+        Many(EnvironPair()),
         APPLICATION,
         "Add this pair to the environ of every request. Can be given several times.",
     )
+    env: tuple[tuple[str, str], ...] = setting(
+        (),
+        Many(Pair()),
+        APPLICATION,
+        "Set this environment variable before the application is loaded: os.environ. Can be given several times.",
+    )
     chdir: str | None = setting(
         None,
-        Text("DIRECTORY", "a directory"),
+        Path("DIRECTORY", "a directory"),
         APPLICATION,
         "Change to this directory before anything else: relative paths start there, of the application, of sockets and "
-        "of both logs.",
+        "of logs. Default: the directory of the configuration file, where there is one.",
     )
     python_path: tuple[str, ...] = setting(
         (),
-        Many(Text("DIRECTORY", "a directory")),
+        Many(Path("DIRECTORY", "a directory")),
         APPLICATION,
         "Look for modules in this directory first. Can be given several times.",
     )
@@ -174,7 +197,7 @@ class Serving(Declared):
 
     access_log: str | None = setting(
         "-",
-        Text("FILE", 'a file name, or "-" for the standard output', off=True),
+        Path("FILE", 'a file name, or "-" for the standard output', off=True),
         LOGS,
         'Write a line for each request to this file. "-" is the standard output, "off" is none. Off by default where a '
         "web server started the process, because it keeps a log itself.",
@@ -187,7 +210,7 @@ class Serving(Declared):
     )
     error_log: str = setting(
         "-",
-        Text("FILE", 'a file name, or "-" for the standard error output'),
+        Path("FILE", 'a file name, or "-" for the standard error output'),
         LOGS,
         'Write errors and messages to this file. "-" is the standard error output.',
     )

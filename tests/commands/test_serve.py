@@ -106,7 +106,7 @@ def test_every_setting_has_its_flag() -> None:
 
 def test_a_flag_that_is_not_given_leaves_the_variable_its_say(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Settings] = []
-    monkeypatch.setattr(serve, "launch", lambda application, settings: seen.append(settings) or 7)
+    monkeypatch.setattr(serve, "launch", lambda application, settings, notices: seen.append(settings) or 7)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("GATEWAYS_THREADS", "3")
     monkeypatch.setenv("GATEWAYS_DEBUG", "yes")
@@ -239,11 +239,11 @@ def test_a_missing_socket_directory_is_4(directory: Path) -> None:
         (["--fastcgi", "nowhere"], {}, "flag --fastcgi: 'nowhere' is not an address"),
         ([], {"GATEWAYS_SCGI": "/a.sock"}, "environment variable GATEWAYS_SCGI: '/a.sock' is not an address"),
         (["--threads", "0"], {}, "flag --threads: '0' cannot be used, give a whole number from 1 to 1024"),
-        (["--scgi", "unix:s", "--error-log", "absent/log"], {}, "error_log 'absent/log' cannot be opened: there is"),
-        (["--scgi", "unix:s", "--access-log", "absent/log"], {}, "access_log 'absent/log' cannot be opened"),
+        (["--scgi", "unix:s", "--error-log", "absent/log"], {}, "/absent/log' cannot be opened: there is"),
+        (["--scgi", "unix:s", "--access-log", "absent/log"], {}, "/absent/log' cannot be opened"),
         (["--scgi", "unix:s", "--access-log-format", "%y"], {}, "access_log_format: '%y' at character 1 is not known"),
-        (["--scgi", "unix:s", "--chdir", "absent"], {}, "chdir 'absent': No such file or directory"),
-        (["--scgi", "unix:s", "--python-path", "absent"], {}, "python_path 'absent': there is no such directory"),
+        (["--scgi", "unix:s", "--chdir", "absent"], {}, "/absent': No such file or directory"),
+        (["--scgi", "unix:s", "--python-path", "absent"], {}, "/absent': there is no such directory"),
         (["--scgi", "0.0.0.0:0"], {}, "with allowed_clients"),
         ([], {"GATEWAYS_PROTOCOL": "http"}, "GATEWAYS_PROTOCOL='http': give fastcgi or scgi"),
     ],
