@@ -105,6 +105,11 @@ def prepare_imports(chdir: str | None, python_path: Sequence[str], env: Iterable
         sys.path.insert(0, os.path.abspath(path))
 
 
+def is_installed(filename: str) -> bool:
+    """Say whether a module's file is of an installed package or of the standard library, and not the application's."""
+    return "-packages" + os.sep in filename or filename.startswith(os.path.dirname(os.__file__) + os.sep)
+
+
 class _Unusable(Exception):
     """What is wrong with the text or with what it names, as opposed to what the application raised."""
 
@@ -280,9 +285,7 @@ def _forget_modules(present: set[str]) -> None:
 
     Installed modules stay: some, with parts in C, cannot be loaded twice.
     """
-    library = os.path.dirname(os.__file__) + os.sep
     for name in set(sys.modules) - present:
         filename = getattr(sys.modules.get(name), "__file__", None) or ""
-        installed = "-packages" + os.sep in filename or filename.startswith(library)
-        if filename.endswith(".py") and not installed and name.partition(".")[0] != "gateways":
+        if filename.endswith(".py") and not is_installed(filename) and name.partition(".")[0] != "gateways":
             sys.modules.pop(name, None)

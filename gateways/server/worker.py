@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from gateways.server.accesslog import AccessLog
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
+    from gateways.server.renewal import Renewal
     from gateways.settings import Settings
 
 #: How often a spawned process looks whether its web server is still there, where nothing wakes it, seconds.
 _PARENT_INTERVAL = 1.0
+_NEVER = float("inf")
 
 
 class Server(Crew):
@@ -40,7 +42,7 @@ class Server(Crew):
     passed first. ``stop`` may be called from any thread and from a signal handler. ``spawned`` says that a web server
     started this process: it then ends with that server, and takes USR1 as a wish to end, as libfcgi's programs do.
     ``managed`` says that the process manager started it: others accept from the same listeners, and signals that a
-    terminal sends to all processes are the manager's to obey.
+    terminal sends to all processes are the manager's to obey. ``renewal`` says when it has served for long enough.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class Server(Crew):
         *,
         spawned: bool = False,
         managed: bool = False,
+        renewal: Renewal | None = None,
     ) -> None:
         super().__init__(application, settings, error_log, access_log, spawned=spawned, managed=managed)
         self.graceful_timeout = settings.graceful_timeout
         self._spawned = spawned
         self._managed = managed
         self._last = not managed
+        self._renewal = renewal
         #: Why it stopped by itself; empty while it serves, and when it was told to stop.
         self.retired = ""
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
@@ -241,7 +245,10 @@ class Server(Crew):
             waits.append(self._board.next_sweep - now)
         if self._acceptor.resume_at:
             waits.append(self._acceptor.resume_at - now)
-        return max(0.0, min(waits)) if waits else None
+        if self._renewal is not None:
+            waits.append(self._renewal.wait(self._board.served, now))
+        least = min(waits, default=_NEVER)
+        return max(0.0, least) if least < _NEVER else None
 
     def _drain_wake(self) -> None:
         try:
@@ -256,6 +263,10 @@ class Server(Crew):
             self._sweep(now)
         if self._acceptor.resume_at and now >= self._acceptor.resume_at:
             self._acceptor.resume()
+        if self._renewal is not None and self._renewal.is_due(self._board.served, now):
+            reason = self._renewal.reason(self._board.served, now, list(self._connections.values()))
+            if reason:
+                self.retire(reason)
         if self._reopen:
             self._reopen = False
             self.error_log.reopen()

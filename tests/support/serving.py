@@ -19,6 +19,7 @@ from typing import Any, Callable, cast
 
 from gateways.addresses import parse_address
 from gateways.server.listeners import open_listeners
+from gateways.server.renewal import Renewal
 from gateways.server.worker import Server
 from gateways.settings import Settings
 from tests.support import wire
@@ -154,6 +155,7 @@ def serving(
     tcp: bool = False,
     environ: dict[str, str] | None = None,
     managed: bool = False,
+    renewal: Renewal | None = None,
     **settings: Any,
 ) -> Iterator[Served]:
     """Run a server; afterwards it still has to answer a good request, and to stop when asked.
@@ -164,7 +166,15 @@ def serving(
     with tempfile.TemporaryDirectory() as directory:
         address = parse_address("127.0.0.1:0" if tcp else f"unix:{directory}/socket")
         listeners = open_listeners(protocol, address, environ={} if environ is None else environ)
-        server = Server(application, listeners, Settings(**settings), cast(Any, log), cast(Any, log), managed=managed)
+        server = Server(
+            application,
+            listeners,
+            Settings(**settings),
+            cast(Any, log),
+            cast(Any, log),
+            managed=managed,
+            renewal=renewal,
+        )
         served = Served(server, listeners[0].sock.getsockname(), protocol, log)
         served.start()
         try:

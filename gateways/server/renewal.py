@@ -1,0 +1,125 @@
+"""When a process has served for long enough: after so many requests, with so much memory, when its files have changed.
+
+The server asks between requests. That costs it two comparisons; everything else is looked at once a second.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from gateways.adapters.speedups import Link
+    from gateways.server.changes import Changes
+    from gateways.settings import Settings
+
+#: Seconds between two looks at memory and files.
+LOOK_INTERVAL = 1.0
+#: Seconds between two looks for a moment without a request.
+QUIET_INTERVAL = 0.05
+
+_NEVER = float("inf")
+_PAGE_SIZE = resource.getpagesize()
+
+
+def make_renewal(settings: Settings, changes: Changes | None = None, patience: float = 0.0) -> Renewal | None:
+    """Return the ``Renewal`` of one process, or None where nothing is to be watched."""
+    if not settings.max_requests and not settings.max_memory and changes is None:
+        return None
+    return Renewal(settings, changes, patience)
+
+
+class Renewal:
+    """Whether a process should give way to a new one. It belongs to the thread that leads.
+
+    ``settings`` give ``max_requests`` with its jitter, and ``max_memory``; ``changes`` tells of a changed file. For
+    ``patience`` seconds from the first reason on, a moment without a request is waited for, while requests are taken as
+    before: that is for a process that nobody stands in for.
+
+    ``jitter(most)`` returns a whole number from 0 to ``most``, ``memory()`` the resident bytes.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        changes: Changes | None = None,
+        patience: float = 0.0,
+        *,
+        jitter: Callable[[int], int] | None = None,
+        memory: Callable[[], int] | None = None,
+        now: float | None = None,
+    ) -> None:
+        #: Requests after which it ends.
+        self.max_requests = sys.maxsize
+        if settings.max_requests:
+            spread = settings.max_requests_jitter or settings.max_requests // 10
+            self.max_requests = settings.max_requests + (jitter or _jitter)(spread)
+        self._max_memory = settings.max_memory
+        self._memory = memory or resident_memory
+        self._changes = changes
+        self._looks = changes is not None or self._max_memory > 0
+        self._next_look = (monotonic() if now is None else now) + LOOK_INTERVAL if self._looks else _NEVER
+        self._seen = 0
+        self._reason = ""
+        self._patience = patience
+        self._patient_until = _NEVER
+
+    def is_due(self, served: int, now: float) -> bool:
+        """Say whether ``reason`` may have one to tell, after ``served`` requests."""
+        return now >= self._next_look or served >= self.max_requests
+
+    def wait(self, served: int, now: float) -> float:
+        """Return the seconds until it wants to look, also when no request comes; infinite when it does not."""
+        # Memory grows with requests alone, while files change by themselves.
+        if self._reason or self._changes is not None or (self._looks and served != self._seen):
+            return max(0.0, self._next_look - now)
+        return _NEVER
+
+    def reason(self, served: int, now: float, connections: Iterable[Link] = ()) -> str:
+        """Return why this process should end now, or "". Ask while ``is_due``; ``connections`` are all there are."""
+        if not self._reason:
+            self._reason = self._find_reason(served, now)
+            self._patient_until = now + self._patience
+        if not self._reason:
+            return ""
+        self._next_look = now + QUIET_INTERVAL  # the end of a request in another thread wakes nobody
+        quiet = all(connection.watched for connection in connections)
+        return self._reason if quiet or now >= self._patient_until else ""
+
+    def _find_reason(self, served: int, now: float) -> str:
+        if served >= self.max_requests:
+            return f"{served} requests served (max_requests)"
+        if now < self._next_look:
+            return ""
+        self._next_look = now + LOOK_INTERVAL
+        grown = served != self._seen
+        self._seen = served
+        used = self._memory() if self._max_memory and grown else 0
+        if used > self._max_memory:
+            return f"{_mebibytes(used)} of memory in use (max_memory is {_mebibytes(self._max_memory)})"
+        changed = self._changes.changed() if self._changes is not None else ""
+        return f"{changed} has changed" if changed else ""
+
+
+def resident_memory() -> int:
+    """Return the resident memory of this process in bytes: what it uses now or, where only that is told, its peak."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE_SIZE
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _jitter(most: int) -> int:
+    # Not the application's generator, which it may have seeded: all workers would draw the same number.
+    return random.SystemRandom().randint(0, most)
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB"

@@ -1,0 +1,184 @@
+"""gateways.server.renewal: when a process has served for long enough, by a clock that the tests move."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import sys
+from typing import Any
+
+import pytest
+
+from gateways.adapters.speedups import Link
+from gateways.server.changes import Changes, Files
+from gateways.server.renewal import LOOK_INTERVAL, QUIET_INTERVAL, Renewal, make_renewal, resident_memory
+from gateways.settings import Settings
+from tests.support.serving import Recorder, serving, until
+
+MIB = 1 << 20
+
+
+class Told(Changes):
+    """Tells of the changes that a test puts in."""
+
+    def __init__(self, *changed: str) -> None:
+        super().__init__(lambda: Files(()), 0.0)
+        self.told = list(changed)
+        self.looks = 0
+
+    def changed(self) -> str:
+        self.looks += 1
+        return self.told.pop(0) if self.told else ""
+
+
+def in_hand() -> Link:
+    return Link()
+
+
+def waiting() -> Link:
+    link = Link()
+    link.watched = True
+    return link
+
+
+def renewal(changes: Changes | None = None, patience: float = 0.0, **given: Any) -> Renewal:
+    settings = {name: given.pop(name) for name in list(given) if name.startswith("max_")}
+    return Renewal(Settings(**settings), changes, patience, now=100.0, **given)
+
+
+def test_nothing_to_watch() -> None:
+    assert make_renewal(Settings()) is None
+    assert make_renewal(Settings(max_requests=1)) is not None
+    assert make_renewal(Settings(max_memory="1G")) is not None
+    assert make_renewal(Settings(), Told()) is not None
+
+
+def test_max_requests() -> None:
+    one = renewal(max_requests=100, jitter=lambda most: 0)
+    assert not one.is_due(99, 100.0)
+    assert one.wait(99, 100.0) == float("inf")
+    assert one.is_due(100, 100.0)
+    assert one.reason(100, 100.0) == "100 requests served (max_requests)"
+    assert one.reason(101, 100.0) == "100 requests served (max_requests)"
+
+
+@pytest.mark.parametrize(
+    ("given", "spread"), [({"max_requests": 100}, 10), ({"max_requests": 5}, 0), ({"max_requests_jitter": 7}, 7)]
+)
+def test_jitter(given: dict[str, int], spread: int) -> None:
+    asked: list[int] = []
+    one = renewal(**{"max_requests": 100, **given}, jitter=lambda most: asked.append(most) or most)
+    assert asked == [spread]
+    assert one.max_requests == given.get("max_requests", 100) + spread
+
+
+def test_jitter_differs_from_process_to_process() -> None:
+    limits = {renewal(max_requests=1000, max_requests_jitter=500).max_requests for _ in range(100)}
+    assert min(limits) >= 1000
+    assert max(limits) <= 1500
+    assert len(limits) > 10
+
+
+def test_max_memory_is_looked_at_once_a_second_while_requests_come() -> None:
+    used = 10 * MIB
+    looks: list[float] = []
+    one = renewal(max_memory=20 * MIB, memory=lambda: looks.append(used) or used)
+    assert not one.is_due(1, 100.9)
+    assert one.wait(0, 100.0) == float("inf")
+    assert one.wait(1, 100.25) == 0.75
+    assert one.is_due(1, 101.0)
+    assert one.reason(1, 101.0) == ""
+    assert not one.is_due(2, 101.9)
+    assert one.reason(2, 101.9) == ""
+    assert len(looks) == 1
+    used = 25 * MIB
+    assert one.wait(1, 102.5) == float("inf"), "nothing was served since"
+    assert one.reason(1, 102.5) == ""
+    assert len(looks) == 1
+    assert one.wait(2, 102.75) == 0.75
+    assert one.reason(2, 103.5) == "25.0 MiB of memory in use (max_memory is 20.0 MiB)"
+
+
+def test_files_are_looked_at_once_a_second_even_when_idle() -> None:
+    changes = Told("", "app.py")
+    one = renewal(changes)
+    assert one.wait(0, 100.0) == LOOK_INTERVAL
+    assert not one.is_due(0, 100.5)
+    assert one.reason(0, 100.5) == ""
+    assert changes.looks == 0
+    assert one.reason(0, 101.0) == ""
+    assert one.wait(0, 101.0) == LOOK_INTERVAL
+    assert one.reason(0, 102.5) == "app.py has changed"
+
+
+def test_a_moment_without_a_request_is_waited_for() -> None:
+    one = renewal(Told("app.py"), patience=10)
+    assert one.reason(5, 101.0, [waiting(), in_hand()]) == ""
+    assert one.wait(5, 101.0) == pytest.approx(QUIET_INTERVAL)
+    assert one.reason(6, 105.0, [in_hand()]) == ""
+    assert one.is_due(6, 106.0)
+    assert one.reason(7, 106.0, [waiting()]) == "app.py has changed"
+
+
+def test_but_not_for_ever() -> None:
+    one = renewal(max_requests=1, patience=10, jitter=lambda most: 0)
+    assert one.reason(1, 101.0, [in_hand()]) == ""
+    assert one.reason(2, 110.9, [in_hand()]) == ""
+    assert one.reason(3, 111.0, [in_hand()]) == "1 requests served (max_requests)"
+
+
+def test_without_patience_it_ends_with_requests_in_hand() -> None:
+    assert renewal(max_requests=1, jitter=lambda most: 0).reason(1, 100.0, [in_hand()])
+
+
+def test_resident_memory_grows_and_shrinks() -> None:
+    gc.collect()
+    before = resident_memory()
+    block = b"x" * (64 * MIB)
+    assert resident_memory() - before > 60 * MIB
+    del block
+    assert resident_memory() - before < 30 * MIB
+
+
+def test_the_peak_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    peak = resident_memory()
+    assert peak > MIB
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert 0.9 < peak / 1024 / resident_memory() < 1.1
+
+
+# In a server
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_server_retires_after_max_requests(threads: int, protocol: str) -> None:
+    limits = Settings(max_requests=5)
+    renewal = Renewal(limits, jitter=lambda most: 0)
+    with serving(Recorder(), protocol=protocol, threads=threads, renewal=renewal) as served:
+        for _ in range(5):
+            assert served.request().status == "200 OK"
+        until(lambda: served.stopped)
+        assert served.server.retired == "5 requests served (max_requests)"
+        assert served.stop() == 0
+
+
+def test_a_server_retires_for_its_memory() -> None:
+    renewal = Renewal(Settings(max_memory=MIB), memory=lambda: 2 * MIB)
+    with serving(Recorder(), renewal=renewal) as served:
+        assert served.request().status == "200 OK"
+        until(lambda: served.stopped)
+        assert served.server.retired == "2.0 MiB of memory in use (max_memory is 1.0 MiB)"
+
+
+def test_an_idle_server_notices_a_change() -> None:
+    changes = Told()
+    with serving(Recorder(), renewal=Renewal(Settings(), changes)) as served:
+        until(lambda: changes.looks >= 2)
+        assert not served.stopped
+        changes.told.append("restart.txt")
+        until(lambda: served.stopped)
+        assert served.server.retired == "restart.txt has changed"
