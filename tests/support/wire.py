@@ -181,7 +181,16 @@ def scgi(params: Pairs | None = None, body: bytes = b"") -> bytes:
     return netstring(b"".join([b"%s\0%s\0" % item for item in items])) + body
 
 
-# Both
+# uwsgi, which only peers speak
+
+
+def uwsgi(params: Pairs = GET, body: bytes = b"") -> bytes:
+    """Write a whole uwsgi request."""
+    block = b"".join([pack("<H", len(text)) + text for item in params for text in item])
+    return pack("<BHB", 0, len(block), 0) + block + body
+
+
+# All
 
 
 def header(head: bytes, name: str) -> str:
