@@ -55,7 +55,7 @@ class Master:
         self.on_serving: list[Callable[[], object]] = []
         self.on_reopen: list[Callable[[], object]] = [error_log.reopen]
         self.on_upgrade: Callable[[], object] | None = None
-        self._booting: set[str] = set()
+        self._announced = False
         self._exit_code = 0
         self._ended = False
         self._unclaimed: dict[int, int] = {}
@@ -68,10 +68,8 @@ class Master:
         inbox = self._inbox = Inbox()
         self.loop.watch(inbox.fileno(), lambda events: self._on_signals())
         try:
-            self._booting = {pool.name for pool in self.pools}
             now = monotonic()
             for pool in self.pools:
-                pool.followers.append(self._follower(pool))
                 pool.begin(now)
             while not self._over():
                 self.loop.turn(self._look())
@@ -98,7 +96,16 @@ class Master:
         for pool in self.pools:
             pool.tick(now, {row.worker: row.sight() for row in rows if row.pool == pool.name})
             waits.append(pool.policy.next_tick(now))
+        self._announce()
         return min(waits)
+
+    def _announce(self) -> None:
+        """Say that all pools serve, after a start and after each reload."""
+        if self._announced or self.stopping or not all(pool.is_settled() for pool in self.pools):
+            return
+        self._announced = True
+        for call in self.on_serving:
+            call()
 
     def shed(self) -> Iterator[Callable[[], object]]:
         """Give what a child has to let go of, so that nothing of the master's lives on in it."""
@@ -160,8 +167,8 @@ class Master:
             call()
         now = monotonic()
         for pool in self.pools:
-            self._booting.add(pool.name)
-            pool.reload(why, now, self._follower(pool))
+            pool.reload(why, now)
+        self._announced = False
 
     def stop(self) -> None:
         """Finish what is in hand and in the backlog, and let ``run`` return."""
@@ -185,15 +192,6 @@ class Master:
         """Become what is installed now, with the same pid and the same sockets."""
         if self.on_upgrade is not None and not self.stopping:
             self.on_upgrade()
-
-    def _follower(self, pool: Pool) -> Callable[[int, str], object]:
-        def ended(generation: int, failure: str) -> None:
-            self._booting.discard(pool.name)
-            if not self._booting and not self.stopping:
-                for call in self.on_serving:
-                    call()
-
-        return ended
 
     def _on_signals(self) -> None:
         assert self._inbox is not None

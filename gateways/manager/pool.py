@@ -140,6 +140,10 @@ class Pool:
             del self.nurseries[nursery.generation]
             self._end_nursery(nursery)
 
+    def is_settled(self) -> bool:
+        """Say whether its workers serve, and no reload is going on."""
+        return self.policy.up and self.policy.reload_state.state != "booting"
+
     # What is to be done
 
     def _do(self, actions: Iterable[moves.Action], now: float) -> None:
@@ -245,9 +249,9 @@ class Pool:
 
     def _end_nurseries(self) -> None:
         """Let go of the nurseries of which no generation has need."""
-        needed = {process.generation for process in self.processes.values() if not process.pid}
+        needed: set[int | None] = {process.generation for process in self.processes.values() if not process.pid}
         if not self.over:
-            needed |= self.policy.generations()
+            needed |= {self.policy.generation, self.policy.trial}
         for generation in self.nurseries.keys() - needed:
             self._end_nursery(self.nurseries.pop(generation))
 
