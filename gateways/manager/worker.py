@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from gateways.errors import GatewayError
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 #: How long a worker goes on with the requests in hand when the master is gone, seconds.
 ORPHAN_PATIENCE = 2.0
-#: Seconds between two signs of life.
-BEAT_INTERVAL = 1.0
 
 
 class Worker:
@@ -56,7 +53,6 @@ class Worker:
         """Live. ``application`` is there already when a nursery has loaded it."""
         self._slot.set_pid(os.getpid())
         self._tether.start()
-        threading.Thread(target=self._beat, name="gateways-beat", daemon=True).start()
         self._tether.say({"event": "born", "pid": os.getpid()})
         try:
             hooks, server = self._get_ready(application, hooks)
@@ -68,7 +64,6 @@ class Worker:
         self._told.wait()
         code = 0
         if self._stop is None:
-            self._slot.phase = Phase.SERVING
             code = server.run()
         hooks.exit(self._info, server.retired or self._stop or "the master is gone")
         return code
@@ -97,12 +92,6 @@ class Worker:
         self._server = server
         hooks.ready(self._info)
         return hooks, server
-
-    def _beat(self) -> None:
-        """Give signs of life, and say how much memory is in use. In a thread of its own, to the end."""
-        while True:
-            self._slot.beat()
-            time.sleep(BEAT_INTERVAL)
 
     # In the tether's thread
 
