@@ -18,6 +18,11 @@ COMMANDS = {
     "serve": "serve an application by FastCGI and SCGI",
     "get": "request a page from a FastCGI or SCGI backend",
     "front": "a small web server in front of a backend, for development",
+    "status": "show what a master and its workers are doing",
+    "reload": "have a master load the application anew, and wait until the new workers serve",
+    "reopen": "have a master open its log files anew, after they were renamed",
+    "upgrade": "have a master replace itself by the program that is installed now",
+    "stop": "have a master finish what is in hand, and end",
 }
 _INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
 

@@ -1,11 +1,18 @@
-"""What ``gateways get`` and ``gateways front`` share: flags for a backend, and values checked as settings are."""
+"""What several commands share: flags for a backend or for a master, and values checked as settings are."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any, Callable
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Callable
 
 from gateways.values import Address, Kind
+
+if TYPE_CHECKING:
+    import signal
+
+    from gateways.manager.orders import Place
 
 
 def kind(of: Kind) -> Callable[[str], Any]:
@@ -33,3 +40,59 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
 def backend(arguments: argparse.Namespace) -> tuple[str, str]:
     """Return protocol and address of the backend that was given."""
     return ("fastcgi", arguments.fastcgi) if arguments.fastcgi else ("scgi", arguments.scgi)
+
+
+MASTER_EXIT_STATUS = """\
+exit status:
+  0  done{0}
+  1  {1}
+  2  the command line cannot be used, or the master does not know what is asked of it
+  5  no master can be reached, or it does not answer
+"""
+
+
+def add_master(parser: argparse.ArgumentParser, done: str, failed: str, pid_file: bool = True) -> None:
+    """Declare the flags that say which master is meant, and explain the exit status."""
+    parser.add_argument(
+        "--control",
+        metavar="PATH",
+        help="the control socket of the master; default: GATEWAYS_CONTROL",
+    )
+    if pid_file:
+        parser.add_argument(
+            "--pid-file",
+            metavar="FILE",
+            help="where there is no control socket: send a signal to the process of this file, and do not wait",
+        )
+        parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = MASTER_EXIT_STATUS.format(done, failed)
+
+
+def master(arguments: argparse.Namespace) -> Place:
+    """Return where the master is that is meant. Raises ``ConfigError``."""
+    from gateways.manager.orders import Place, find  # get and front do without
+
+    return find(Place(arguments.control, getattr(arguments, "pid_file", None)), os.environ)
+
+
+def tell(
+    arguments: argparse.Namespace, question: Mapping[str, Any], number: signal.Signals, done: str, failed: str
+) -> int:
+    """Have a master do something and print how it goes; return the exit status.
+
+    ``done`` is printed when it was done, and ``failed`` before the reason when it was not.
+    """
+    from gateways.manager.controlclient import FailedError
+    from gateways.manager.orders import order
+
+    def say(text: str) -> None:
+        if not arguments.quiet:
+            print(text, flush=True)
+
+    try:
+        if order(master(arguments), question, number, say):
+            say(done)
+    except FailedError as error:
+        raise FailedError(f"{failed}: {error}") from None
+    return 0
