@@ -11,6 +11,7 @@ import signal
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from gateways.errors import GatewayError
 from gateways.manager.exits import describe_exit
 from gateways.manager.inbox import Inbox
 from gateways.manager.loop import Loop
@@ -18,6 +19,7 @@ from gateways.manager.loop import Loop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gateways.manager.orders import Orders
     from gateways.manager.pool import Pool
     from gateways.manager.scoreboard import Scoreboard
     from gateways.manager.slowlog import Dumps
@@ -54,7 +56,8 @@ class Master:
         self.on_stop: list[Callable[[], object]] = []
         self.on_serving: list[Callable[[], object]] = []
         self.on_reopen: list[Callable[[], object]] = [error_log.reopen]
-        self.on_upgrade: Callable[[], object] | None = None
+        #: What signals order. Set before ``run``.
+        self.orders: Orders
         self._announced = False
         self._exit_code = 0
         self._ended = False
@@ -159,15 +162,8 @@ class Master:
 
     # What an operator asks for
 
-    def reload(self, why: str) -> None:
-        """Start new generations in all pools; the old ones serve until they are ready."""
-        if self.stopping:
-            return
-        for call in self.on_reload:
-            call()
-        now = monotonic()
-        for pool in self.pools:
-            pool.reload(why, now)
+    def expect_serving(self) -> None:
+        """Call ``on_serving`` once more when all pools serve again."""
         self._announced = False
 
     def stop(self) -> None:
@@ -188,33 +184,32 @@ class Master:
         for pool in self.pools:
             pool.signal(signal.SIGUSR1)
 
-    def upgrade(self) -> None:
-        """Become what is installed now, with the same pid and the same sockets."""
-        if self.on_upgrade is not None and not self.stopping:
-            self.on_upgrade()
-
     def _on_signals(self) -> None:
         assert self._inbox is not None
         for number in self._inbox.take():
             self._on_signal(signal.Signals(number))
 
     def _on_signal(self, number: signal.Signals) -> None:
+        try:
+            self._obey(number)
+        except GatewayError as error:
+            self.error_log.warning(f"{number.name}: {error}")
+
+    def _obey(self, number: signal.Signals) -> None:
+        orders = self.orders
         if number in (signal.SIGTERM, signal.SIGINT):
-            # Only a person's second Ctrl-C is a demand to drop what is in hand: supervisors send TERM twice.
-            if self.stopping and number == signal.SIGINT:
-                self.end_at_once(1)
-            self.error_log.notice(f"{number.name}: stopping") if not self.stopping else None
-            self.stop()
+            if not self.stopping:
+                orders.stop(number.name)
+            elif number == signal.SIGINT:
+                self.end_at_once(1)  # only a person's second Ctrl-C drops what is in hand: supervisors send TERM twice
         elif number == signal.SIGQUIT:
             self.error_log.notice("SIGQUIT: ending at once")
             self.end_at_once(1)
         elif number == signal.SIGHUP:
-            self.reload("SIGHUP")
+            orders.reload(None, "SIGHUP")
         elif number == signal.SIGUSR1:
-            self.reopen_logs()
+            orders.reopen()
         elif number == signal.SIGUSR2:
-            self.upgrade()
+            orders.upgrade("SIGUSR2")
         elif number in (signal.SIGTTIN, signal.SIGTTOU):
-            now = monotonic()
-            for pool in self.pools:
-                pool.resize(1 if number == signal.SIGTTIN else -1, now)
+            orders.resize(None, 1 if number == signal.SIGTTIN else -1)

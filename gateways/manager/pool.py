@@ -41,8 +41,9 @@ class Pool:
         self.nurseries: dict[int, Nursery] = {}
         self.over = False
         self.gave_up = ""
-        #: Who waits for the reload that is going on: each is called with the generation and the failure, or "".
-        self.followers: list[Outcome] = []
+        # Who waits for the reload that goes on, and for the one after it: called with generation and failure, or "".
+        self._followers: list[Outcome] = []
+        self._next_followers: list[Outcome] = []
         self.changed = ""
         self._loop = loop
         self._dumps = dumps
@@ -57,9 +58,11 @@ class Pool:
         self._do(self.policy.begin(now), now)
 
     def reload(self, why: str, now: float, follower: Outcome | None = None) -> None:
-        """Start a new generation; ``follower`` is told how it ended."""
+        """Start a new generation; ``follower`` is told how it ended, with the failure or ""."""
         if follower is not None:
-            self.followers.append(follower)
+            # One that boots already may have read the old files: that is followed by another, and so is its outcome.
+            booting = self.policy.reload_state.state == "booting"
+            (self._next_followers if booting else self._followers).append(follower)
         self.tell(moves.ReloadAsked(why), now)
 
     def stop(self, now: float) -> None:
@@ -242,7 +245,7 @@ class Pool:
             self.on_exit(process, reason, now)
 
     def _conclude(self, generation: int, failure: str) -> None:
-        followers, self.followers = self.followers, []
+        followers, self._followers, self._next_followers = self._followers, self._next_followers, []
         for follower in followers:
             follower(generation, failure)
         self._end_nurseries()
