@@ -15,7 +15,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["runners"],
-    ["front"],
+    ["front", "manager"],
     ["client", "server"],
     ["settings"],
     ["adapters"],
