@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateways.loader import prepare_imports
+from gateways.manager.notify import withhold
 
 if TYPE_CHECKING:
     from gateways.manager.scoreboard import Scoreboard
@@ -37,7 +38,7 @@ class Equipment:
         The last step before code of the application runs. Raises ``ConfigError``.
         """
         settings = self.settings
-        os.environ.update(settings.env)
+        withhold(os.environ)
         self.privileges.drop()
         sys.path.insert(0, "")  # the working directory, as for python -m
-        prepare_imports(settings.chdir, settings.python_path)
+        prepare_imports(settings.chdir, settings.python_path, settings.env)
