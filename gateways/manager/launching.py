@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateways.errors import ConfigError
+from gateways.manager.citizenship import Citizenship
+from gateways.manager.control import ControlSocket
+from gateways.manager.daemon import Daemon, daemonize, refuse_lost_logs
+from gateways.manager.desk import Desk
 from gateways.manager.equipment import Equipment
 from gateways.manager.facts import Facts
 from gateways.manager.master import Master
+from gateways.manager.orders import Orders
+from gateways.manager.pidfile import PidFile
 from gateways.manager.policy import Policy
 from gateways.manager.pool import Pool
 from gateways.manager.rules import Rules
 from gateways.manager.scoreboard import Scoreboard
 from gateways.manager.slowlog import Dumps
 from gateways.manager.subreaper import become_subreaper
+from gateways.manager.titles import set_title
 from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_of, addresses_to_serve, count, listen, open_access_log
 from gateways.server.privileges import Privileges
@@ -35,21 +41,42 @@ def launch_plan(plan: Plan) -> int:
     Returns the exit code of ``Master.run``. Raises ``ConfigError`` and ``BindError`` before anything was forked.
     """
     complete_standard_streams()
+    refuse_lost_logs(plan.master)
+    daemon = daemonize() if plan.master.daemonize else Daemon()
     with ExitStack() as stack:
+        stack.enter_context(daemon)
         error_log = ErrorLog(plan.master.error_log, plan.master.log_level)
         stack.callback(error_log.close)
         for notice in plan.notices:
             error_log.notice(notice)
-        become_subreaper()
-        most = sum(pool.settings.workers for pool in plan.pools)
-        board = Scoreboard.create(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
-        master = Master(error_log, board, Dumps(error_log))
-        for pool in plan.pools:
-            master.pools.append(_make_pool(pool, plan, master, stack))
-        Facts(master)
+        if plan.master.pid_file is not None:
+            pid_file = PidFile(plan.master.pid_file)
+            pid_file.take()
+            stack.callback(pid_file.remove)
+        master = _make_master(plan, error_log, stack)
+        Citizenship(master, daemon)
+        set_title(f"gateways: master of {', '.join(pool.name for pool in plan.pools)}")
         code = master.run()
         error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
         return code
+
+
+def _make_master(plan: Plan, error_log: ErrorLog, stack: ExitStack) -> Master:
+    become_subreaper()
+    most = sum(pool.settings.workers for pool in plan.pools)
+    board = Scoreboard.create(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
+    dumps = Dumps(error_log)
+    stack.callback(dumps.close)
+    master = Master(error_log, board, dumps)
+    for pool in plan.pools:
+        master.pools.append(_make_pool(pool, plan, master, stack))
+    facts = Facts(master)
+    master.orders = Orders(master, facts.status)
+    if plan.master.control is not None:
+        control = ControlSocket(plan.master.control, master.orders, error_log)
+        stack.callback(control.close)
+        Desk(control, master)
+    return master
 
 
 def _make_pool(plan: PoolPlan, whole: Plan, master: Master, stack: ExitStack) -> Pool:

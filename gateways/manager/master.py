@@ -55,6 +55,7 @@ class Master:
         self.on_reload: list[Callable[[], object]] = []
         self.on_stop: list[Callable[[], object]] = []
         self.on_serving: list[Callable[[], object]] = []
+        self.on_give_up: list[Callable[[int, str], object]] = []
         self.on_reopen: list[Callable[[], object]] = [error_log.reopen]
         #: What signals order. Set before ``run``.
         self.orders: Orders
@@ -87,6 +88,8 @@ class Master:
         for pool in self.pools:
             if pool.gave_up and not self._ended:
                 self.error_log.error(f"{pool.name}: {pool.gave_up}")
+                for call in self.on_give_up:
+                    call(GAVE_UP, f"pool {pool.name}: {pool.gave_up}")
                 self.end_at_once(GAVE_UP)
         return self._ended or all(pool.over for pool in self.pools)
 

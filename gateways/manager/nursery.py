@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from gateways.errors import GatewayError
 from gateways.hooks import Hooks, WorkerInfo
 from gateways.manager.process import fork
+from gateways.manager.titles import set_title
 from gateways.manager.worker import work
 from gateways.server.opening import load_application
 
@@ -32,6 +33,7 @@ def nurse(equipment: Equipment, generation: int, channel: socket.socket) -> int:
     """Run a nursery in this process until its channel ends. Returns the exit code."""
     settings = equipment.settings
     channel.setblocking(True)
+    set_title(f"gateways: nursery of {equipment.name}, generation {generation}")
     try:
         equipment.settle()
         hooks = Hooks.load(settings.hooks)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from gateways.errors import GatewayError
 from gateways.hooks import Hooks, WorkerInfo
 from gateways.manager.tether import Tether
+from gateways.manager.titles import set_title
 from gateways.manager.warmup import warm_up
 from gateways.server.opening import load_application
 from gateways.server.slot import Phase
@@ -52,6 +53,8 @@ class Worker:
     def run(self, application: Application | None = None, hooks: Hooks | None = None) -> int:
         """Live. ``application`` is there already when a nursery has loaded it."""
         self._slot.set_pid(os.getpid())
+        info = self._info
+        set_title(f"gateways: worker {info.number} of {info.pool}, generation {info.generation}")
         self._tether.start()
         self._tether.say({"event": "born", "pid": os.getpid()})
         try:
