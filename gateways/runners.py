@@ -109,16 +109,21 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
     from gateways.loader import load, prepare_imports
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import open_listeners
+    from gateways.server.privileges import Privileges
     from gateways.server.spawned import complete_standard_streams
     from gateways.server.worker import Server
 
     complete_standard_streams()
     prepare_imports(settings.chdir, settings.python_path, settings.env)
-    if isinstance(application, str):
-        application = load(application)
+    privileges = Privileges.of(settings, spawned=True)  # a person may try things as root, on the loopback
     with TemporaryDirectory(prefix="gateways-") as directory:  # private: mode 0700
         address = f"unix:{directory}/app.sock"
         with _open_front(address, settings) as front:
+            if privileges.needed:
+                os.chown(directory, privileges.uid, privileges.gid)
+            privileges.drop()
+            if isinstance(application, str):
+                application = load(application)
             error_log = ErrorLog(settings.error_log, settings.log_level)
             server = Server(application, open_listeners("fastcgi", parse_address(address)), settings, error_log)
             thread = Thread(target=front.serve_forever, name="gateways-front", daemon=True)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from gateways.adapters import speedups
-from tests.support import requirements
+from tests.support import processes, requirements
 
 # A shared machine may be slow at any moment: the time limit is per test (pyproject.toml), not per example.
 settings.register_profile("home", deadline=None)
@@ -28,6 +28,7 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(("GATEWAYS_", "LISTEN_")) and name != speedups.VARIABLE:
             del os.environ[name]
+    os.environ.update(processes.INSIST)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # every address a test asks is on this machine
 
 

@@ -19,6 +19,7 @@ import requests
 
 from gateways.client import Client
 from tests.support import cgi, source
+from tests.support.processes import INSIST
 from tests.support.program import request
 from tests.support.serving import PATIENCE, connect, until
 
@@ -56,7 +57,7 @@ class Script:
                 stdout=DEVNULL,
                 stderr=err,
                 cwd="/",
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(source.CHECKOUT), **environ},
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(source.CHECKOUT), **INSIST, **environ},
                 **options,
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from gateways.addresses import parse_address
 from gateways.loader import prepare_imports
 from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import (
@@ -15,6 +16,7 @@ from gateways.server.opening import (
     load_application,
     open_access_log,
 )
+from gateways.server.privileges import Privileges
 from gateways.server.spawned import complete_standard_streams
 from gateways.server.worker import Server
 
@@ -28,14 +30,18 @@ if TYPE_CHECKING:
 def launch(application: Application | str, settings: Settings, notices: Sequence[str] = ()) -> int:
     """Serve ``application`` on the addresses of ``settings``, or else on the sockets this process was started with.
 
+    What needs root is opened first: the logs and the listeners. The application is loaded and served as ``user``.
+
     ``notices`` are lines for the error log. Returns the exit code of ``Server.run``: 0 when all requests in hand were
     finished, 1 when ``graceful_timeout`` passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
     ``BindError``.
     """
     complete_standard_streams()
-    prepare_imports(
-        settings.chdir, settings.python_path, settings.env
-    )  # first: chdir is where relative paths start, all of them
+    # First, because all relative paths start in chdir.
+    prepare_imports(settings.chdir, settings.python_path, settings.env)
+    addresses = addresses_to_serve(settings)
+    spawned = any(parse_address(text).kind == "fd" for _, text in addresses)
+    privileges = Privileges.of(settings, spawned)  # before a file is made that would be root's
     with ExitStack() as stack:
         error_log = ErrorLog(settings.error_log, settings.log_level)
         stack.callback(error_log.close)
@@ -43,10 +49,10 @@ def launch(application: Application | str, settings: Settings, notices: Sequence
             error_log.notice(notice)
         if settings.ignored_variables:
             error_log.notice(f"no settings, ignored: {', '.join(settings.ignored_variables)}")
-        listeners = listen(addresses_to_serve(settings), settings, stack)
-        spawned = any(listener.address.kind == "fd" for listener in listeners)
+        listeners = listen(addresses, settings, stack)
         handed_over = all(listener.inherited for listener in listeners)
         access_log = open_access_log(settings, spawned, error_log, stack)
+        privileges.drop()
         name = application_name(application)
         answer = settings.on_boot_error == "answer" or (settings.on_boot_error == "auto" and handed_over)
         application = load_application(application, settings, answer, error_log)

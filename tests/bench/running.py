@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.bench.backends import ROOT, Backend, BenchError
 from tests.live.servers import Process
+from tests.support.processes import INSIST
 
 #: What a child process must not inherit from the person's shell.
 _OURS = ("GATEWAYS_", "LISTEN_", "PYTHON", "FCGI_")
@@ -31,6 +32,7 @@ class Target:
         command = [fill(part, socket=self.socket, apps=home / "apps") for part in backend.command]
         environ = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         environ["PYTHONPATH"] = f"{backend.source or ROOT}{os.pathsep}{home}/apps"
+        environ.update(INSIST)
         environ["BENCH_FILE"] = str(home / "file")
         self._process = Process(command, log=self._log, cwd=home, env={**environ, **backend.environ})
 

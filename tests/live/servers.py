@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.live.sandbox import PACKAGE, Sandbox, free_port
 from tests.support import requirements
+from tests.support.processes import INSIST
 
 START = 15.0
 """Seconds for a server to listen: a slow machine imports Django in some."""
@@ -52,6 +53,9 @@ class Process:
         # In this order: a change of the account would take the leash off.
         words = [*account, *LEASH, *(str(word) for word in command)]
         environ = dict(os.environ if env is None else env)
+        if account:
+            for variable in INSIST:  # it is not root any more
+                environ.pop(variable, None)
         kwargs = {"stdin": subprocess.DEVNULL, "start_new_session": True, **kwargs}
         with log.open("ab") as output:
             self.popen = subprocess.Popen(words, stdout=output, stderr=output, env=environ, **kwargs)

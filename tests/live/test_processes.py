@@ -21,7 +21,7 @@ import pytest
 
 from tests.live.deployments import DEPLOYMENTS, UNIX, Deployment, running
 from tests.live.sandbox import PROJECT, Sandbox
-from tests.live.servers import Nginx, Process, alive
+from tests.live.servers import SERVICE_ENVIRONMENT, Nginx, Process, alive
 from tests.live.site import Site, wait_for_file, wait_until
 from tests.support import requirements
 
@@ -175,7 +175,7 @@ def test_spawn_fcgi(machine: Sandbox) -> None:
     pid_file = machine.run / "app.pid"
     subprocess.run(
         [*machine.account, program, "-s", machine.run / "app.sock", "-P", pid_file, "--", machine.scripts / "app.fcgi"],
-        check=True, stdout=subprocess.DEVNULL, cwd=machine.scripts,
+        check=True, stdout=subprocess.DEVNULL, cwd=machine.scripts, env=SERVICE_ENVIRONMENT,
     )  # fmt: skip
     pid = int(pid_file.read_text())
     with ExitStack() as stack:

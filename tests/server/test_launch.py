@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ from gateways.server import opening as module
 from gateways.server.launch import launch
 from gateways.server.spawned import Start
 from gateways.settings import Settings
+from tests.support.processes import NOBODY, in_child
+
+#: The user who runs the tests, which may be root.
+OWN = str(os.geteuid())
 
 
 def application(environ: Any, start_response: Any) -> list[bytes]:
@@ -56,7 +61,7 @@ def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 def start(application: Any = application, **settings: Any) -> FakeServer:
-    assert launch(application, Settings(error_log="error.log", **settings)) == 0
+    assert launch(application, Settings(error_log="error.log", user=OWN, **settings)) == 0
     return FakeServer.made[-1]
 
 
@@ -85,7 +90,7 @@ def test_every_address_is_opened(tmp_path: Path) -> None:
 
 def test_the_exit_code_is_that_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeServer, "exit_code", 1)
-    assert launch(application, Settings(scgi="unix:s", error_log="error.log")) == 1
+    assert launch(application, Settings(scgi="unix:s", error_log="error.log", user=OWN)) == 1
     assert log().endswith("notice: stopped with requests in hand\n")
 
 
@@ -107,6 +112,51 @@ def test_an_address_that_fails_closes_those_before_it(tmp_path: Path) -> None:
         start(fastcgi=["unix:a", "unix:absent/b"])
     assert not Path("a").exists()
     assert not FakeServer.made
+
+
+# The user
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to another user")
+
+
+@as_root
+def test_root_is_refused_before_anything_is_made() -> None:
+    with pytest.raises(ConfigError, match="this would serve as root"):
+        launch(application, Settings(error_log="error.log", scgi="unix:s"))
+    assert os.listdir() == []
+
+
+@as_root
+def test_what_a_web_server_spawned_may_be_root(inherited: str) -> None:
+    assert launch(application, Settings(error_log="error.log", fastcgi=inherited)) == 0
+
+
+@as_root
+def test_the_user_changes_between_opening_and_loading(socket_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs and sockets may be where only root can make them; the application never runs as root."""
+    monkeypatch.chdir(socket_dir)  # others may read it
+    Path("launch_user.py").write_text("import os; ids = os.getuid(), os.getgid()\ndef app(environ, start): return []\n")
+    Path("private").mkdir(mode=0o700)
+
+    def serve() -> tuple[object, object]:
+        settings = Settings(
+            error_log="private/error.log", access_log="private/access.log", scgi="unix:private/s", user="nobody",
+            socket_owner="daemon", umask=0o077,
+        )  # fmt: skip
+        seen: list[tuple[int, int]] = []
+
+        def run(server: FakeServer) -> int:
+            seen.append((os.getuid(), os.umask(0)))
+            return 0
+
+        FakeServer.run = run  # type: ignore[method-assign]
+        sys.path.insert(0, "")
+        launch("launch_user", settings)
+        return sys.modules["launch_user"].ids, seen
+
+    assert in_child(serve) == ((NOBODY, NOBODY), [(NOBODY, 0o077)])
+    owners = {path.name: path.stat().st_uid for path in Path("private").iterdir()}
+    assert owners == {"error.log": 0, "access.log": 0, "s": pwd.getpwnam("daemon").pw_uid}
 
 
 # The access log
@@ -167,6 +217,7 @@ def test_a_named_application_is_loaded_before_the_first_request() -> None:
 
 
 def test_variables_that_are_no_settings_are_named() -> None:
-    settings = Settings.load({"GATEWAYS_KEY_OF_SOMEBODY": "x", "GATEWAYS_ERROR_LOG": "error.log"}, {"scgi": ["unix:s"]})
+    environ = {"GATEWAYS_KEY_OF_SOMEBODY": "x", "GATEWAYS_ERROR_LOG": "error.log"}
+    settings = Settings.load(environ, {"scgi": ["unix:s"], "user": OWN})
     launch(application, settings)
     assert "notice: no settings, ignored: GATEWAYS_KEY_OF_SOMEBODY\n" in log()

@@ -12,6 +12,9 @@ T = TypeVar("T")
 #: The user ``nobody`` and his group, the same number on every Linux.
 NOBODY = 65534
 
+#: What a server has to be told to serve as root: CI runs everything as root.
+INSIST = {"GATEWAYS_USER": "root"} if os.geteuid() == 0 else {}
+
 
 def fork() -> int:
     """``os.fork``, also while threads of other tests are about: the child must do little, and end by ``os._exit``."""
@@ -20,21 +23,13 @@ def fork() -> int:
         return os.fork()
 
 
-def as_nobody(call: Callable[[], T]) -> T:
-    """Return what ``call()`` returns when nobody calls it, in a process of its own; where we are not root, call it.
-
-    What it imports has to be imported before: nobody may not be able to read the interpreter's files.
-    """
-    if os.geteuid() != 0:
-        return call()
+def in_child(call: Callable[[], T]) -> T:
+    """Return what ``call()`` returns in a process of its own, for what cannot be undone. It must not raise."""
     receiver, sender = os.pipe()
     pid = fork()
     if not pid:
         try:
             os.close(receiver)
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
             try:
                 outcome = (True, call())
             except BaseException as error:
@@ -50,3 +45,20 @@ def as_nobody(call: Callable[[], T]) -> T:
     succeeded, result = pickle.loads(data)
     assert succeeded, result
     return result  # type: ignore[no-any-return]
+
+
+def as_nobody(call: Callable[[], T]) -> T:
+    """Return what ``call()`` returns when nobody calls it, in a process of its own; where we are not root, call it.
+
+    What it imports has to be imported before: nobody may not be able to read the interpreter's files.
+    """
+    if os.geteuid() != 0:
+        return call()
+
+    def call_as_nobody() -> T:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        return call()
+
+    return in_child(call_as_nobody)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support import wire
+from tests.support.processes import INSIST
 from tests.support.serving import PATIENCE, connect, until
 
 APPLICATION = Path(__file__).with_name("sleepy.py")
@@ -77,7 +78,7 @@ def running(directory: Path, *flags: str, application: Path = APPLICATION) -> It
     command = [sys.executable, "-m", "gateways", "serve", f"{application}:application", "--fastcgi", f"unix:{address}"]
     command += ["--access-log", "off", "--error-log", str(log_file), *flags]
     log_file.touch()
-    with subprocess.Popen(command, cwd=ROOT) as process:
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **INSIST}) as process:
         program = Program(process, address, log_file)
         try:
             until(lambda: "serving fastcgi" in program.log or process.poll() is not None, program.log)

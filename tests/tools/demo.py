@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.support.processes import INSIST
 from tests.tools import demo_pages
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -37,7 +38,7 @@ class Program:
     def __init__(self, *arguments: str, show: bool, on_exit: Callable[[], object]) -> None:
         ours = ("GATEWAYS_", "LISTEN_")  # settings of the person's own, not of the demonstration
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        environment["PYTHONPATH"] = str(CHECKOUT)
+        environment.update(INSIST, PYTHONPATH=str(CHECKOUT))
         self.name = f"gateways {arguments[0]}"
         self.log: list[str] = []
         self._show = show
