@@ -32,11 +32,13 @@ def launch(application: Application | str, settings: Settings, notices: Sequence
 
     What needs root is opened first: the logs and the listeners. The application is loaded and served as ``user``.
 
-    ``notices`` are lines for the error log. Returns the exit code of ``Server.run``: 0 when all requests in hand were finished, 1 when ``graceful_timeout``
-    passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and ``BindError``.
+    ``notices`` are lines for the error log. Returns the exit code of ``Server.run``: 0 when all requests in hand were
+    finished, 1 when ``graceful_timeout`` passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
+    ``BindError``.
     """
     complete_standard_streams()
-    prepare_imports(settings.chdir, settings.python_path, settings.env)  # first: relative paths start at chdir
+    # First, because all relative paths start in chdir.
+    prepare_imports(settings.chdir, settings.python_path, settings.env)
     addresses = addresses_to_serve(settings)
     spawned = any(parse_address(text).kind == "fd" for _, text in addresses)
     privileges = Privileges.of(settings, spawned)  # before a file is made that would be root's

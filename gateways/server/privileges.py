@@ -5,7 +5,7 @@ person who made a mistake still sees the answer, and ``drop`` gives up what root
 supplementary groups, group, user.
 
 HOME, USER and LOGNAME follow the user, as they do in php-fpm and su: a library that keeps a cache in the home directory
-would look for it in root's, and fail.
+would look for it in root's, and fail. What the setting ``env`` says of them stays.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ class Privileges:
     process has after ``drop``.
     """
 
-    __slots__ = ("_account", "_umask", "gid", "groups", "needed", "uid")
+    __slots__ = ("_account", "_given", "_umask", "gid", "groups", "needed", "uid")
 
-    def __init__(self, account: _Account, gid: int, groups: Sequence[int], needed: bool, umask: int | None) -> None:
+    def __init__(self, settings: Settings, account: _Account, gid: int, groups: Sequence[int], needed: bool) -> None:
         self._account = account
-        self._umask = umask
+        self._umask = settings.umask
+        self._given = {name for name, _ in settings.env}
         self.uid = account.uid
         self.gid = gid
         self.groups = tuple(groups)
@@ -72,10 +73,10 @@ class Privileges:
                 f"leave the setting out, or start as root"
             )
         if not needed:
-            return cls(account, os.getegid(), os.getgroups(), False, settings.umask)
+            return cls(settings, account, os.getegid(), os.getgroups(), False)
         if gid < 0:
             raise ConfigError(f"user {settings.user!r} is not in the user database: give its group, too")
-        return cls(account, gid, _groups_of(account, gid), True, settings.umask)
+        return cls(settings, account, gid, _groups_of(account, gid), True)
 
     def __str__(self) -> str:
         return f"user {self._account.name}, group {self.gid}"
@@ -115,11 +116,13 @@ class Privileges:
             raise ConfigError(f"cannot become {self}: the system says yes, and lets the process go back to root")
 
     def _move_home(self) -> None:
-        if self._account.home:
-            os.environ["HOME"] = self._account.home
-            os.environ["USER"] = os.environ["LOGNAME"] = self._account.name
-        else:
-            for variable in ("HOME", "USER", "LOGNAME"):
+        home, name = self._account.home, self._account.name
+        for variable, value in (("HOME", home), ("USER", name), ("LOGNAME", name)):
+            if variable in self._given:
+                continue
+            if home:
+                os.environ[variable] = value
+            else:
                 os.environ.pop(variable, None)
 
 

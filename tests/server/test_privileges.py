@@ -176,15 +176,18 @@ def test_every_thread_changes() -> None:
 
 @as_root
 def test_the_home_directory_is_the_users() -> None:
-    def become(user: str, group: str | None = None) -> dict[str, str | None]:
+    def become(user: str, group: str | None = None, **env: str) -> dict[str, str | None]:
         os.environ.update(HOME="/root", USER="root", LOGNAME="root")
-        Privileges.of(Settings(user=user, group=group)).drop()
+        os.environ.update(env)
+        Privileges.of(Settings(user=user, group=group, env=env)).drop()
         return {name: os.environ.get(name) for name in ("HOME", "USER", "LOGNAME")}
 
     home = pwd.getpwnam("nobody").pw_dir
     assert in_child(lambda: become("nobody")) == {"HOME": home, "USER": "nobody", "LOGNAME": "nobody"}
     assert set(in_child(lambda: become("54321", "54321")).values()) == {None}
     assert in_child(lambda: become("root"))["HOME"] == "/root"
+    assert in_child(lambda: become("nobody", HOME="/srv")) == {"HOME": "/srv", "USER": "nobody", "LOGNAME": "nobody"}
+    assert in_child(lambda: become("54321", "54321", USER="me"))["USER"] == "me"
 
 
 def test_the_umask_is_taken_on_without_a_change_of_user(tmp_path: Path) -> None:
