@@ -14,7 +14,7 @@ from gateways.manager.desk import Desk
 from gateways.manager.equipment import Equipment
 from gateways.manager.facts import Facts
 from gateways.manager.master import Master
-from gateways.manager.orders import Orders
+from gateways.manager.operations import Operations
 from gateways.manager.pidfile import PidFile
 from gateways.manager.policy import Policy
 from gateways.manager.pool import Pool
@@ -71,9 +71,9 @@ def _make_master(plan: Plan, error_log: ErrorLog, stack: ExitStack) -> Master:
     for pool in plan.pools:
         master.pools.append(_make_pool(pool, plan, master, stack))
     facts = Facts(master)
-    master.orders = Orders(master, facts.status)
+    master.operations = Operations(master, facts.status)
     if plan.master.control is not None:
-        control = ControlSocket(plan.master.control, master.orders, error_log)
+        control = ControlSocket(plan.master.control, master.operations, error_log)
         stack.callback(control.close)
         Desk(control, master)
     return master

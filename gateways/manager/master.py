@@ -19,7 +19,7 @@ from gateways.manager.loop import Loop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gateways.manager.orders import Orders
+    from gateways.manager.operations import Operations
     from gateways.manager.pool import Pool
     from gateways.manager.scoreboard import Scoreboard
     from gateways.manager.slowlog import Dumps
@@ -58,7 +58,7 @@ class Master:
         self.on_give_up: list[Callable[[int, str], object]] = []
         self.on_reopen: list[Callable[[], object]] = [error_log.reopen]
         #: What signals order. Set before ``run``.
-        self.orders: Orders
+        self.operations: Operations
         self._announced = False
         self._exit_code = 0
         self._ended = False
@@ -199,20 +199,20 @@ class Master:
             self.error_log.warning(f"{number.name}: {error}")
 
     def _obey(self, number: signal.Signals) -> None:
-        orders = self.orders
+        operations = self.operations
         if number in (signal.SIGTERM, signal.SIGINT):
             if not self.stopping:
-                orders.stop(number.name)
+                operations.stop(number.name)
             elif number == signal.SIGINT:
                 self.end_at_once(1)  # only a person's second Ctrl-C drops what is in hand: supervisors send TERM twice
         elif number == signal.SIGQUIT:
             self.error_log.notice("SIGQUIT: ending at once")
             self.end_at_once(1)
         elif number == signal.SIGHUP:
-            orders.reload(None, "SIGHUP")
+            operations.reload(None, "SIGHUP")
         elif number == signal.SIGUSR1:
-            orders.reopen()
+            operations.reopen()
         elif number == signal.SIGUSR2:
-            orders.upgrade("SIGUSR2")
+            operations.upgrade("SIGUSR2")
         elif number in (signal.SIGTTIN, signal.SIGTTOU):
-            orders.resize(None, 1 if number == signal.SIGTTIN else -1)
+            operations.resize(None, 1 if number == signal.SIGTTIN else -1)

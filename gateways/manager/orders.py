@@ -1,99 +1,95 @@
-"""What an operator orders, by a signal or on the control socket, and how it went: the tickets of reload and stop."""
+"""Which master an operator means, and how it is told what to do: by its control socket, else by a signal."""
 
 from __future__ import annotations
 
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple
 
-from gateways.errors import ConfigError
-from gateways.manager.tickets import Ticket
+from gateways.declared import variable_of
+from gateways.errors import ConfigError, ConnectError
+from gateways.manager.controlclient import ask_and_follow
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from gateways.manager.master import Master
-    from gateways.manager.pool import Pool
+#: Where a process can be looked at, to see that a number in a file is still that of a master.
+_PROC = "/proc"
 
 
-class Orders:
-    """Answers the control socket for ``master`` (``questions.Answers``), and serves its signals.
+class Place(NamedTuple):
+    """Where a master can be reached; ``control`` is better."""
 
-    ``status`` makes the figures; ``replace`` begins an upgrade, and answers whether the program that a reload would
-    find is another one: changed settings need a new master.
+    control: str | None = None
+    pid_file: str | None = None
+
+
+def find(given: Place, environ: Mapping[str, str]) -> Place:
+    """Return the place that flags give, or else the environment.
+
+    Raises ``ConfigError`` when none does.
     """
-
-    def __init__(self, master: Master, status: Callable[[], Mapping[str, Any]]) -> None:
-        self._master = master
-        self.status = status
-        #: Begins to replace the master's program; None where that cannot be done.
-        self.replace: Callable[[str], Ticket] | None = None
-        #: Says why a reload has to replace the master, too: gateways.toml has changed. Empty when it has not.
-        self.outdated: Callable[[], str] = lambda: ""
-        self._last = Ticket()
-        self._last.end()
-        self._stop = Ticket()
-
-    def reload(self, pool: str | None = None, why: str = "gateways reload") -> Ticket:
-        """Begin a new generation of one pool or of all; while one boots, the next is remembered."""
-        master = self._master
-        if master.stopping:
-            raise ConfigError("the master is stopping")
-        pools = self._chosen(pool)
-        reason = self.outdated()
-        if reason and self.replace is not None:
-            self._last = self.replace(f"{why}: {reason}")
-            return self._last
-        ticket = self._last = Ticket(chosen.name for chosen in pools)
-        now = monotonic()
-        for call in master.on_reload:
-            call()
-        for chosen in pools:
-            chosen.reload(why, now, _follow(ticket, chosen.name))
-        ticket.tell("booting", "the new workers start")
-        master.expect_serving()
-        return ticket
-
-    def upgrade(self, why: str = "gateways upgrade") -> Ticket:
-        """Begin to replace the master's program."""
-        if self.replace is None:
-            raise ConfigError("this master cannot replace itself")
-        if self._master.stopping:
-            raise ConfigError("the master is stopping")
-        self._last = self.replace(why)
-        return self._last
-
-    def outcome(self) -> Ticket:
-        """Return the ticket of the reload that goes on, or was the last."""
-        return self._last
-
-    def stop(self, why: str = "gateways stop") -> Ticket:
-        """Begin the graceful stop."""
-        self._master.error_log.notice(f"{why}: stopping")
-        self._master.stop()
-        return self._stop
-
-    def stopped(self) -> None:
-        """Tell those who wait for the stop."""
-        self._stop.end()
-
-    def reopen(self) -> None:
-        """Open all logs anew."""
-        self._master.reopen_logs()
-
-    def resize(self, pool: str | None, by: int) -> None:
-        """One worker more or less, or several."""
-        for chosen in self._chosen(pool):
-            chosen.resize(by, monotonic())
-
-    def _chosen(self, name: str | None) -> list[Pool]:
-        pools = self._master.pools
-        if name is None:
-            return pools
-        chosen = [pool for pool in pools if pool.name == name]
-        if not chosen:
-            raise ConfigError(f"there is no pool {name!r}; there are {', '.join(pool.name for pool in pools)}")
-        return chosen
+    variables = Place(*(environ.get(variable_of(name)) or None for name in Place._fields))
+    for place in (given, variables):
+        if place.control or place.pid_file:
+            return place
+    raise ConfigError(f"which master? give --control PATH, or set {variable_of('control')}")
 
 
-def _follow(ticket: Ticket, pool: str) -> Callable[[int, str], object]:
-    return lambda generation, failure: ticket.pool_ended(pool, failure)
+def control_of(place: Place) -> str:
+    """Return the control socket. Raises ``ConfigError`` when there is but a pid file."""
+    if place.control is None:
+        raise ConfigError("that needs the control socket: give --control PATH; a signal cannot bring an answer")
+    return place.control
+
+
+def order(place: Place, question: Mapping[str, Any], number: signal.Signals, say: Callable[[str], None]) -> bool:
+    """Have the master do something. Returns True when it was done, False when only a signal was sent.
+
+    Raises what ``ask_and_follow`` does.
+    """
+    if place.control is not None:
+        ask_and_follow(place.control, question, say)
+        return True
+    pid = _read_pid(place.pid_file or "")
+    try:
+        os.kill(pid, number)
+    except PermissionError:
+        raise ConnectError(
+            f"no permission to signal process {pid} of {place.pid_file}; be the user that it runs as, or root"
+        ) from None
+    except ProcessLookupError:
+        raise _ended(place.pid_file, pid) from None
+    say(f"sent {number.name} to process {pid}; the error log will tell what became of it")
+    return False
+
+
+def _read_pid(path: str) -> int:
+    """Return the process id in a file, if it is that of a program of ours."""
+    try:
+        with open(path, encoding="ascii") as file:
+            pid = int(file.read(32))
+    except OSError as error:
+        raise ConnectError(f"pid file {path!r} cannot be read: {error.strerror}; is it running?") from None
+    except ValueError:
+        pid = 0
+    if pid <= 1:
+        raise ConnectError(f"pid file {path!r} holds no process id; give the file of the setting pid_file")
+    if not _is_ours(pid):
+        raise _ended(path, pid)
+    return pid
+
+
+def _is_ours(pid: int) -> bool:
+    """Say whether a process may be a master: after a crash its number may have become that of a stranger."""
+    if not os.path.isdir(f"{_PROC}/self"):
+        return True
+    try:
+        with open(f"{_PROC}/{pid}/cmdline", "rb") as file:
+            return b"gateways" in file.read()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # its owner hides it; the signal will tell
+
+
+def _ended(path: str | None, pid: int) -> ConnectError:
+    return ConnectError(f"no master runs as process {pid} of {path}: it has ended, and left the file behind")

@@ -49,7 +49,8 @@ class Process:
 def fork(main: Callable[[], int], close: Iterable[Callable[[], object]] = ()) -> int:
     """Fork a child that runs ``main`` and exits with what it returns. Returns the pid, in the master only.
 
-    ``close`` lets go of what the child has no use for; channels let go by themselves. Raises ``OSError`` when there can be no process more.
+    ``close`` lets go of what the child has no use for; channels let go by themselves. Raises ``OSError`` when there can
+    be no process more.
     """
     sys.stdout.flush()
     sys.stderr.flush()

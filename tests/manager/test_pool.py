@@ -1,0 +1,78 @@
+"""Pools from outside: how many workers there are, and of what kind."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.managing import managing
+from tests.support.serving import until
+
+
+@pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preload"])
+def test_ondemand_has_no_worker_until_it_is_needed(flags: tuple[str, ...]) -> None:
+    with managing("--workers", "2", "--pm", "ondemand", "--idle-timeout", "0.3", *flags, ready=False) as managed:
+        managed.until("serving fastcgi")
+        assert managed.workers() == []
+        worker = managed.worker()
+        assert managed.workers() == [worker] or managed.workers() == []
+        until(lambda: managed.workers() == [])
+        assert managed.worker() != worker
+
+
+def test_ondemand_starts_more_while_all_are_busy() -> None:
+    with managing("--workers", "3", "--threads", "1", "--pm", "ondemand") as managed, ExitStack() as stack:
+        busy = [stack.enter_context(managed.send("/sleep/2")) for _ in range(3)]
+        until(lambda: len(managed.workers()) == 3)
+        assert len({managed.receive(sock).body for sock in busy}) >= 2
+
+
+def test_dynamic_keeps_spare_workers() -> None:
+    flags = ("--workers", "4", "--threads", "1", "--pm", "dynamic", "--min-spare", "1", "--max-spare", "1")
+    with managing(*flags) as managed, ExitStack() as stack:
+        until(lambda: len(managed.workers()) == 1)
+        busy = [stack.enter_context(managed.send("/sleep/3")) for _ in range(2)]
+        until(lambda: len(managed.workers()) == 3)
+        for sock in busy:
+            managed.receive(sock)
+        until(lambda: len(managed.workers()) == 1)
+
+
+def test_one_worker_less_and_one_more() -> None:
+    with managing("--workers", "2") as managed:
+        managed.signal(signal.SIGTTOU)
+        until(lambda: len(managed.workers()) == 1)
+        managed.signal(signal.SIGTTIN)
+        until(lambda: len(managed.workers()) == 2)
+
+
+@pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preload"])
+def test_L29_max_requests_replaces_workers_and_loses_nothing(flags: tuple[str, ...]) -> None:
+    with managing("--workers", "2", "--max-requests", "10", *flags) as managed:
+        served = {managed.worker() for _ in range(60)}
+        assert len(served) >= 4
+        until(lambda: len(managed.workers()) == 2)
+
+
+def test_two_pools_of_one_file() -> None:
+    config = """
+        [gateways]
+        access_log = "off"
+        error_log = "{dir}/log"
+        [pool.one]
+        application = "{app}"
+        fastcgi = ["unix:{dir}/socket"]
+        workers = 1
+        env = { WHICH = "one" }
+        [pool.two]
+        application = "{app}"
+        scgi = ["unix:{dir}/other"]
+        workers = 2
+        env = { WHICH = "two" }
+    """
+    with managing(config=config) as managed:
+        until(lambda: len(managed.workers()) == 3)
+        assert managed.ask("/environ/WHICH").body == b"one"
+        assert (managed.directory / "other").exists()
