@@ -18,7 +18,10 @@ class Ready(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The worker, or the nursery of its generation, cannot load the application or warm up; its process ends."""
+    """The worker, or the nursery of its generation, cannot load the application or warm up.
+
+    Its process ends; ``Exited`` follows, also when the nursery failed before there was a process.
+    """
 
     worker: int
     reason: str
@@ -102,7 +105,10 @@ class Kill(NamedTuple):
 
 
 class Dump(NamedTuple):
-    """Write the worker's stacks and its request ``number`` to the slow log. ``seconds``: how long it has taken."""
+    """Write the worker's stacks and its request ``number`` to the slow log. ``seconds``: how long it has taken.
+
+    ``number`` is 0 when no request is in hand, and the worker gave no sign of life for ``seconds``.
+    """
 
     worker: int
     number: int
@@ -117,14 +123,17 @@ class Say(NamedTuple):
 
 
 class Reloaded(NamedTuple):
-    """A reload has ended: ``generation`` serves. ``failure`` is empty, or says why the old one still serves."""
+    """A reload has ended: ``generation`` serves. ``failure`` is empty, or says why the old one still serves.
+
+    After an upgrade, or when nothing served before, a failed generation is tried again; it may succeed later.
+    """
 
     generation: int
     failure: str
 
 
 class GiveUp(NamedTuple):
-    """No worker could become ready, again and again: the program has to end with status 3."""
+    """No worker could become ready, again and again: the program has to end with status 3. The pool stops."""
 
     reason: str
 

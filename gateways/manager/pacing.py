@@ -32,7 +32,8 @@ class Pacing:
         self.failures = 0
         self._quick = 0
         self._wave = 0
-        self._held_until = -math.inf
+        #: No start before, because workers do not become ready, and because they die quickly.
+        self._after_failure = self._after_death = -math.inf
         self._last_death = -math.inf
         #: The starts of the last time leave this bucket one by one.
         self._bucket = float(max(_STARTS_A_SECOND, rules.workers))
@@ -46,12 +47,13 @@ class Pacing:
             return False
         self.failures += 1
         self._wave = next_number
-        self._held_until = now + _wait(self.failures, _LONGEST_WAIT)
+        self._after_failure = now + _wait(self.failures, _LONGEST_WAIT)
         return True
 
     def succeeded(self) -> None:
         """A worker is ready."""
         self.failures = 0
+        self._after_failure = -math.inf
 
     def lasted(self, number: int, seconds: float) -> None:
         """A worker has served for ``seconds``, and may have died then."""
@@ -66,7 +68,7 @@ class Pacing:
         self._quick += 1
         self._wave = next_number
         if self._quick > _FREE:
-            self._held_until = now + _wait(self._quick - _FREE, _LONGEST_WAIT_SERVED)
+            self._after_death = now + _wait(self._quick - _FREE, _LONGEST_WAIT_SERVED)
 
     def started(self, now: float) -> None:
         self._filled = self._level(now) + 1
@@ -75,11 +77,11 @@ class Pacing:
     def reset(self) -> None:
         """What failed is not tried any more."""
         self.failures = self._quick = 0
-        self._held_until = -math.inf
+        self._after_failure = self._after_death = -math.inf
 
     def allowed(self, starting: int, now: float) -> int:
         """Return how many workers may be started now, when so many are ``starting``."""
-        if now < self._held_until:
+        if self.held(now):
             return 0
         if self.failures:
             return max(0, 1 - starting)
@@ -89,15 +91,15 @@ class Pacing:
 
     def wait(self, starting: int, now: float) -> float:
         """Return after which time more may be started; infinite when that does not depend on time."""
-        if now < self._held_until:
-            return self._held_until - now
+        if self.held(now):
+            return self.held(now)
         if self.failures and starting:
             return math.inf
         return max(0.0, (self._level(now) - self._bucket + 1) / self._pace)
 
     def held(self, now: float) -> float:
         """Return for how long starts are held back because workers fail, seconds."""
-        return max(0.0, self._held_until - now)
+        return max(0.0, max(self._after_failure, self._after_death) - now)
 
     def _level(self, now: float) -> float:
         return max(0.0, self._filled - (now - self._filled_at) * self._pace)

@@ -317,9 +317,9 @@ class Policy:
         return len(self._roster.of(self.generation, Phase.STARTING))
 
     def _room(self) -> int:
-        """As many workers may finish what they have in hand as may serve; those at the gate are beside."""
-        others = [worker for worker in self._roster if worker.generation != self.trial]
-        return max(0, 2 * self.rules.workers - len(others))
+        """As many of a generation may finish what they have in hand as may serve."""
+        processes = sum(worker.generation == self.generation for worker in self._roster)
+        return max(0, 2 * self.rules.workers - processes)
 
 
 def _one_line(text: str) -> str:
