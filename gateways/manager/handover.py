@@ -102,7 +102,9 @@ def describe(handover: Handover) -> str:
     whole = {"version": VERSION, "pid": os.getpid(), **handover._asdict(), "pools": pools}
     text = json.dumps(whole, separators=(",", ":"))
     if len(text) > _MAX_TEXT:
-        raise OverflowError(f"too many workers to pass on: {sum(len(pool.workers) for pool in handover.pools.values())}")
+        raise OverflowError(
+            f"too many workers to pass on: {sum(len(pool.workers) for pool in handover.pools.values())}"
+        )
     return text
 
 
@@ -134,7 +136,7 @@ def _parse(whole: Mapping[str, Any]) -> tuple[Handover, int]:
         raise ValueError(f"version {whole['version']}, not {VERSION}")
     pools = {}
     for name, (next_worker, generation, rows) in whole["pools"].items():
-        workers = tuple(PassedWorker(*map(int, row[:5]), bool(row[5])) for row in rows)
+        workers = tuple(_parse_worker(*map(int, row)) for row in rows)
         pools[str(name)] = PassedPool(int(next_worker), int(generation), workers)
     control = whole["control"]
     handover = Handover(
@@ -147,6 +149,10 @@ def _parse(whole: Mapping[str, Any]) -> tuple[Handover, int]:
         bool(whole["trial"]),
     )
     return handover, int(whole["pid"])
+
+
+def _parse_worker(number: int, generation: int, pid: int, fd: int, slot: int, leaving: int) -> PassedWorker:
+    return PassedWorker(number, generation, pid, fd, slot, bool(leaving))
 
 
 def _parse_listener(row: list[Any]) -> PassedListener:
