@@ -12,9 +12,12 @@ from gateways.values import BadItem, Kind
 
 PREFIX = "GATEWAYS_"
 
+#: What a master passes on to the program that replaces it.
+HANDOVER = PREFIX + "HANDOVER"
+
 #: Variables with our prefix that are read elsewhere: the configuration file, which protocol a process with an inherited
 #: socket speaks, and whether the C part is left alone.
-OTHER_VARIABLES = (PREFIX + "CONFIG", PREFIX + "PROTOCOL", PREFIX + "PURE")
+OTHER_VARIABLES = (PREFIX + "CONFIG", PREFIX + "PROTOCOL", PREFIX + "PURE", HANDOVER)
 
 
 #: Characters of a value that an error quotes.

@@ -12,7 +12,7 @@ from gateways.values import Address, Kind
 if TYPE_CHECKING:
     import signal
 
-    from gateways.manager.orders import Place
+    from gateways.manager.place import Place
 
 
 def kind(of: Kind) -> Callable[[str], Any]:
@@ -56,7 +56,12 @@ def add_master(parser: argparse.ArgumentParser, done: str, failed: str, pid_file
     parser.add_argument(
         "--control",
         metavar="PATH",
-        help="the control socket of the master; default: GATEWAYS_CONTROL",
+        help="the control socket of the master; default: GATEWAYS_CONTROL, or what the configuration file says",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="its configuration file; default: GATEWAYS_CONFIG, or gateways.toml in the working directory",
     )
     if pid_file:
         parser.add_argument(
@@ -71,9 +76,9 @@ def add_master(parser: argparse.ArgumentParser, done: str, failed: str, pid_file
 
 def master(arguments: argparse.Namespace) -> Place:
     """Return where the master is that is meant. Raises ``ConfigError``."""
-    from gateways.manager.orders import Place, find  # get and front do without
+    from gateways.manager.place import Place, find  # get and front do without
 
-    return find(Place(arguments.control, getattr(arguments, "pid_file", None)), os.environ)
+    return find(Place(arguments.control, getattr(arguments, "pid_file", None)), arguments.config, os.environ)
 
 
 def tell(
@@ -84,7 +89,7 @@ def tell(
     ``done`` is printed when it was done, and ``failed`` before the reason when it was not.
     """
     from gateways.manager.controlclient import FailedError
-    from gateways.manager.orders import order
+    from gateways.manager.place import order
 
     def say(text: str) -> None:
         if not arguments.quiet:

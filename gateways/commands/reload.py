@@ -6,7 +6,7 @@ import argparse
 import signal
 
 from gateways.commands.arguments import add_master, master, tell
-from gateways.manager.orders import control_of
+from gateways.manager.place import control_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

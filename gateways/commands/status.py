@@ -7,7 +7,7 @@ import json
 
 from gateways.commands.arguments import add_master, master
 from gateways.manager.controlclient import ask
-from gateways.manager.orders import control_of
+from gateways.manager.place import control_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

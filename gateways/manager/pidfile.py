@@ -12,11 +12,15 @@ import fcntl
 import os
 import re
 import stat
+import struct
+import sys
 
 from gateways.errors import ConfigError
 
 _CONTENT = re.compile(rb"[0-9]{0,10}\s*")
 _HELD = (errno.EACCES, errno.EAGAIN)
+#: struct flock on Linux: type, whence, start, length, pid.
+_FLOCK = "hhlli"
 
 
 class PidFile:
@@ -137,6 +141,19 @@ class PidFile:
                 f"pid_file {self.path!r}: process {content.decode().strip()} holds it and is running; "
                 f"stop it, or choose another file"
             ) from None
+
+
+def is_held(fd: int) -> bool:
+    """Say whether another process has locked the open file ``fd``; True where the system cannot be asked."""
+    if sys.platform != "linux":
+        return True
+    question = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        answer = fcntl.fcntl(fd, fcntl.F_GETLK, question)
+    except OSError:
+        return True
+    kind: int = struct.unpack(_FLOCK, answer)[0]
+    return kind != fcntl.F_UNLCK
 
 
 def _create(path: str) -> int:

@@ -14,7 +14,7 @@ from typing import Callable
 import pytest
 
 from gateways.errors import ConfigError
-from gateways.manager.pidfile import PidFile
+from gateways.manager.pidfile import PidFile, is_held
 from tests.support.processes import as_nobody, in_child
 from tests.support.serving import PATIENCE, until
 
@@ -284,3 +284,13 @@ def test_what_a_killed_process_of_our_number_left_is_no_hindrance(path: Path) ->
     file.take()
     assert os.listdir(path.parent) == ["app.pid"]
     file.remove()
+
+
+def test_others_see_that_it_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    holder = Holder(path)
+    with path.open("rb") as file:
+        assert is_held(file.fileno())
+        holder.process.kill()
+        holder.process.communicate()
+        assert not is_held(file.fileno())
