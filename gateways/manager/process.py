@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateways.manager.channel import Channel
-    from gateways.manager.scoreboard import Slot
+    from gateways.server.slot import Slot
 
 #: Signals that the master handles: a child begins with the system's own ways.
 _HANDLED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGTTIN", "SIGTTOU", "SIGWINCH")

@@ -1,12 +1,12 @@
 """What a worker does between its fork and its end: load, warm up, report, wait for the word, serve.
 
-    master                     worker
-      Start  --- fork ------->   settle (user, directory, environment), hooks, load, warm up
-             <-- ready -------
-      Go     --- go --------->   accept and serve
-      Stop   --- stop ------->   finish what is in hand
-             <-- retiring ----   or: max_requests, max_memory
-             <-- exit --------
+master                     worker
+  Start  --- fork ------->   settle (user, directory, environment), hooks, load, warm up
+         <-- ready -------
+  Go     --- go --------->   accept and serve
+  Stop   --- stop ------->   finish what is in hand
+         <-- retiring ----   or: max_requests, max_memory
+         <-- exit --------
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from gateways.core.types import Application
     from gateways.manager.equipment import Equipment
-    from gateways.manager.scoreboard import Slot
+    from gateways.server.slot import Slot
 
 #: How long a worker goes on with the requests in hand when the master is gone, seconds.
 ORPHAN_PATIENCE = 2.0
@@ -62,6 +62,7 @@ class Worker:
         except GatewayError as error:
             self._tether.say({"event": "failed", "reason": str(error)})
             return error.exit_code
+        self._slot.threads = self._equipment.settings.threads
         self._slot.phase = Phase.WAITING
         self._tether.say({"event": "ready"})
         self._told.wait()
@@ -90,7 +91,6 @@ class Worker:
             equipment.error_log,
             equipment.access_log,
             managed=True,
-            slot=self._slot,
         )
         self._server = server
         hooks.ready(self._info)
