@@ -21,6 +21,7 @@ LAYERS = [
     ["settings"],
     ["adapters"],
     ["loader"],
+    ["hooks"],
     ["declared"],
     ["values"],
     ["addresses"],

@@ -15,6 +15,7 @@ from gateways.errors import GatewayError
 from gateways.manager.exits import describe_exit
 from gateways.manager.inbox import Inbox
 from gateways.manager.loop import Loop
+from gateways.server.opening import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,6 +111,8 @@ class Master:
         if self._announced or self.stopping or not all(pool.is_settled() for pool in self.pools):
             return
         self._announced = True
+        workers = sum(len(pool.processes) for pool in self.pools)
+        self.error_log.notice(f"ready: {count(workers, 'worker')} in {count(len(self.pools), 'pool')}")
         for call in self.on_serving:
             call()
 

@@ -245,6 +245,10 @@ class Pool:
             self.on_exit(process, reason, now)
 
     def _conclude(self, generation: int, failure: str) -> None:
+        if failure:
+            self._log.error(f"{self.name}: reload failed, generation {generation} serves on: {failure}")
+        else:
+            self._log.notice(f"{self.name}: reloaded, generation {generation} serves")
         followers, self._followers, self._next_followers = self._followers, self._next_followers, []
         for follower in followers:
             follower(generation, failure)

@@ -5,7 +5,7 @@ with managing("--workers", "2") as managed:
     managed.signal(signal.SIGHUP)
     report = managed.load(rate=100, seconds=2)
 
-``managing`` waits until a request is answered. At the end it stops the master, and nothing that it started may be left;
+``managing`` waits until a request is answered and all workers are ready. At the end it stops the master, and nothing that it started may be left;
 when the test fails, the error log is printed.
 """
 
@@ -184,6 +184,7 @@ def managing(
             if ready:
                 until(lambda: process.poll() is not None or _answers(managed), "for an answer")
                 assert process.poll() is None, f"ended with status {process.returncode}"
+                until(lambda: "notice: ready: " in managed.log, "for all workers")
             yield managed
             _end(managed)
         except BaseException:
