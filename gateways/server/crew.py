@@ -84,6 +84,12 @@ class Crew(Service):
                 self._start_thread()
             self._monitor()
 
+    def _begin_to_stop(self) -> None:
+        """Say so to all who ask."""
+        self.stopping = self._board.stopping = True
+        if self._slot is not None:
+            self._slot.phase = Phase.STOPPING
+
     def _finish(self) -> None:
         """Everything has ended: let all threads go."""
         with self._lock:

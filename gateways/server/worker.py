@@ -17,7 +17,6 @@ from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.fastpath import make_fast_paths
 from gateways.server.service import peer_name
-from gateways.server.slot import Phase
 from gateways.server.spawned import ParentWatch
 
 if TYPE_CHECKING:
@@ -63,10 +62,8 @@ class Server(Crew):
     ) -> None:
         super().__init__(application, settings, error_log, access_log, spawned=spawned, managed=managed, slot=slot)
         self.graceful_timeout = settings.graceful_timeout
-        self._spawned = spawned
-        self._managed = managed
+        self._spawned, self._managed, self._renewal = spawned, managed, renewal
         self._last = not managed
-        self._renewal = renewal
         #: Why it stopped by itself; empty while it serves, and when it was told to stop.
         self.retired = ""
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
@@ -121,9 +118,7 @@ class Server(Crew):
         """
         self._last = self._last or last
         if not self.stopping:
-            self.stopping = self._board.stopping = True
-            if self._slot is not None:
-                self._slot.phase = Phase.STOPPING
+            self._begin_to_stop()
             open_gate(self._stop_gate)
         self._wake()
 
