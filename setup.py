@@ -7,7 +7,7 @@ from setuptools import Extension, setup
 
 # The usual request in C. Without it all works the same, slower: no compiler, another system than Linux (epoll,
 # accept4), or GATEWAYS_PURE=1 in the environment of the build.
-PARTS = ("", "_accept", "_environ", "_loop", "_names", "_path", "_response")
+PARTS = ("", "_accept", "_environ", "_inhand", "_loop", "_names", "_path", "_response")
 SPEEDUPS = Extension(
     "gateways.adapters._speedups",
     [f"gateways/adapters/_speedups{part}.c" for part in PARTS],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
 from time import monotonic
+
+from gateways.adapters.inhand import InHand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +25,23 @@ class Link:
     ``ahead``     the C part has a request in hand that the protocol does not know of; ``keep`` says whether the
                   connection is kept after it
     ``errors``    ``wsgi.errors`` of its requests
+    ``number``    that of its request in hand, or of the last one, in this process; 0 before the first
+    ``record``    where its request in hand is shown to other processes (inhand.py); -1: nowhere
     """
 
-    __slots__ = ("ahead", "deadline", "detached", "errors", "fd", "fresh", "keep", "waiting", "watched")
+    __slots__ = (
+        "ahead",
+        "deadline",
+        "detached",
+        "errors",
+        "fd",
+        "fresh",
+        "keep",
+        "number",
+        "record",
+        "waiting",
+        "watched",
+    )
 
     def __init__(self) -> None:
         self.fd = -1
@@ -36,6 +53,8 @@ class Link:
         self.ahead = False
         self.keep = False
         self.errors: Any = None
+        self.number = 0
+        self.record = -1
 
     def on_readable(self) -> None:
         """Read once and serve what is complete. Called by the leading thread only."""
@@ -50,7 +69,7 @@ class Link:
 
 
 class Board:
-    """Who serves what: the leader writes, the monitor reads.
+    """Who serves what: the leader writes, the monitor reads, and with an ``area`` other processes, too (inhand.py).
 
     ``busy``        the connection that the leader serves
     ``served``      how many requests have begun
@@ -62,9 +81,11 @@ class Board:
     ``lock`` is held while another thread is promoted.
     """
 
-    def __init__(self, lock: Lock, wake: Callable[[], object]) -> None:
+    def __init__(self, lock: Lock, wake: Callable[[], object], area: Any = None) -> None:
         self._lock = lock
         self._wake = wake
+        self._in_hand = None if area is None else InHand(area)
+        self._numbers = count(1)
         self.busy: Link | None = None
         self.served = 0
         self.since = 0.0
@@ -72,17 +93,25 @@ class Board:
         self.stopping = False
         self.next_sweep = 0.0
 
-    def begin(self, link: Link) -> None:
+    def begin(self, link: Link, environ: dict[str, Any] | None = None) -> None:
         """The application is about to run for this connection."""
+        now = monotonic()
+        link.number = next(self._numbers)
+        if self._in_hand is not None:
+            self._in_hand.begin(link, environ, now)
         if not link.detached:
-            self.since = monotonic()
+            self.since = now
             self.served += 1
             self.busy = link
             if self.resting:
                 self._wake()
 
-    def end(self, link: Link) -> None:
-        """The application has finished; the thread leads on, unless the monitor was faster."""
+    def end(self, link: Link, sent: int = 0) -> None:
+        """The application has finished, ``sent`` bytes of body are out; the thread leads on, unless the monitor was
+        faster.
+        """
+        if self._in_hand is not None:
+            self._in_hand.end(link, sent)
         if not link.detached:
             with self._lock:
                 if self.busy is link:

@@ -22,7 +22,7 @@ static int execute(PyObject *module)
     Types *types = PyModule_GetState(module);
     if (add(module, &board_spec, &types->board) < 0 || add(module, &environs_spec, &types->environs) < 0 ||
         add(module, &fast_path_spec, &types->fast_path) < 0 || add(module, &link_spec, &types->link) < 0 ||
-        add(module, &start_spec, &types->start) < 0)
+        add(module, &start_spec, &types->start) < 0 || PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) < 0)
         return -1;
     return 0;
 }

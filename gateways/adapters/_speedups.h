@@ -16,6 +16,9 @@
 #include <stdint.h>
 #include <structmember.h>
 
+/* Goes up with each change of what this part takes or gives; speedups.py has the same. */
+#define INTERFACE 2
+
 /* More variables than this are not the usual request. Web servers send 20 to 60. */
 #define MAX_PAIRS 128
 
@@ -58,8 +61,12 @@ int environs_build(Environs *self, const Pair *pairs, Py_ssize_t count, Built *b
 
 /* --- loop.c: what the leader, the monitor and the fast path share -------------------------------------------------- */
 
+typedef struct InHand InHand;
+
 typedef struct {
     PyObject_HEAD
+    InHand *in_hand;   /* what other processes see; NULL when nobody looks */
+    long long numbers; /* of the requests so far, those of all threads */
     PyObject *lock;    /* held while another thread is promoted; None with one thread */
     PyObject *wake;    /* called when the monitor rests and a request begins */
     PyObject *busy;    /* the connection that the leader serves, or None */
@@ -77,15 +84,23 @@ typedef struct {
     PyObject *errors; /* wsgi.errors of this connection */
     PyObject *parts;  /* its list of what is not flushed */
     double deadline;
-    int fd;
+    long long number;
+    int fd, record;
     char watched, detached, waiting, fresh, ahead, keep; /* _pure.py says what they mean */
     char admitted;                                       /* the server knows it */
 } Link;
 
 double monotonic_now(void);
 int link_admit(Link *self);
-int board_begin(Board *self, Link *link, double now);
-int board_end(Board *self, Link *link);
+int board_begin(Board *self, Link *link, PyObject *environ, double now);
+int board_end(Board *self, Link *link, long long sent);
+
+/* --- inhand.c: the requests in hand, where other processes can read them ------------------------------------------- */
+
+InHand *inhand_new(PyObject *area);
+void inhand_free(InHand *self);
+int inhand_begin(InHand *self, Link *link, PyObject *environ, double now);
+void inhand_end(InHand *self, Link *link, long long sent);
 
 /* --- response.c: start_response ------------------------------------------------------------------------------------ */
 

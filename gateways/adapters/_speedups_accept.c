@@ -22,6 +22,7 @@ static int serve_new(FastPath *self, int fd)
     if (self->is_tcp)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     link->fd = fd;
+    link->record = -1;
     link->fresh = 1;
     link->deadline = monotonic_now() + self->header_timeout;
     Py_INCREF(self);

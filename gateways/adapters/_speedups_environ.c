@@ -39,6 +39,7 @@ static int all_digits(const Pair *pair)
 static int name_all(Environs *self, const Pair *pairs, Py_ssize_t count, Name **names, const Pair **special)
 {
     Shape *guess = self->last;
+    int differing = 0;
     self->request++;
     for (Py_ssize_t i = 0; i < count; i++) {
         const Pair *pair = &pairs[i];
@@ -57,6 +58,7 @@ static int name_all(Environs *self, const Pair *pairs, Py_ssize_t count, Name **
             if (name->header || (name->flags & ABSENT_WHEN_EMPTY) || name->kind == SCGI)
                 return 0;
             names[name->at] = name->left_out;
+            differing |= !same(&pairs[name->at], pair);
         }
         name->seen = self->request;
         name->at = i;
@@ -65,7 +67,7 @@ static int name_all(Environs *self, const Pair *pairs, Py_ssize_t count, Name **
         else if (name->kind != ORDINARY)
             special[name->kind] = pair;
     }
-    return 1;
+    return !(differing && special[SCGI] != NULL); /* adapters/scgi/server.py knows which of them may differ */
 }
 
 /* Whether the request is one of those whose variables may stand as they are. */

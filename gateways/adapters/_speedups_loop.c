@@ -23,8 +23,11 @@ static int call(PyObject *object, const char *method)
 
 /* --- Board: each of these is one step for all other threads, but for the calls into Python ------------------------- */
 
-int board_begin(Board *self, Link *link, double now)
+int board_begin(Board *self, Link *link, PyObject *environ, double now)
 {
+    link->number = ++self->numbers;
+    if (self->in_hand != NULL && inhand_begin(self->in_hand, link, environ, now) < 0)
+        return -1;
     if (link->detached)
         return 0;
     self->since = now;
@@ -34,8 +37,10 @@ int board_begin(Board *self, Link *link, double now)
     return self->resting ? call(self->wake, NULL) : 0;
 }
 
-int board_end(Board *self, Link *link)
+int board_end(Board *self, Link *link, long long sent)
 {
+    if (self->in_hand != NULL)
+        inhand_end(self->in_hand, link, sent);
     if (link->detached)
         return 0;
     if (self->busy == (PyObject *)link) {
@@ -56,18 +61,25 @@ static Link *as_link(Board *self, PyObject *object)
     return NULL;
 }
 
-static PyObject *board_begin_method(Board *self, PyObject *object)
+static PyObject *board_begin_method(Board *self, PyObject *args)
 {
+    PyObject *object, *environ = Py_None;
+    if (!PyArg_ParseTuple(args, "O|O", &object, &environ))
+        return NULL;
     Link *link = as_link(self, object);
-    if (link == NULL || board_begin(self, link, monotonic_now()) < 0)
+    if (link == NULL || board_begin(self, link, environ, monotonic_now()) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-static PyObject *board_end_method(Board *self, PyObject *object)
+static PyObject *board_end_method(Board *self, PyObject *args)
 {
+    PyObject *object;
+    long long sent = 0;
+    if (!PyArg_ParseTuple(args, "O|L", &object, &sent))
+        return NULL;
     Link *link = as_link(self, object);
-    if (link == NULL || board_end(self, link) < 0)
+    if (link == NULL || board_end(self, link, sent) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -88,9 +100,11 @@ static PyObject *board_take(Board *self, PyObject *args)
 
 static int board_init(Board *self, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"lock", "wake", NULL};
-    PyObject *lock, *wake;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO", keywords, &lock, &wake))
+    static char *keywords[] = {"lock", "wake", "area", NULL};
+    PyObject *lock, *wake, *area = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O", keywords, &lock, &wake, &area))
+        return -1;
+    if (area != Py_None && self->in_hand == NULL && (self->in_hand = inhand_new(area)) == NULL)
         return -1;
     Py_INCREF(lock);
     Py_XSETREF(self->lock, lock);
@@ -123,13 +137,14 @@ static void board_dealloc(Board *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     board_clear(self);
+    inhand_free(self->in_hand);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
 static PyMethodDef board_methods[] = {
-    {"begin", (PyCFunction)board_begin_method, METH_O, "See gateways.adapters._pure.Board."},
-    {"end", (PyCFunction)board_end_method, METH_O, "See gateways.adapters._pure.Board."},
+    {"begin", (PyCFunction)board_begin_method, METH_VARARGS, "See gateways.adapters._pure.Board."},
+    {"end", (PyCFunction)board_end_method, METH_VARARGS, "See gateways.adapters._pure.Board."},
     {"take", (PyCFunction)board_take, METH_VARARGS, "See gateways.adapters._pure.Board."},
     {NULL, NULL, 0, NULL},
 };
@@ -173,7 +188,7 @@ static PyObject *link_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     Link *self = (Link *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        self->fd = -1;
+        self->fd = self->record = -1;
         self->fresh = 1;
         self->admitted = 1; /* it is Python that makes it */
     }
@@ -232,6 +247,8 @@ static PyMethodDef link_methods[] = {
 
 static PyMemberDef link_members[] = {
     {"fd", T_INT, offsetof(Link, fd), 0, NULL},
+    {"number", T_LONGLONG, offsetof(Link, number), READONLY, NULL},
+    {"record", T_INT, offsetof(Link, record), READONLY, NULL},
     {"deadline", T_DOUBLE, offsetof(Link, deadline), 0, NULL},
     {"watched", T_BOOL, offsetof(Link, watched), 0, NULL},
     {"detached", T_BOOL, offsetof(Link, detached), 0, NULL},

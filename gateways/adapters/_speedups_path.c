@@ -197,8 +197,9 @@ static int log_access(FastPath *self, Start *start, Py_ssize_t size, double star
 {
     if (self->access_log == Py_None)
         return 0;
-    return finished(PyObject_CallMethod(self->access_log, "write", "OOOndO", start->environ, start->status,
-                                        start->headers, size, monotonic_now() - started, Py_False));
+    return finished(PyObject_CallMethod(self->access_log, "write", "OOOndOL", start->environ, start->status,
+                                        start->headers, size, monotonic_now() - started, Py_False,
+                                        start->link->number));
 }
 
 /* --- one request --------------------------------------------------------------------------------------------------- */
@@ -276,15 +277,15 @@ static int run(FastPath *self, Link *link, const Built *built, int keep)
     link->ahead = 1;
     link->keep = (char)keep;
     double started = monotonic_now();
-    Py_ssize_t size;
-    int done = board_begin(self->board, link, started);
+    Py_ssize_t size = 0;
+    int done = board_begin(self->board, link, built->environ, started);
     if (done == 0)
         done = answer(self, start, started, &size);
     start_free(start);
     if (done != DONE)
         return done < 0 ? -1 : 0;
     link->ahead = 0;
-    return board_end(self->board, link) < 0 ? -1 : go_on(self, link, keep);
+    return board_end(self->board, link, size) < 0 ? -1 : go_on(self, link, keep);
 }
 
 /* Read once, and serve what has come. The connection is between two requests, and nothing of the next is here. */

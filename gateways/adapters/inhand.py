@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WORD = 8
 
 # Words of the header. The master writes the first group, the process that it is about the second.
-CLAIMED, PID, WORKER, GENERATION, POOL, STARTED = range(6)
+PID, WORKER, GENERATION, POOL, STARTED = range(5)
 PHASE, THREADS, HEARTBEAT, IDLE_SINCE, MEMORY, LAST = range(8, 14)
 HEADER_SIZE = 256
 

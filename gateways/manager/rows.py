@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 #: How often to read a record again that is being written. Its writer has a processor, or none: then it is left out.
 _ATTEMPTS = 5
-#: Bytes that could end a field or a line, steer a terminal, or mean something in HTML.
-_UNSAFE = re.compile(r"[^!#-%'-;=?-\[\]-~]")
+#: Bytes that could end a field or a line, or steer a terminal.
+_UNSAFE = re.compile(r"[^!#-\[\]-~]")
 
 
 class Request(NamedTuple):

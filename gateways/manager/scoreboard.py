@@ -65,7 +65,8 @@ class Scoreboard:
         self._names: list[str] = []
         slots, records = self._words[_SLOTS], self._words[_RECORDS]
         self._facts_size = self._words[_FACTS_SIZE]
-        self._facts_start = _HEADER_SIZE + MAX_POOLS * _POOL_SIZE
+        self._taken = (_HEADER_SIZE + MAX_POOLS * _POOL_SIZE) // inhand.WORD  # a word for each slot
+        self._facts_start = self._taken * inhand.WORD + slots * inhand.WORD
         start = self._facts_start + 2 * (inhand.WORD + self._facts_size)
         size = inhand.area_size(records)
         self._slots = [
@@ -80,7 +81,7 @@ class Scoreboard:
         """
         facts_size = -(-facts_size // inhand.WORD) * inhand.WORD
         size = _HEADER_SIZE + MAX_POOLS * _POOL_SIZE + 2 * (inhand.WORD + facts_size)
-        size += slots * inhand.area_size(records_per_slot)
+        size += slots * (inhand.WORD + inhand.area_size(records_per_slot))
         fd = _memory_file(size)
         memory = mmap(fd, size)
         words = memoryview(memory).cast("q")
@@ -110,27 +111,35 @@ class Scoreboard:
         """Return the descriptor of the memory, for ``open``; -1 where the system has none. It is not inheritable."""
         return self._fd
 
+    def close(self) -> None:
+        """Close the descriptor. The memory stays for as long as somebody uses it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
     # The master's side
 
     def claim(self, pool: str, worker: int, generation: int) -> Slot:
         """Return a free slot for a worker that is about to be forked. Raises ``BoardFull``."""
         for slot in self._slots:
-            if not slot.claimed:
+            if not self._is_taken(slot):
+                number = self._pool_number(pool)
                 self._begin_change()
-                slot.claim(self._pool_number(pool), worker, generation)
+                slot.claim(number, worker, generation)
+                self._words[self._taken + slot.index] = 1
                 self._end_change()
                 return slot
         raise BoardFull(f"no slot is free for worker {worker}: all {len(self._slots)} are taken")
 
     def release(self, slot: Slot) -> None:
         """Give the slot of a worker back that was reaped. What it has served is added to its pool's totals."""
-        if not slot.claimed:
+        if not self._is_taken(slot):
             return
         self._begin_change()
         word = self._pool_word(slot.pool)
         self._words[word + _POOL_REQUESTS] += slot.served + len(slot.in_hand())
         self._words[word + _POOL_SENT] += slot.sent
-        slot.free()
+        self._words[self._taken + slot.index] = 0
         self._end_change()
 
     def slot(self, index: int) -> Slot:
@@ -181,7 +190,7 @@ class Scoreboard:
         rows = [
             read_row(slot, names[slot.pool] if 0 <= slot.pool < len(names) else "?")
             for slot in self._slots
-            if slot.claimed
+            if self._is_taken(slot)
         ]
         rows.sort(key=lambda row: (row.pool, row.worker))
         totals = {}
@@ -191,6 +200,10 @@ class Scoreboard:
             requests = self._words[word + _POOL_REQUESTS] + sum(row.requests for row in own)
             totals[name] = Totals(requests, self._words[word + _POOL_SENT] + sum(row.sent for row in own))
         return Reading(self.facts(), totals, rows)
+
+    def _is_taken(self, slot: Slot) -> bool:
+        # Not in the slot itself: looking at memory is enough to have it, and most of it is never needed.
+        return bool(self._words[self._taken + slot.index])
 
     def _begin_change(self) -> None:
         self._words[_CHANGES] |= 1

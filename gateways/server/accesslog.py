@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from gateways.errors import ConfigError
 from gateways.server.logfile import LogFile
+from gateways.server.memory import RecentMemory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,8 @@ class Entry(NamedTuple):
     body_bytes: int
     seconds: float
     aborted: bool
+    number: int = 0
+    worker: int = 0
 
 
 Field = Callable[[Entry], object]
@@ -48,17 +51,31 @@ class AccessLog:
 
     ``format`` is ``common``, ``combined`` or text with directives. That lines cannot be written is said in
     ``error_log``, once. Raises ``ConfigError`` for an unknown directive and for a file that cannot be opened.
+
+    ``worker`` is the number of this process among those of the process manager, 0 without one.
     """
+
+    worker = 0
 
     def __init__(self, target: str = "-", format: str = "combined", error_log: ErrorLog | None = None) -> None:
         self._render = compile_format(FORMATS.get(format, format)).render
         self._file = LogFile("access_log", target, 1, error_log.error if error_log else _say_nothing)
 
-    def write(
-        self, environ: Environ, status: str, headers: Headers, body_bytes: int, seconds: float, aborted: bool
+    def write(  # noqa: PLR0917 - keywords would take longer, and the C part has none
+        self,
+        environ: Environ,
+        status: str,
+        headers: Headers,
+        body_bytes: int,
+        seconds: float,
+        aborted: bool,
+        number: int,
     ) -> None:
-        """Write one line. ``body_bytes`` were sent of the body; ``aborted``: the response did not reach its end."""
-        entry = Entry(environ, status, headers, body_bytes, seconds, aborted)
+        """Write one line. ``body_bytes`` were sent of the body; ``aborted``: the response did not reach its end.
+
+        ``number`` is that of the request in this process.
+        """
+        entry = Entry(environ, status, headers, body_bytes, seconds, aborted, number, self.worker)
         line = self._render(entry).encode("ascii", "backslashreplace")
         self._file.write(line[: self._file.max_line - 1] + b"\n")
 
@@ -198,6 +215,8 @@ class _Clock:
         return made[1]
 
 
+_memory = RecentMemory()
+
 #: What needs no escaping.
 _PLAIN: dict[str, Field] = {
     "%": lambda entry: "%",
@@ -210,6 +229,9 @@ _PLAIN: dict[str, Field] = {
     "D": lambda entry: int(entry.seconds * 1e6),
     "T": lambda entry: int(entry.seconds),
     "P": lambda entry: os.getpid(),
+    "w": lambda entry: entry.worker,
+    "n": lambda entry: entry.number,
+    "M": lambda entry: _memory() // 1024,
     "X": lambda entry: "X" if entry.aborted else "+",
 }
 #: What the client has a hand in.

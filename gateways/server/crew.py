@@ -22,9 +22,13 @@ from typing import TYPE_CHECKING, Any
 from gateways.adapters.speedups import Board, Link
 from gateways.server.poller import Poller
 from gateways.server.service import Service
+from gateways.server.slot import Phase
 
 if TYPE_CHECKING:
     from threading import Lock
+
+    from gateways.core.types import Environ
+    from gateways.server.slot import Slot
 
 
 #: How long a leader may be inside one request before another thread leads, seconds.
@@ -47,15 +51,20 @@ class Crew(Service):
     leads, and which connections are in the poller's hands.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, slot: Slot | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._slot = slot
+        if slot is not None:
+            slot.threads = self.threads
+            if self.access_log is not None:
+                self.access_log.worker = slot.worker
         self._poller = Poller()
         self._lock = threading.Lock()
         self._leader: Lock | None = None
         self._idle: list[Lock] = []
         self._threads: list[threading.Thread] = []
         self._monitor_gate = closed_gate()
-        self._board = Board(self._lock, self._wake_monitor)
+        self._board = Board(self._lock, self._wake_monitor, None if slot is None else slot.area)
         self._done = threading.Event()
 
     def _lead(self, gate: Lock) -> None:
@@ -64,12 +73,22 @@ class Crew(Service):
 
     def _work(self) -> None:
         """Serve until ``_finish``. With one thread it is this one; with more this one is the monitor."""
+        if self._slot is not None:
+            self._slot.phase = Phase.SERVING
+            beat = self._slot.beat_until
+            threading.Thread(target=beat, args=(self._done,), name="gateways-pulse", daemon=True).start()
         if self.threads == 1:
             self._serve_as(threading.Lock())
         else:
             with self._lock:
                 self._start_thread()
             self._monitor()
+
+    def _begin_to_stop(self) -> None:
+        """Say so to all who ask."""
+        self.stopping = self._board.stopping = True
+        if self._slot is not None:
+            self._slot.phase = Phase.STOPPING
 
     def _finish(self) -> None:
         """Everything has ended: let all threads go."""
@@ -79,13 +98,13 @@ class Crew(Service):
                 self._idle.pop().release()
         open_gate(self._monitor_gate)
 
-    def begin(self, connection: Link) -> None:
-        """Mark the leader busy, for the monitor."""
-        self._board.begin(connection)
+    def begin(self, connection: Link, environ: Environ | None = None) -> None:
+        """Mark the leader busy, for the monitor, and show the request to other processes."""
+        self._board.begin(connection, environ)
 
-    def end(self, connection: Link) -> None:
+    def end(self, connection: Link, sent: int = 0) -> None:
         """The leader is free again, unless the monitor was faster."""
-        self._board.end(connection)
+        self._board.end(connection, sent)
 
     def _wake_monitor(self) -> None:
         open_gate(self._monitor_gate)

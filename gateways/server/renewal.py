@@ -6,10 +6,11 @@ The server asks between requests. That costs it two comparisons; everything else
 from __future__ import annotations
 
 import random
-import resource
 import sys
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from gateways.server.memory import resident_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,6 @@ LOOK_INTERVAL = 1.0
 QUIET_INTERVAL = 0.05
 
 _NEVER = float("inf")
-_PAGE_SIZE = resource.getpagesize()
 
 
 def make_renewal(settings: Settings, changes: Changes | None = None, patience: float = 0.0) -> Renewal | None:
@@ -104,16 +104,6 @@ class Renewal:
             return f"{_mebibytes(used)} of memory in use (max_memory is {_mebibytes(self._max_memory)})"
         changed = self._changes.changed() if self._changes is not None else ""
         return f"{changed} has changed" if changed else ""
-
-
-def resident_memory() -> int:
-    """Return the resident memory of this process in bytes: what it uses now or, where only that is told, its peak."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * _PAGE_SIZE
-    except (OSError, ValueError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _jitter(most: int) -> int:

@@ -11,7 +11,7 @@ from gateways.errors import BodyTooLarge
 
 if TYPE_CHECKING:
     from gateways.adapters.speedups import Link
-    from gateways.core.types import Application
+    from gateways.core.types import Application, Environ
     from gateways.server.accesslog import AccessLog
     from gateways.server.connection import Connection
     from gateways.server.errorlog import ErrorLog
@@ -79,11 +79,11 @@ class Service:
 
     # What worker.Server does for its connections
 
-    def begin(self, connection: Link) -> None:
+    def begin(self, connection: Link, environ: Environ | None = None) -> None:
         """The application is about to run for this connection."""
 
-    def end(self, connection: Link) -> None:
-        """The application has finished for this connection."""
+    def end(self, connection: Link, sent: int = 0) -> None:
+        """The application has finished for this connection, and ``sent`` bytes of its body are out."""
 
     def keep_track(self, connection: Connection) -> None:
         """The connection is in the hands of a thread that no longer leads."""

@@ -44,7 +44,7 @@ class Serving(Exchange):
         if length is not None:
             self.protocol.set_body_length(length)
             if 0 < service.max_body_size < length:
-                self._answer(service.body_too_large())
+                self._answer(service.body_too_large(), environ)
                 return keep and not self._broken
         errors = self.errors
         if errors is None:
@@ -52,7 +52,7 @@ class Serving(Exchange):
         body = Input(self.receive, length)
         environ["wsgi.errors"] = errors
         environ["wsgi.input"] = body
-        service.begin(self)
+        service.begin(self, environ)
         started = monotonic()
         response = handle(service.application, environ, self, errors, service.debug)
         if body.short:
@@ -68,7 +68,7 @@ class Serving(Exchange):
             service.error_log.info(f"{self.peer}: {response.failure}")
         if service.access_log is not None:
             self._log_access(environ, response, monotonic() - started)
-        service.end(self)
+        service.end(self, response.body_bytes)
         return keep and not self._broken and not service.stopping
 
     def _end_given_up(self) -> None:
@@ -91,11 +91,11 @@ class Serving(Exchange):
             response.restore(status, headers, length)
         return response
 
-    def _answer(self, error: ProtocolError) -> None:
+    def _answer(self, error: ProtocolError, environ: Environ | None = None) -> None:
         """Send the answer that ``error`` carries."""
         self._log_refusal(error)
         self._over = ""
-        self._service.begin(self)  # a peer that does not read must not hold the leader up
+        self._service.begin(self, environ)  # a peer that does not read must not hold the leader up
         refuse(self, error)
         self._service.end(self)
 
@@ -104,7 +104,15 @@ class Serving(Exchange):
     def _log_access(self, environ: Environ, response: Response, seconds: float) -> None:
         log = self._service.access_log
         if log is not None:
-            log.write(environ, response.status, response.headers, response.body_bytes, seconds, response.aborted)
+            log.write(
+                environ,
+                response.status,
+                response.headers,
+                response.body_bytes,
+                seconds,
+                response.aborted,
+                self.number,
+            )
 
     def _log_refusal(self, error: ProtocolError) -> None:
         answer = f"answered {error.status}" if error.status else "connection closed"

@@ -6,10 +6,16 @@ import enum
 import os
 from mmap import mmap
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from gateways.adapters import inhand
+from gateways.server.memory import resident_memory
 
-_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+if TYPE_CHECKING:
+    from threading import Event
+
+#: How often a process gives a sign of life, seconds.
+BEAT = 1.0
 
 
 class Phase(enum.IntEnum):
@@ -55,15 +61,10 @@ class Slot:
         words[inhand.GENERATION] = generation
         words[inhand.POOL] = pool
         self._times[inhand.STARTED] = monotonic()
-        words[inhand.CLAIMED] = 1
 
     def set_pid(self, pid: int) -> None:
         """Note the process id, once it is known."""
         self._words[inhand.PID] = pid
-
-    def free(self) -> None:
-        """Make the slot nobody's."""
-        self._words[inhand.CLAIMED] = 0
 
     # The worker's side
 
@@ -71,6 +72,12 @@ class Slot:
         """Give a sign of life of the interpreter, and note the resident memory."""
         self._words[inhand.MEMORY] = resident_memory()
         self._times[inhand.HEARTBEAT] = monotonic()
+
+    def beat_until(self, done: Event) -> None:
+        """``beat`` once a second: what a thread of its own does."""
+        self.beat()
+        while not done.wait(BEAT):
+            self.beat()
 
     @property
     def phase(self) -> Phase:
@@ -98,11 +105,6 @@ class Slot:
         self._words[inhand.THREADS] = threads
 
     # Everybody's
-
-    @property
-    def claimed(self) -> bool:
-        """Whether it is somebody's."""
-        return bool(self._words[inhand.CLAIMED])
 
     @property
     def pid(self) -> int:
@@ -175,12 +177,3 @@ class Slot:
         step = inhand.RECORD_SIZE // inhand.WORD
         count = self.threads
         return range(start, start + (count if 0 < count <= self.records else self.records) * step, step)
-
-
-def resident_memory() -> int:
-    """Return the memory that this process has in use, bytes; 0 where the system does not tell it like Linux."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * _PAGE_SIZE
-    except (OSError, ValueError, IndexError):
-        return 0

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
     from gateways.server.renewal import Renewal
+    from gateways.server.slot import Slot
     from gateways.settings import Settings
 
 #: How often a spawned process looks whether its web server is still there, where nothing wakes it, seconds.
@@ -43,6 +44,7 @@ class Server(Crew):
     started this process: it then ends with that server, and takes USR1 as a wish to end, as libfcgi's programs do.
     ``managed`` says that the process manager started it: others accept from the same listeners, and signals that a
     terminal sends to all processes are the manager's to obey. ``renewal`` says when it has served for long enough.
+    ``slot`` is where other processes see what it is doing.
     """
 
     def __init__(
@@ -56,13 +58,12 @@ class Server(Crew):
         spawned: bool = False,
         managed: bool = False,
         renewal: Renewal | None = None,
+        slot: Slot | None = None,
     ) -> None:
-        super().__init__(application, settings, error_log, access_log, spawned=spawned, managed=managed)
+        super().__init__(application, settings, error_log, access_log, spawned=spawned, managed=managed, slot=slot)
         self.graceful_timeout = settings.graceful_timeout
-        self._spawned = spawned
-        self._managed = managed
+        self._spawned, self._managed, self._renewal = spawned, managed, renewal
         self._last = not managed
-        self._renewal = renewal
         #: Why it stopped by itself; empty while it serves, and when it was told to stop.
         self.retired = ""
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
@@ -117,7 +118,7 @@ class Server(Crew):
         """
         self._last = self._last or last
         if not self.stopping:
-            self.stopping = self._board.stopping = True
+            self._begin_to_stop()
             open_gate(self._stop_gate)
         self._wake()
 

@@ -66,9 +66,26 @@ print(speedups.describe(), speedups.Link.__module__, speedups.Link in Connection
     assert python(code) == "pure Python, the C part is not built gateways.adapters._pure True"
 
 
+@needs_c
+@pytest.mark.parametrize("change", ["module.INTERFACE -= 1", "del module.INTERFACE"])
+def test_one_of_another_version_is_left_alone(change: str) -> None:
+    """A stale file has accepted connections and never answered them."""
+    code = f"""
+import importlib
+module = importlib.import_module("gateways.adapters._speedups")
+{change}
+from gateways.adapters import speedups
+print(speedups.Link.__module__, speedups.describe())
+"""
+    pure, reason = python(code).split(" ", 1)
+    assert pure == "gateways.adapters._pure"
+    assert reason.startswith("pure Python, the C part is of another version, install gateways anew: /")
+
+
 def test_numbers_that_stand_in_both_languages() -> None:
     sources = "".join(path.read_text() for path in sorted((CHECKOUT / "gateways/adapters").glob("_speedups*.h")))
     numbers = {name: int(number) for name, number in re.findall(r"#define (\w+) (\d+)\b", sources)}
+    assert numbers["INTERFACE"] == speedups.INTERFACE
     assert numbers["READ_SIZE"] == READ_SIZE
     assert numbers["MAX_CONTENT"] == MAX_ALIGNED_CONTENT
     assert numbers["MAX_NAMES"] == MAX_REMEMBERED_NAMES

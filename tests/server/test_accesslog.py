@@ -178,7 +178,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 
 def write(log: AccessLog, environ: dict[str, Any] = ENVIRON) -> None:
-    log.write(environ, "200 OK", HEADERS, 1234, 0.01, False)
+    log.write(environ, "200 OK", HEADERS, 1234, 0.01, False, 7)
 
 
 def test_a_request_is_one_line(path: Path) -> None:

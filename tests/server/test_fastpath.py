@@ -81,6 +81,14 @@ def get(pair: Pair, params: wire.Pairs = wire.GET, keep: bool = False) -> bytes:
     return wire.scgi([(b"CONTENT_LENGTH", b"0"), *params])
 
 
+@pytest.mark.parametrize("name", [b"REQUEST_URI", b"REMOTE_USER", b"SCRIPT_NAME", b"HTTP_A"])
+def test_a_variable_that_comes_twice(pair: Pair, name: bytes) -> None:
+    """By SCGI not all may have two values."""
+    for values in ((b"/x", b"/x"), (b"/x", b"/y")):
+        params = tuple(item for item in wire.GET if item[0] != name) + tuple((name, value) for value in values)
+        pair.same(shows, get(pair, params))
+
+
 def test_the_c_part_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     """All else in this file would pass if it declined everything."""
     declined: list[bytes] = []

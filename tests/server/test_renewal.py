@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
-import gc
-import sys
 from typing import Any
 
 import pytest
 
 from gateways.adapters.speedups import Link
 from gateways.server.changes import Changes, Files
-from gateways.server.renewal import LOOK_INTERVAL, QUIET_INTERVAL, Renewal, make_renewal, resident_memory
+from gateways.server.renewal import LOOK_INTERVAL, QUIET_INTERVAL, Renewal, make_renewal
 from gateways.settings import Settings
 from tests.support.serving import Recorder, serving, until
 
@@ -129,26 +126,6 @@ def test_but_not_for_ever() -> None:
 
 def test_without_patience_it_ends_with_requests_in_hand() -> None:
     assert renewal(max_requests=1, jitter=lambda most: 0).reason(1, 100.0, [in_hand()])
-
-
-def test_resident_memory_grows_and_shrinks() -> None:
-    gc.collect()
-    before = resident_memory()
-    block = b"x" * (64 * MIB)
-    assert resident_memory() - before > 60 * MIB
-    del block
-    assert resident_memory() - before < 30 * MIB
-
-
-def test_the_peak_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: object) -> None:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(builtins, "open", refuse)
-    peak = resident_memory()
-    assert peak > MIB
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert 0.9 < peak / 1024 / resident_memory() < 1.1
 
 
 # In a server

@@ -108,7 +108,8 @@ def test_one_access_line_for_each_request() -> None:
             reader.answer()
         until(lambda: len(served.log.requests) == 3)
         assert served.log.requests == [
-            {"path": "/path", "status": "200 OK", "size": 4 + number, "aborted": False} for number in range(3)
+            {"path": "/path", "status": "200 OK", "size": 4 + number, "aborted": False, "number": number + 1}
+            for number in range(3)
         ]
 
 

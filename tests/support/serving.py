@@ -20,6 +20,7 @@ from typing import Any, Callable, cast
 from gateways.addresses import parse_address
 from gateways.server.listeners import open_listeners
 from gateways.server.renewal import Renewal
+from gateways.server.slot import Slot
 from gateways.server.worker import Server
 from gateways.settings import Settings
 from tests.support import wire
@@ -79,10 +80,25 @@ class RecordingLog:
     def reopen(self) -> None:
         self.entries.append(("debug", "reopened"))
 
-    def write(
-        self, environ: dict[str, Any], status: str, headers: object, size: int, seconds: float, aborted: bool
+    def write(  # noqa: PLR0917 - as that of the access log
+        self,
+        environ: dict[str, Any],
+        status: str,
+        headers: object,
+        size: int,
+        seconds: float,
+        aborted: bool,
+        number: int,
     ) -> None:
-        self.requests.append({"path": environ.get("PATH_INFO"), "status": status, "size": size, "aborted": aborted})
+        self.requests.append(
+            {
+                "path": environ.get("PATH_INFO"),
+                "status": status,
+                "size": size,
+                "aborted": aborted,
+                "number": number,
+            }
+        )
 
     def text(self, *levels: str) -> str:
         """All lines, or those of ``levels``."""
@@ -156,6 +172,8 @@ def serving(
     environ: dict[str, str] | None = None,
     managed: bool = False,
     renewal: Renewal | None = None,
+    *,
+    slot: Slot | None = None,
     **settings: Any,
 ) -> Iterator[Served]:
     """Run a server; afterwards it still has to answer a good request, and to stop when asked.
@@ -174,6 +192,7 @@ def serving(
             cast(Any, log),
             managed=managed,
             renewal=renewal,
+            slot=slot,
         )
         served = Served(server, listeners[0].sock.getsockname(), protocol, log)
         served.start()

@@ -71,7 +71,9 @@ controls and bytes above 126 become `\\xhh`, and outside of quotes spaces, too. 
 | `%m`, `%H` | the method; the protocol, such as `HTTP/1.1` |
 | `%U`, `%q` | the path, decoded (SCRIPT_NAME and PATH_INFO); `?` and the query string, or nothing |
 | `%v`, `%p` | SERVER_NAME; SERVER_PORT |
-| `%P` | the process id |
+| `%P`, `%w` | the process id; the number of the worker, 0 without workers |
+| `%n` | the number of the request in its process |
+| `%M` | the resident memory of the process in KiB, looked at once a second; on Linux, else 0 |
 | `%X` | `X`: the response did not reach its end; else `+` |
 | `%{NAME}i`, `%{NAME}o` | the request header, the response header of that name |
 | `%{NAME}e` | the variable of that name in the environ |
