@@ -62,7 +62,6 @@ class Worker:
         except GatewayError as error:
             self._tether.say({"event": "failed", "reason": str(error)})
             return error.exit_code
-        self._slot.threads = self._equipment.settings.threads
         self._slot.phase = Phase.WAITING
         self._tether.say({"event": "ready"})
         self._told.wait()
@@ -91,6 +90,7 @@ class Worker:
             equipment.error_log,
             equipment.access_log,
             managed=True,
+            slot=self._slot,
         )
         self._server = server
         hooks.ready(self._info)
