@@ -14,6 +14,7 @@ With ``threads=1`` the calling thread serves everything and there is no monitor.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from time import monotonic
@@ -42,6 +43,8 @@ _QUICK_PAUSE = 3 * PROMOTE_AFTER
 _QUIET_LOOKS = 3
 #: How long to wait after a fault in the loop itself, seconds: one that comes again at once must not spin.
 _FAULT_PAUSE = 0.1
+#: The exit status of a process that the application forked off and that came back from its code.
+_CAME_BACK = 70
 
 
 class Crew(Service):
@@ -66,6 +69,8 @@ class Crew(Service):
         self._monitor_gate = closed_gate()
         self._board = Board(self._lock, self._wake_monitor, None if slot is None else slot.area)
         self._done = threading.Event()
+        #: True in a process that the application has forked off.
+        self.forked = False
 
     def _lead(self, gate: Lock) -> None:
         """Wait and serve until another thread leads (``_leader`` is not ``gate`` any more) or all is done."""
@@ -126,8 +131,12 @@ class Crew(Service):
             try:
                 self._lead(gate)
             except Exception as error:
+                if self.forked:
+                    os._exit(_CAME_BACK)
                 self.error_log.exception("the server loop failed, and goes on", error)
                 time.sleep(_FAULT_PAUSE)
+            if self.forked:
+                os._exit(_CAME_BACK)
             with self._lock:
                 if self._leader is None or self._leader is gate:
                     self._leader = gate

@@ -6,16 +6,17 @@ What the threads of the process do with it is in crew.py, how connections come i
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gateways.server import signals
 from gateways.server.acceptor import Acceptor
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.fastpath import make_fast_paths
+from gateways.server.forks import watch as watch_forks
 from gateways.server.service import peer_name
 from gateways.server.spawned import ParentWatch
 
@@ -83,9 +84,10 @@ class Server(Crew):
     def run(self) -> int:
         """Serve until stopped. Signal handlers are installed when this is the main thread, and restored."""
         self._owns_process = threading.current_thread() is threading.main_thread()
-        restore = self._install_signals() if self._owns_process else []
+        before = signals.install(self, self._spawned, self._managed) if self._owns_process else []
         threading.Thread(target=self._enforce_stop, name="gateways-stop", daemon=True).start()
         self._poller.register(self._wake_out)
+        watch_forks(self)
         if self._parent is not None and self._parent.fileno() >= 0:
             self._poller.register(self._parent.fileno())
         self._acceptor.resume()
@@ -93,8 +95,7 @@ class Server(Crew):
             self._work()
         finally:
             self._acceptor.close_all()
-            for number, handler in restore:
-                signal.signal(number, handler)
+            signals.restore(before)
         if self._exit_code == 0:
             self._release()
         return self._exit_code
@@ -135,25 +136,8 @@ class Server(Crew):
         except OSError:
             pass  # full: it is awake already; or closed: it has ended
 
-    def _install_signals(self) -> list[tuple[int, Any]]:
-        handlers = {"SIGTERM": self._on_stop_signal, "SIGINT": self._on_stop_signal, "SIGHUP": self._on_stop_signal}
-        handlers["SIGUSR1"] = self._on_stop_signal if self._spawned else self._on_reopen_signal
-        if self._managed:
-            # Functions, not SIG_IGN, which the programs that the application starts would inherit.
-            handlers.update(dict.fromkeys(("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"), _ignore))
-        elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-            del handlers["SIGHUP"]  # nohup: it is not to end with its terminal
-        numbers = [(getattr(signal, name), handler) for name, handler in handlers.items()]
-        return [(number, signal.signal(number, handler)) for number, handler in numbers]
-
-    def _on_stop_signal(self, number: int, frame: object) -> None:
-        # Apache sends TERM twice, 1.3 s apart, to a process that is finishing a request: only a person's second
-        # Ctrl-C is a demand to drop it.
-        if self.stopping and number == signal.SIGINT:
-            os._exit(1)
-        self.stop()
-
-    def _on_reopen_signal(self, number: int, frame: object) -> None:
+    def reopen(self) -> None:
+        """Open the logs anew, soon. Safe in a signal handler."""
         self._reopen = True
         self._wake()
 
@@ -168,6 +152,20 @@ class Server(Crew):
             os._exit(1)  # the threads are inside the application, where nothing can end them
         self._exit_code = 1
         self._finish()
+
+    def leave_to_parent(self) -> None:
+        """Close everything in a process that the application has forked off (forks.py)."""
+        self.forked = True
+        self._leader = None  # whoever leads comes back from its loop, to where ``forked`` is looked at
+        descriptors = [connection.fd for connection in self._connections.values()]
+        if self._board.busy is not None:
+            descriptors.append(self._board.busy.fd)
+        for fd in {*descriptors, *self._acceptor.listeners, self._wake_out, self._wake_in}:
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+        self._poller.close()
 
     # What connections ask for (Service)
 
@@ -344,7 +342,3 @@ class Server(Crew):
                 return
         if not self._connections:
             self._finish()
-
-
-def _ignore(number: int, frame: object) -> None:
-    """Do nothing about a signal that is meant for the manager."""

@@ -5,8 +5,8 @@ with managing("--workers", "2") as managed:
     managed.signal(signal.SIGHUP)
     report = managed.load(rate=100, seconds=2)
 
-``managing`` waits until a request is answered and all workers are ready. At the end it stops the master, and nothing that it started may be left;
-when the test fails, the error log is printed.
+``managing`` waits until a request is answered and all workers are ready. At the end it stops the master, and nothing
+that it started may be left; when the test fails, the error log is printed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,58 @@
+"""Which signals a server obeys, by who has started it; their handlers do no more than set flags and wake the loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any, Callable, Protocol
+
+Before = list[tuple[int, Any]]
+
+
+class Obedient(Protocol):
+    """A server as its signals see it. All methods may be called at any moment, in the middle of anything."""
+
+    stopping: bool
+
+    def stop(self) -> None: ...
+
+    def reopen(self) -> None: ...
+
+
+def install(server: Obedient, spawned: bool, managed: bool) -> Before:
+    """Install the handlers, in the main thread; return what ``restore`` needs.
+
+    A process that a web server started takes USR1 as a wish to end, as libfcgi's programs do. A managed one leaves what
+    a terminal sends to all processes to the manager.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        # Apache sends TERM twice, 1.3 s apart, to a process that is finishing a request: only a person's second
+        # Ctrl-C is a demand to drop it.
+        if server.stopping and number == signal.SIGINT:
+            os._exit(1)
+        server.stop()
+
+    def reopen(number: int, frame: object) -> None:
+        server.reopen()
+
+    handlers: dict[str, Callable[[int, object], None]] = {"SIGTERM": stop, "SIGUSR1": stop if spawned else reopen}
+    if managed:
+        # Functions, not SIG_IGN, which the programs that the application starts would inherit.
+        handlers.update(dict.fromkeys(("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"), _ignore))
+    else:
+        handlers["SIGINT"] = stop
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else nohup: it is not to end with its terminal
+            handlers["SIGHUP"] = stop
+    numbers = [(getattr(signal, name), handler) for name, handler in handlers.items()]
+    return [(number, signal.signal(number, handler)) for number, handler in numbers]
+
+
+def restore(before: Before) -> None:
+    """Give the signals back."""
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """Leave it to the manager."""
