@@ -247,6 +247,18 @@ class MountPath(Kind):
         return "none" if value is None else str(value) or "/"
 
 
+class RequestPath(Kind):
+    """What follows the host in a URL: a path, and a query if need be, kept as it is."""
+
+    metavar = "PATH"
+    allowed = 'a path that starts with "/" and has no spaces, such as /health or /search?q=x'
+
+    def read(self, given: object) -> object:
+        if not isinstance(given, str) or not given.startswith("/") or not given.isprintable() or " " in given:
+            raise ValueError
+        return given
+
+
 class Pair(Kind):
     """A name and a value: the text ``NAME=VALUE``, or a tuple of two strings."""
 

@@ -20,6 +20,7 @@ LAYERS = [
     ["config"],
     ["settings"],
     ["adapters"],
+    ["hooks"],
     ["loader"],
     ["hooks"],
     ["declared"],

@@ -1,0 +1,138 @@
+"""A worker's side of the slow log: what its threads are doing.
+
+Two ways, because neither will do alone. The tether's thread describes the stacks when the master asks for them: it has
+the interpreter then, and the others stand still. C code that keeps the interpreter for itself keeps that thread
+from running, too. For that case the worker arms a signal: ``faulthandler`` then writes the stacks without the
+interpreter. It reads what other threads may be changing, though, and would crash a process that runs Python code, about
+once in fifty times; the master sends the signal only to one that does not answer, and so runs none.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+from typing import TYPE_CHECKING, Any
+
+from gateways.manager.channel import MAX_LINE
+from gateways.server import poller
+from gateways.server.crew import Crew
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+#: What the master says on the channel, and the event that is the answer.
+ASK = "stacks"
+#: Has ``faulthandler`` write the stacks. Nothing else sends it to a process that did not ask for it (fcntl(2),
+#: F_SETOWN), and a worker that has not armed it ignores it.
+SIGNAL = signal.SIGURG
+#: The limits of ``faulthandler``, so that both ways show the same.
+MAX_THREADS = 100
+MAX_FRAMES = 100
+#: Characters of a name, and of all stacks together.
+_MAX_NAME = 500
+MAX_TEXT = 32768
+#: As much as fits in a line of the channel when each character takes six.
+_MAX_ODD_TEXT = (MAX_LINE - 1000) // 6
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class StackFile:
+    """What ``faulthandler`` writes to: a file without a name, made by the master and inherited by all its workers.
+
+    They share its position, so whatever a worker writes after ``clear`` begins at 0.
+    """
+
+    def __init__(self) -> None:
+        if hasattr(os, "memfd_create"):
+            self._fd = os.memfd_create("gateways-stacks", os.MFD_CLOEXEC)
+        else:
+            with tempfile.TemporaryFile() as file:
+                self._fd = os.dup(file.fileno())
+
+    def arm(self) -> None:
+        """Have ``SIGNAL`` write the stacks of this process here, from now on."""
+        faulthandler.register(SIGNAL, file=self._fd, all_threads=True, chain=False)
+
+    def clear(self) -> None:
+        """Forget what was written."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+
+    def size(self) -> int:
+        """Return how much was written, bytes."""
+        return os.fstat(self._fd).st_size
+
+    def read(self) -> str:
+        """Return what was written, as much as an entry takes."""
+        return os.pread(self._fd, MAX_TEXT, 0).decode("ascii", "backslashreplace")
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+
+def stacks_message() -> dict[str, Any]:
+    """Return the answer to ``ASK``."""
+    text = describe_stacks()[:MAX_TEXT]
+    if len(json.dumps(text)) > MAX_LINE - 1000:
+        text = text[:_MAX_ODD_TEXT]
+    return {"event": ASK, "text": text}
+
+
+def describe_stacks() -> str:
+    """Return the stacks of all threads but this one, as ``faulthandler`` writes them, but with names.
+
+    Those that have a request in hand come first, and say so.
+    """
+    frames = sys._current_frames()
+    frames.pop(threading.get_ident(), None)
+    # Without its lock, which the thread that is stuck may have.
+    known: dict[int, threading.Thread] = getattr(threading, "_active", {})
+    serving: list[str] = []
+    others: list[str] = []
+    for ident, frame in frames.items():
+        chain = _chain(frame)
+        serves = _serves(chain)
+        thread = known.get(ident)
+        name = f" [{str(getattr(thread, '_name', ''))[:_MAX_NAME]}]" if thread is not None else ""
+        head = f"Thread {ident:#018x}{name}{', which serves a request' if serves else ''} (most recent call first):"
+        text = "\n".join([head, *[_describe_frame(frame) for frame in chain[:MAX_FRAMES]]])
+        if len(chain) > MAX_FRAMES:
+            text += "\n  ..."
+        (serving if serves else others).append(text)
+    threads = serving + others
+    if len(threads) > MAX_THREADS:
+        threads[MAX_THREADS:] = [f"... and {len(threads) - MAX_THREADS} threads more"]
+    return "\n\n".join(threads)
+
+
+def _chain(frame: FrameType | None) -> list[FrameType]:
+    """Return the frames of one stack, the innermost first."""
+    chain = []
+    while frame is not None:
+        chain.append(frame)
+        frame = frame.f_back
+    return chain
+
+
+def _serves(chain: list[FrameType]) -> bool:
+    """Say whether it is one of the server's threads, inside the application: code that is not ours on top of ours."""
+    foreign = False
+    for frame in chain:
+        if frame.f_code is Crew._serve_as.__code__:
+            return foreign
+        if frame.f_code.co_filename == poller.__file__:
+            return False  # it waits, with a part of the standard library on top
+        foreign = foreign or not frame.f_code.co_filename.startswith(_PACKAGE)
+    return False
+
+
+def _describe_frame(frame: FrameType) -> str:
+    code = frame.f_code
+    return f'  File "{code.co_filename[:_MAX_NAME]}", line {frame.f_lineno or 0} in {code.co_name[:_MAX_NAME]}'
