@@ -22,7 +22,6 @@ LAYERS = [
     ["adapters"],
     ["hooks"],
     ["loader"],
-    ["hooks"],
     ["declared"],
     ["values"],
     ["addresses"],
