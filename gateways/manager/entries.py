@@ -51,7 +51,7 @@ class SlowLog:
         )
         if self._file is None:
             self._error_log.warning(f"slow: {head}")
-            for line in _cut(entry.stacks):
+            for line in filter(None, _cut(entry.stacks)):
                 self._error_log.warning(f"  {line}")
             return
         limit = self._file.max_line

@@ -88,7 +88,8 @@ def stacks_message() -> dict[str, Any]:
 def describe_stacks() -> str:
     """Return the stacks of all threads but this one, as ``faulthandler`` writes them, but with names.
 
-    Those that have a request in hand come first, and say so.
+    Those that serve a request come first, without what is ours below the application; threads of ours that wait for
+    something to do are only named.
     """
     frames = sys._current_frames()
     frames.pop(threading.get_ident(), None)
@@ -96,19 +97,23 @@ def describe_stacks() -> str:
     known: dict[int, threading.Thread] = getattr(threading, "_active", {})
     serving: list[str] = []
     others: list[str] = []
+    waiting: list[str] = []
     for ident, frame in frames.items():
+        name = str(getattr(known.get(ident), "_name", ""))[:_MAX_NAME]
+        title = f"Thread {ident:#018x}" + (f" [{name}]" if name else "")
         chain = _chain(frame)
-        serves = _serves(chain)
-        thread = known.get(ident)
-        name = f" [{str(getattr(thread, '_name', ''))[:_MAX_NAME]}]" if thread is not None else ""
-        head = f"Thread {ident:#018x}{name}{', which serves a request' if serves else ''} (most recent call first):"
-        text = "\n".join([head, *[_describe_frame(frame) for frame in chain[:MAX_FRAMES]]])
-        if len(chain) > MAX_FRAMES:
-            text += "\n  ..."
-        (serving if serves else others).append(text)
+        part = _part_of_request(chain)
+        if part:
+            serving.append(_describe(f"{title}, which serves a request", part))
+        elif part is not None or _is_ours(name, chain):
+            waiting.append(name or title)
+        else:
+            others.append(_describe(title, chain))
     threads = serving + others
     if len(threads) > MAX_THREADS:
         threads[MAX_THREADS:] = [f"... and {len(threads) - MAX_THREADS} threads more"]
+    if waiting:
+        threads.append(f"Threads of gateways that wait: {', '.join(sorted(waiting))}"[:MAX_TEXT])
     return "\n\n".join(threads)
 
 
@@ -121,18 +126,33 @@ def _chain(frame: FrameType | None) -> list[FrameType]:
     return chain
 
 
-def _serves(chain: list[FrameType]) -> bool:
-    """Say whether it is one of the server's threads, inside the application: code that is not ours on top of ours."""
-    foreign = False
-    for frame in chain:
-        if frame.f_code is Crew._serve_as.__code__:
-            return foreign
-        if frame.f_code.co_filename == poller.__file__:
-            return False  # it waits, with a part of the standard library on top
-        foreign = foreign or not frame.f_code.co_filename.startswith(_PACKAGE)
-    return False
+def _part_of_request(chain: list[FrameType]) -> list[FrameType] | None:
+    """Return what a serving thread does for a request: nothing while it waits for one, None if it does not serve.
+
+    That is the application's part, or ours where it has none: while a client does not read, for example.
+    """
+    places = [index for index, frame in enumerate(chain) if frame.f_code is Crew._serve_as.__code__]
+    if not places:
+        return None
+    part = chain[: places[0]]
+    if not part or any(frame.f_code.co_filename == poller.__file__ for frame in part):
+        return []
+    foreign = [index for index, frame in enumerate(part) if not frame.f_code.co_filename.startswith(_PACKAGE)]
+    return part[: foreign[-1] + 1] if foreign else part
 
 
-def _describe_frame(frame: FrameType) -> str:
-    code = frame.f_code
-    return f'  File "{code.co_filename[:_MAX_NAME]}", line {frame.f_lineno or 0} in {code.co_name[:_MAX_NAME]}'
+def _is_ours(name: str, chain: list[FrameType]) -> bool:
+    """Say whether it is one of the threads that keep the server going: by its name, or the monitor."""
+    return name.startswith("gateways-") or any(frame.f_code is Crew._monitor.__code__ for frame in chain)
+
+
+def _describe(title: str, chain: list[FrameType]) -> str:
+    lines = [f"{title} (most recent call first):"]
+    for frame in chain[:MAX_FRAMES]:
+        code = frame.f_code
+        lines.append(
+            f'  File "{code.co_filename[:_MAX_NAME]}", line {frame.f_lineno or 0} in {code.co_name[:_MAX_NAME]}'
+        )
+    if len(chain) > MAX_FRAMES:
+        lines.append("  ...")
+    return "\n".join(lines)
