@@ -48,8 +48,26 @@ def load(spec: str) -> Application:
         raise BootError(f"application {spec!r}: {error}") from None
     except (Exception, SystemExit) as error:
         _forget_modules(present)
-        raise BootError(f"application {spec!r}: {_explain(error)}") from error
+        raise BootError(f"application {spec!r}: {explain(error)}") from error
     return found  # type: ignore[no-any-return]
+
+
+def load_module(name: str, what: str) -> ModuleType:
+    """Return the module, or the Python file, that is called ``name``; ``what`` begins the messages.
+
+    Raises ``BootError`` as ``load`` does.
+    """
+    if not (_is_file(name) or all(part.isidentifier() for part in name.split("."))):
+        raise BootError(f"{what} {name!r} cannot be understood: give a module, or path/to/file.py")
+    present = set(sys.modules)
+    try:
+        _add_working_directory()
+        return _import_file(name) if _is_file(name) else _import_module(name)
+    except _Unusable as error:
+        raise BootError(f"{what} {name!r}: {error}") from None
+    except (Exception, SystemExit) as error:
+        _forget_modules(present)
+        raise BootError(f"{what} {name!r}: {explain(error)}") from error
 
 
 class LazyApplication:
@@ -253,8 +271,8 @@ def _did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str
     return f"; did you mean {prefix + slip!r}?" if slip else ""
 
 
-def _explain(error: BaseException) -> str:
-    """Say in one line where the application failed to load, and why."""
+def explain(error: BaseException) -> str:
+    """Say in one line where ``error`` was raised, in code that is not ours, and why."""
     line = _last_line(error)
     if isinstance(error, SyntaxError) and error.filename:
         line = f"{error.filename}, line {error.lineno}"

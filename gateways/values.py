@@ -230,18 +230,25 @@ class Address(Kind):
         return self.read(f"unix:{os.path.join(directory, _without_dot(path))}")  # may be too long for a socket now
 
 
-class MountPath(Kind):
-    """SCRIPT_NAME: empty, or starting with a slash and not ending with one."""
+class RequestPath(Kind):
+    """What follows the host in a URL: a path, and a query if need be, kept as it is."""
 
     metavar = "PATH"
+    allowed = 'a path that starts with "/", such as /health or /search?q=x'
+
+    def read(self, given: object) -> object:
+        if not isinstance(given, str) or not given.startswith("/") or not given.isprintable():
+            raise ValueError
+        return given
+
+
+class MountPath(RequestPath):
+    """SCRIPT_NAME: empty, or starting with a slash and not ending with one."""
+
     allowed = 'a path that starts with "/", such as /app; "/" stands for the root'
 
     def read(self, given: object) -> object:
-        if given is None:
-            return None
-        if not isinstance(given, str) or (given and not given.startswith("/")) or not given.isprintable():
-            raise ValueError
-        return given.rstrip("/")
+        return given if given in (None, "") else str(super().read(given)).rstrip("/")
 
     def show(self, value: object) -> str:
         return "none" if value is None else str(value) or "/"

@@ -11,7 +11,9 @@ from gateways.loader import prepare_imports
 from gateways.manager.notify import withhold
 
 if TYPE_CHECKING:
+    from gateways.manager.entries import SlowLog
     from gateways.manager.scoreboard import Scoreboard
+    from gateways.manager.stacks import StackFile
     from gateways.server.accesslog import AccessLog
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
@@ -31,6 +33,8 @@ class Equipment:
     access_log: AccessLog | None
     privileges: Privileges
     board: Scoreboard
+    slow_log: SlowLog
+    stacks: StackFile
 
     def settle(self) -> None:
         """Make this process, a child of the master, what the pool's processes are: environment, directory, user.

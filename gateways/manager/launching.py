@@ -11,6 +11,7 @@ from gateways.manager.citizenship import Citizenship
 from gateways.manager.control import ControlSocket
 from gateways.manager.daemon import Daemon, daemonize, refuse_lost_logs
 from gateways.manager.desk import Desk
+from gateways.manager.entries import SlowLog
 from gateways.manager.equipment import Equipment
 from gateways.manager.facts import Facts
 from gateways.manager.master import Master
@@ -65,7 +66,7 @@ def _make_master(plan: Plan, error_log: ErrorLog, stack: ExitStack) -> Master:
     become_subreaper()
     most = sum(pool.settings.workers for pool in plan.pools)
     board = Scoreboard.create(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
-    dumps = Dumps(error_log)
+    dumps = Dumps()
     stack.callback(dumps.close)
     master = Master(error_log, board, dumps)
     for pool in plan.pools:
@@ -87,6 +88,9 @@ def _make_pool(plan: PoolPlan, whole: Plan, master: Master, stack: ExitStack) ->
     privileges = Privileges.of(settings)
     listeners = listen(addresses_to_serve(settings) if only else addresses_of(settings), settings, stack)
     access_log = open_access_log(settings, False, master.error_log, stack)
+    slow_log = SlowLog(settings.slow_log, master.error_log)
+    stack.callback(slow_log.close)
+    master.on_reopen.append(slow_log.reopen)
     equipment = Equipment(
         plan.name,
         plan.application,
@@ -96,6 +100,8 @@ def _make_pool(plan: PoolPlan, whole: Plan, master: Master, stack: ExitStack) ->
         access_log,
         privileges,
         master.board,
+        slow_log,
+        master.dumps.file,
     )
     if access_log is not None:
         master.on_reopen.append(access_log.reopen)

@@ -36,7 +36,7 @@ def nurse(equipment: Equipment, generation: int, channel: socket.socket) -> int:
     set_title(f"gateways: nursery of {equipment.name}, generation {generation}")
     try:
         equipment.settle()
-        hooks = Hooks.load(settings.hooks)
+        hooks = Hooks.load(settings.hooks, equipment.error_log.error)
         hooks.boot(settings)
         answer = settings.on_boot_error == "answer"
         application = load_application(equipment.application, settings, answer, equipment.error_log)
@@ -57,6 +57,8 @@ def nurse(equipment: Equipment, generation: int, channel: socket.socket) -> int:
                 _fork_worker(equipment, generation, order, (channel, of_worker), application, hooks)
             except OSError as error:
                 _say(channel, {"event": "lost", "worker": order["worker"], "reason": f"fork: {error.strerror}"})
+            except GatewayError as error:  # of a hook
+                _say(channel, {"event": "lost", "worker": order["worker"], "reason": str(error)})
 
 
 def _fork_worker(

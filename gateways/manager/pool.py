@@ -12,6 +12,7 @@ from gateways.manager.channel import Channel, pair
 from gateways.manager.nurseries import Nursery
 from gateways.manager.process import Process, fork
 from gateways.manager.scoreboard import BoardFull
+from gateways.manager.stacks import ASK
 from gateways.manager.worker import work
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Pool:
                 self.tell(moves.Failed(process.number, str(message.get("reason"))), now)
             elif event == "retiring":
                 self.tell(moves.Retiring(process.number, str(message.get("reason"))), now)
+            elif event == ASK:
+                self._dumps.answered(process, message)
             elif event == "changed":
                 self.changed = str(message.get("file"))
         if process.channel.ended:
@@ -131,7 +134,7 @@ class Pool:
         process.channel.close()
         if process.slot is not None:
             self.equipment.board.release(process.slot)
-        self._dumps.forget(process.number)
+        self._dumps.forget(process)
         self.tell(moves.Exited(process.number, process.killed or how), now)
         self._end_nurseries()
 
@@ -177,9 +180,11 @@ class Pool:
         elif isinstance(action, moves.Stop):
             process.channel.tell(f"{'last' if action.last else 'stop'} {action.reason}")
         elif isinstance(action, moves.Dump):
-            self._dumps.ask(self.equipment, process, action.number, action.seconds)
-        elif process.kill():
-            process.killed = f"killed: {action.reason}"
+            log = self.equipment.slow_log
+            self._dumps.ask(self.name, log, process, action.number, action.seconds, monotonic())
+        else:
+            reason = action.reason
+            self._dumps.then(process, lambda: self._kill(process, reason), monotonic())
 
     def _start(self, number: int, generation: int, now: float) -> None:
         try:
@@ -272,8 +277,11 @@ class Pool:
     def kill(self, reason: str) -> None:
         """Kill all workers."""
         for process in list(self.processes.values()):
-            if process.kill():
-                process.killed = f"killed: {reason}"
+            self._kill(process, reason)
+
+    def _kill(self, process: Process, reason: str) -> None:
+        if process.kill():
+            process.killed = f"killed: {reason}"
 
     def close_in_child(self) -> Iterable[Callable[[], object]]:
         """Give what a child of the master, of this pool or another, has no use for."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateways.errors import GatewayError
 from gateways.hooks import Hooks, WorkerInfo
+from gateways.manager.stacks import ASK, stacks_message
 from gateways.manager.tether import Tether
 from gateways.manager.titles import set_title
 from gateways.manager.warmup import warm_up
@@ -55,6 +56,7 @@ class Worker:
         self._slot.set_pid(os.getpid())
         info = self._info
         set_title(f"gateways: worker {info.number} of {info.pool}, generation {info.generation}")
+        self._equipment.stacks.arm()
         self._tether.start()
         self._tether.say({"event": "born", "pid": os.getpid()})
         try:
@@ -75,14 +77,12 @@ class Worker:
         equipment, settings = self._equipment, self._equipment.settings
         if application is None or hooks is None:
             equipment.settle()
-            hooks = Hooks.load(settings.hooks)
+            hooks = Hooks.load(settings.hooks, equipment.error_log.error)
             hooks.boot(settings)
-            hooks.post_fork(self._info)
             answer = settings.on_boot_error == "answer"
             application = load_application(equipment.application, settings, answer, equipment.error_log)
-        else:
-            hooks.post_fork(self._info)
-        warm_up(application, settings)
+        hooks.post_fork(self._info)
+        warm_up(application, settings, equipment.error_log)
         server = Server(
             hooks.wrap(application),
             equipment.listeners,
@@ -100,6 +100,9 @@ class Worker:
 
     def _on_line(self, line: str) -> None:
         order, _, reason = line.partition(" ")
+        if order == ASK:
+            self._tether.say(stacks_message())
+            return
         if order in ("stop", "last"):
             self._stop = reason or order
             if self._server is not None:

@@ -70,15 +70,18 @@ class ErrorLog:
             self._file.write(self._record(level, message))
 
     def _record(self, level: int, message: str) -> bytes:
-        now = time.time()
-        second = time.localtime(now)
-        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', second)}.{int(now % 1 * 1000):03d}{time.strftime('%z', second)}"
-        text = f"{stamp} [{os.getpid()}] {LEVELS[level]}: {escape(message)}"
+        text = f"{timestamp(time.time())} [{os.getpid()}] {LEVELS[level]}: {escape(message)}"
         line = text.encode("utf-8", "backslashreplace")
         room = self._file.max_line - 1
         if len(line) > room:
             line = line[: room - 3].decode("utf-8", "ignore").encode() + b"..."
         return line + b"\n"
+
+
+def timestamp(now: float) -> str:
+    """Write the wall clock time ``now`` as all logs do: local, with milliseconds."""
+    second = time.localtime(now)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', second)}.{int(now % 1 * 1000):03d}{time.strftime('%z', second)}"
 
 
 def escape(text: str) -> str:

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from gateways.declared import Declared, setting
-from gateways.values import Choice, Duration, Many, Mode, Module, MountPath, Number, Path, Size, Switch, Text
+from gateways.values import (
+    Choice,
+    Duration,
+    Many,
+    Mode,
+    Module,
+    MountPath,
+    Number,
+    Path,
+    RequestPath,
+    Size,
+    Switch,
+    Text,
+)
 
 WORKERS = "Workers"
 RENEWAL = "Limits of a worker"
@@ -139,7 +152,7 @@ class Managing(Declared):
 
     warmup: tuple[str, ...] = setting(
         (),
-        Many(MountPath()),
+        Many(RequestPath()),
         RELOADING,
         "Ask the application for this path before a new worker counts as ready; an answer of 500 or above counts as "
         "failed. Can be given several times.",
