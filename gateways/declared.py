@@ -150,8 +150,11 @@ class Declared:
         return Layer("environment variable", variable_of, values), tuple(ignored)
 
     @classmethod
-    def other_name(cls, name: str) -> str:
-        """Say what other programs' setting ``name`` is called here, with ``{setting}`` for each of ours."""
+    def other_name(cls, name: str, certain: bool = False) -> str:
+        """Complete "NAME is ..." for a setting of another program, with ``{setting}`` for each of ours.
+
+        ``certain`` leaves out names that are common words.
+        """
         return ""
 
     @classmethod
@@ -169,7 +172,7 @@ class Declared:
         name = variable[len(PREFIX) :].lower()
         if name in cls.settings and variable_of(name) == variable:
             return name
-        if nearest(name, cls.settings) or cls.other_name(name):
+        if nearest(name, cls.settings) or cls.other_name(name, certain=True):
             hint = cls.explain_unknown(name, variable_of)
             raise ConfigError(f"environment variable {variable} is {hint}")
         # No slip: an application may use the prefix, and Kubernetes sets GATEWAYS_PORT for a service "gateways".
