@@ -87,6 +87,8 @@ class Declared:
 
     #: The names that were given, and not left to their defaults.
     given: frozenset[str]
+    #: For each of these, the place that had the last word.
+    origins: Mapping[str, Layer]
     #: Environment variables with our prefix that are no settings and not close to one: somebody else's.
     ignored_variables: tuple[str, ...]
 
@@ -180,7 +182,7 @@ class Declared:
 
     def _fill(self, layers: Iterable[Layer], ignored: tuple[str, ...], problems: list[str] | None = None) -> None:
         values = {name: setting.default for name, setting in self.settings.items()}
-        given: set[str] = set()
+        origins: dict[str, Layer] = {}
         for layer in layers:
             for name, value in layer.values.items():
                 try:
@@ -189,8 +191,8 @@ class Declared:
                     _report(error, problems)
                     continue
                 values[name] = self.settings[name].kind.over(values[name], read)
-                given.add(name)
-        self.__dict__.update(values, given=frozenset(given), ignored_variables=ignored)
+                origins[name] = layer
+        self.__dict__.update(values, given=frozenset(origins), origins=origins, ignored_variables=ignored)
 
     def _read(self, layer: Layer, name: str, value: object) -> object:
         if name not in self.settings:
@@ -203,6 +205,10 @@ class Declared:
             culprit = error.item if isinstance(error, BadItem) else value
             reason = str(error) or f"{_shown(culprit)} cannot be used, give {kind.allowed}"
             raise ConfigError(f"{layer.label(name)}: {reason}") from None
+
+    def label(self, name: str) -> str:
+        """Name the place that gave a setting, for the beginning of a message; for a default its name alone."""
+        return self.origins[name].label(name) if name in self.origins else name
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"settings are read-only; make new ones to change {name}")

@@ -65,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     flags = {name: value for name, value in vars(arguments).items() if name in Settings.settings and value is not None}
     plan = load_plan(arguments.config, arguments.application, flags)
     if plan.managed:
-        from gateways.manager.launching import launch_plan  # type: ignore[import-not-found, unused-ignore]
+        from gateways.manager.launching import launch_plan
 
-        return launch_plan(plan)  # type: ignore[no-any-return, unused-ignore]
+        return launch_plan(plan)
     (pool,) = plan.pools
     return launch(pool.application, pool.settings, plan.notices)
 
