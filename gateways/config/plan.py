@@ -88,7 +88,7 @@ def read_plan(
     problems: list[str],
 ) -> Plan | None:
     """Do what ``load_plan`` does, but add all that is wrong to ``problems``. The plan is None if it cannot be made."""
-    name, notices = _choose_file(file, application, environ)
+    name, notices = choose_file(file, application, environ)
     try:
         source = None if name is None else TomlFile(name)
     except ConfigError as error:
@@ -103,7 +103,7 @@ def read_plan(
     return Plan(master, tuple(pools), path, (*notices, *dict.fromkeys(draft.notices)))
 
 
-def _choose_file(file: str | None, application: str | None, environ: Mapping[str, str]) -> tuple[str | None, list[str]]:
+def choose_file(file: str | None, application: str | None, environ: Mapping[str, str]) -> tuple[str | None, list[str]]:
     """Return the file to read, if any, and a line for the log where nobody named it."""
     if file is not None:
         return file, []
