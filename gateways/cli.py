@@ -6,16 +6,17 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Callable, NoReturn
 
 from gateways import __version__
 from gateways.adapters import speedups
 from gateways.declared import nearest
 from gateways.errors import ConfigError, GatewayError
 
-#: Command: what it does. The module of that name in ``gateways.commands`` does it.
+#: Command: what it does. The module of that name in ``gateways.commands`` does it, with ``_`` for a dash.
 COMMANDS = {
     "serve": "serve an application by FastCGI and SCGI",
+    "check-config": "check the configuration file, and say everything that is wrong with it",
     "get": "request a page from a FastCGI or SCGI backend",
     "front": "a small web server in front of a backend, for development",
     "status": "show what a master and its workers are doing",
@@ -30,6 +31,9 @@ _INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, with what was probably meant."""
 
+    #: Says what a flag of another program is called here, or "".
+    explain_flag: Callable[[str], str] | None = None
+
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (see {self.prog} --help)")
 
@@ -40,9 +44,15 @@ class _Parser(argparse.ArgumentParser):
         if not unknown:
             arguments, unknown = self.parse_known_args(args)
         if unknown:
-            slip = nearest(unknown[0], self._option_string_actions) if unknown[0].startswith("-") else ""
-            self.error(f"unknown argument {unknown[0]!r}" + (f"; did you mean {slip}?" if slip else ""))
+            self.error(f"unknown argument {unknown[0]!r}{self._hint(unknown[0])}")
         return arguments
+
+    def _hint(self, unknown: str) -> str:
+        other = self.explain_flag(unknown) if self.explain_flag and unknown.startswith("-") else ""
+        if other:
+            return f": it is {other}"
+        slip = nearest(unknown, self._option_string_actions) if unknown.startswith("-") else ""
+        return f"; did you mean {slip}?" if slip else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +79,8 @@ def _run(argv: list[str]) -> int:
         hint = f"did you mean {slip}?" if slip else f"there are {', '.join(COMMANDS)}"
         raise ConfigError(f"unknown command {name!r}; {hint} (see gateways --help)")
     parser = _Parser(prog=f"gateways {name}", description=_sentence(COMMANDS[name]), allow_abbrev=False)
-    command = importlib.import_module(f"gateways.commands.{name}")
+    command = importlib.import_module(f"gateways.commands.{name.replace('-', '_')}")
+    parser.explain_flag = getattr(command, "explain_flag", None)
     command.add_arguments(parser)
     code: int = command.run(parser.parse(argv[1:]))
     return code
@@ -80,7 +91,8 @@ def _sentence(text: str) -> str:
 
 
 def _overview() -> str:
-    commands = "\n".join(f"  {name:<8}{text}" for name, text in COMMANDS.items())
+    width = max(map(len, COMMANDS)) + 2
+    commands = "\n".join(f"  {name:<{width}}{text}" for name, text in COMMANDS.items())
     return f"""\
 usage: gateways COMMAND ...
 

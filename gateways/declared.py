@@ -87,6 +87,8 @@ class Declared:
 
     #: The names that were given, and not left to their defaults.
     given: frozenset[str]
+    #: For each of these, the place that had the last word.
+    origins: Mapping[str, Layer]
     #: Environment variables with our prefix that are no settings and not close to one: somebody else's.
     ignored_variables: tuple[str, ...]
 
@@ -150,8 +152,11 @@ class Declared:
         return Layer("environment variable", variable_of, values), tuple(ignored)
 
     @classmethod
-    def other_name(cls, name: str) -> str:
-        """Say what other programs' setting ``name`` is called here, with ``{setting}`` for each of ours."""
+    def other_name(cls, name: str, certain: bool = False) -> str:
+        """Complete "NAME is ..." for a setting of another program, with ``{setting}`` for each of ours.
+
+        ``certain`` leaves out names that are common words.
+        """
         return ""
 
     @classmethod
@@ -169,7 +174,7 @@ class Declared:
         name = variable[len(PREFIX) :].lower()
         if name in cls.settings and variable_of(name) == variable:
             return name
-        if nearest(name, cls.settings) or cls.other_name(name):
+        if nearest(name, cls.settings) or cls.other_name(name, certain=True):
             hint = cls.explain_unknown(name, variable_of)
             raise ConfigError(f"environment variable {variable} is {hint}")
         # No slip: an application may use the prefix, and Kubernetes sets GATEWAYS_PORT for a service "gateways".
@@ -177,7 +182,7 @@ class Declared:
 
     def _fill(self, layers: Iterable[Layer], ignored: tuple[str, ...], problems: list[str] | None = None) -> None:
         values = {name: setting.default for name, setting in self.settings.items()}
-        given: set[str] = set()
+        origins: dict[str, Layer] = {}
         for layer in layers:
             for name, value in layer.values.items():
                 try:
@@ -186,8 +191,8 @@ class Declared:
                     _report(error, problems)
                     continue
                 values[name] = self.settings[name].kind.over(values[name], read)
-                given.add(name)
-        self.__dict__.update(values, given=frozenset(given), ignored_variables=ignored)
+                origins[name] = layer
+        self.__dict__.update(values, given=frozenset(origins), origins=origins, ignored_variables=ignored)
 
     def _read(self, layer: Layer, name: str, value: object) -> object:
         if name not in self.settings:
@@ -200,6 +205,10 @@ class Declared:
             culprit = error.item if isinstance(error, BadItem) else value
             reason = str(error) or f"{_shown(culprit)} cannot be used, give {kind.allowed}"
             raise ConfigError(f"{layer.label(name)}: {reason}") from None
+
+    def label(self, name: str) -> str:
+        """Name the place that gave a setting, for the beginning of a message; for a default its name alone."""
+        return self.origins[name].label(name) if name in self.origins else name
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"settings are read-only; make new ones to change {name}")

@@ -5,4 +5,7 @@
 
 ``run(arguments: argparse.Namespace) -> int``
     Does the work and returns the exit status. A ``GatewayError`` becomes one line on stderr and its ``exit_code``.
+
+``explain_flag(flag: str) -> str``, where there is one
+    Completes "it is ..." for a flag that the command does not have: one of another program; or returns "".
 """

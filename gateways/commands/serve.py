@@ -11,7 +11,8 @@ from gateways.server.launch import launch
 from gateways.settings import Settings
 
 EPILOG = """\
-Every flag is also an environment variable: --max-body-size 10M is GATEWAYS_MAX_BODY_SIZE=10M. Flags win. TIME is in
+Every flag is also an environment variable, and a key of the configuration file: --max-body-size 10M is
+GATEWAYS_MAX_BODY_SIZE=10M and max_body_size = "10M". Flags win over variables, and those over the file. TIME is in
 seconds or has a unit: 500ms, 30s, 2m, 1h. SIZE is in bytes or has a unit: 64k, 10M, 1G.
 
 ADDR is unix:/path, host:port, [::1]:port, :port (loopback), @abstract-name, fd:N or systemd:NAME. Without --fastcgi and
@@ -21,6 +22,8 @@ examples:
   gateways serve app:application --fastcgi unix:/run/app.sock --socket-group www-data
   gateways serve site/wsgi.py --fastcgi :9000 --scgi :4000 --threads 4
   gateways serve 'shop:create_app()' --fastcgi systemd:shop --no-access-log
+  gateways serve app --fastcgi unix:/run/app.sock --workers 8 --control /run/app.control
+  gateways serve --config /etc/gateways.toml
 
 exit status:
   0   stopped as asked, all requests in hand finished
@@ -62,11 +65,19 @@ def run(arguments: argparse.Namespace) -> int:
     flags = {name: value for name, value in vars(arguments).items() if name in Settings.settings and value is not None}
     plan = load_plan(arguments.config, arguments.application, flags)
     if plan.managed:
-        from gateways.manager.launching import launch_plan  # type: ignore[import-not-found, unused-ignore]
+        from gateways.manager.launching import launch_plan
 
-        return launch_plan(plan)  # type: ignore[no-any-return, unused-ignore]
+        return launch_plan(plan)
     (pool,) = plan.pools
     return launch(pool.application, pool.settings, plan.notices)
+
+
+def explain_flag(flag: str) -> str:
+    """Say what a flag of uWSGI, gunicorn or php-fpm is called here."""
+    from gateways.settings.othernames import explain_short
+
+    text = explain_short(flag) or Settings.other_name(flag.lstrip("-"))
+    return text.format_map({name: setting.flag for name, setting in Settings.settings.items()})
 
 
 def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:

@@ -9,6 +9,6 @@ checks.py    settings that contradict each other
 
 from __future__ import annotations
 
-from gateways.config.plan import Plan, PoolPlan, load_plan
+from gateways.config.plan import Plan, PoolPlan, choose_file, load_plan, read_plan
 
-__all__ = ["Plan", "PoolPlan", "load_plan"]
+__all__ = ["Plan", "PoolPlan", "choose_file", "load_plan", "read_plan"]

@@ -26,7 +26,7 @@ class Finding(NamedTuple):
     fatal: bool = True
 
 
-class Listening(NamedTuple):
+class Clash(NamedTuple):
     """An address that is wanted twice: the second time by ``pool``, with ``setting``."""
 
     pool: str
@@ -101,7 +101,7 @@ def _check_logs(settings: Settings) -> Iterator[Finding]:
         yield Finding("access_log", 'it goes nowhere with daemonize; give a file, or "off"', fatal=False)
 
 
-def check_listening(pools: Sequence[tuple[str, Settings]]) -> Iterator[Listening]:
+def check_listening(pools: Sequence[tuple[str, Settings]]) -> Iterator[Clash]:
     """Find addresses that are listened on twice, and the control socket among them."""
     taken: dict[Address, str] = {}
     for _, settings in pools:
@@ -113,7 +113,7 @@ def check_listening(pools: Sequence[tuple[str, Settings]]) -> Iterator[Listening
             if address.kind == "tcp" and not address.port:
                 continue  # any free one
             if address in taken:
-                yield Listening(name, setting, f"{text} is listened on already, by {taken[address]}")
+                yield Clash(name, setting, f"{text} is listened on already, by {taken[address]}")
             taken.setdefault(address, f"{setting} of pool {name}")
 
 

@@ -88,7 +88,7 @@ def read_plan(
     problems: list[str],
 ) -> Plan | None:
     """Do what ``load_plan`` does, but add all that is wrong to ``problems``. The plan is None if it cannot be made."""
-    name, notices = _choose_file(file, application, environ)
+    name, notices = choose_file(file, application, environ)
     try:
         source = None if name is None else TomlFile(name)
     except ConfigError as error:
@@ -103,7 +103,7 @@ def read_plan(
     return Plan(master, tuple(pools), path, (*notices, *dict.fromkeys(draft.notices)))
 
 
-def _choose_file(file: str | None, application: str | None, environ: Mapping[str, str]) -> tuple[str | None, list[str]]:
+def choose_file(file: str | None, application: str | None, environ: Mapping[str, str]) -> tuple[str | None, list[str]]:
     """Return the file to read, if any, and a line for the log where nobody named it."""
     if file is not None:
         return file, []
@@ -142,23 +142,25 @@ class _Draft:
         named = self.tables.pools if self.tables is not None else {}
         tables = {name: [*self._shared(), table] for name, table in named.items()} or {ONLY_POOL: self._shared()}
         pools = [self._plan_pool(name, tables[name], master) for name in tables]
-        for clash in check_listening([(pool.name, pool.settings) for pool in pools]):
-            self._report(Finding(clash.setting, clash.text), self._layers(tables[clash.pool]), "")
+        settings = {pool.name: pool.settings for pool in pools}
+        for clash in check_listening(list(settings.items())):
+            self.problems.append(f"{settings[clash.pool].label(clash.setting)}: {clash.text}")
         return pools
 
     def _shared(self) -> list[Table]:
         return [] if self.tables is None else [self.tables.gateways]
 
     def _plan_pool(self, name: str, tables: list[Table], master: Settings) -> PoolPlan:
-        layers = self._layers(tables)
-        of_the_master = {name: getattr(master, name) for name in OF_THE_MASTER if name in master.given}
-        layers = [layer._replace(values=_without(layer.values, OF_THE_MASTER)) for layer in layers]
+        layers = [layer._replace(values=_without(layer.values, OF_THE_MASTER)) for layer in self._layers(tables)] + [
+            Layer("", str, {name: getattr(master, name)}, where=master.label) for name in OF_THE_MASTER & master.given
+        ]
         before = len(self.problems)
-        settings = Settings.from_layers([*layers, Layer("master", str, of_the_master)], self.ignored, self.problems)
+        settings = Settings.from_layers(layers, self.ignored, self.problems)
         if len(self.problems) == before:  # else a default stands where something else was meant
             several = self.tables is not None and len(self.tables.pools) > 1
+            place = f"{tables[-1].where()} " if tables else ""
             for finding in check_settings(settings, several):
-                self._report(finding, self._layers(tables), f"{tables[-1].where()} " if tables else "")
+                self._report(finding, settings, place)
         return PoolPlan(name, self._application_of(tables), settings)
 
     def _application_of(self, tables: list[Table]) -> str:
@@ -218,17 +220,11 @@ class _Draft:
         if self.application is not None:
             self.problems.append(f"APP {self.application!r}: which pool is meant? {instead}")
 
-    def _report(self, finding: Finding, layers: Iterable[Layer], place: str) -> None:
-        """Say what was found, at the place that gave the setting, or else at ``place``."""
-        label = place + finding.setting
-        for layer in layers:
-            if finding.setting in layer.values:
-                label = layer.label(finding.setting)
-        text = f"{label}: {finding.text}"
-        if finding.fatal:
-            self.problems.append(text)
-        else:
-            self.notices.append(text)
+    def _report(self, finding: Finding, settings: Settings, place: str) -> None:
+        """Say what was found, at the place that gave the setting; ``place`` is where it could have been given."""
+        label = settings.label(finding.setting)
+        text = f"{label if finding.setting in settings.given else place + label}: {finding.text}"
+        (self.problems if finding.fatal else self.notices).append(text)
 
 
 def _working_directory() -> str | None:

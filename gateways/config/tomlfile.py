@@ -10,12 +10,13 @@ from typing import Any
 
 from gateways.config.lines import Path, Place, find_places
 from gateways.errors import ConfigError
+from gateways.settings import Settings
 
 #: Bytes. A file of settings is a few kilobytes; a device or a log given by mistake is not read to its end.
 MAX_SIZE = 1 << 20
 
 _ERROR = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)", re.DOTALL)
-_NO_QUOTES = re.compile(r"\s*(?P<key>[\w.-]+)\s*=\s*(?P<value>[^\s\"'\[{][^#\"']*?)\s*(?:[;#].*)?")
+_NO_QUOTES = re.compile(r"\s*(?P<name>[\w.-]+)\s*=\s*(?P<value>[^\s\"'\[{][^#\"']*?)\s*(?:[;#].*)?")
 _BRACKETS = re.compile(r"\s*(?P<name>[\w.]+)\[(?P<key>[^\]]*)\]\s*=")
 
 
@@ -91,14 +92,17 @@ def _explain(name: str, text: str, message: str) -> str:
 
 
 def _hint(line: str) -> str:
+    """Say what a line in the manner of php-fpm's or uWSGI's files has to be here."""
     if line.lstrip().startswith(";"):
         return '; a comment begins with "#"'
-    match = _BRACKETS.match(line)
-    if match:
-        return f'; write {match["name"]} = {{ {match["key"] or "NAME"} = "..." }}'
-    match = _NO_QUOTES.fullmatch(line)
-    if match:
-        if re.fullmatch("0[0-7]+", match["value"]):
-            return f'; write {match["key"]} = "{match["value"]}"'
-        return f'; text stands in quotes: {match["key"]} = "{match["value"]}"'
+    bracketed = _BRACKETS.match(line)
+    plain = _NO_QUOTES.fullmatch(line)
+    name = (bracketed or plain or {"name": ""})["name"]
+    if name and name not in Settings.settings and Settings.other_name(name):
+        return f"; {name} is {Settings.explain_unknown(name, str)}"
+    if bracketed:
+        return f'; write {name} = {{ {bracketed["key"] or "NAME"} = "..." }}'
+    if plain:
+        number = re.fullmatch("0[0-7]+", plain["value"])
+        return f'; {"write" if number else "text stands in quotes:"} {name} = "{plain["value"]}"'
     return ""

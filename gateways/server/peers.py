@@ -72,24 +72,29 @@ def filter_for(
     """
     if sock.family == socket.AF_UNIX:
         return None
-    lists = []
-    allowed = parse_clients(allowed_clients, "allowed_clients")
-    if allowed:
-        lists.append(allowed)
-    if protocol == "fastcgi":
-        servers = parse_clients(filter(None, map(str.strip, environ.get(_VARIABLE, "").split(","))), _VARIABLE)
-        if servers:
-            lists.append(servers)
+    lists = lists_for(protocol, allowed_clients, environ)
     if lists:
         return PeerFilter(*lists)
-    host = sock.getsockname()[0]
+    refuse_everybody(sock.getsockname()[0], protocol)
+    return None
+
+
+def lists_for(protocol: str, allowed_clients: Iterable[str], environ: Mapping[str, str]) -> list[list[Range]]:
+    """Return the lists that a peer has to be in. Raises ``ConfigError`` for a list that cannot be read."""
+    lists = [parse_clients(allowed_clients, "allowed_clients")]
+    if protocol == "fastcgi":
+        lists.append(parse_clients(filter(None, map(str.strip, environ.get(_VARIABLE, "").split(","))), _VARIABLE))
+    return [ranges for ranges in lists if ranges]
+
+
+def refuse_everybody(host: str, protocol: str) -> None:
+    """Raise ``ConfigError`` when other machines reach ``host``, an IP address; ``OSError`` when it is none."""
     if not _is_loopback(_pack(host)):
         raise ConfigError(
             f"will not listen on {host} for everybody: {protocol} has no authentication, and whoever can connect "
             f"controls the application; name the web servers with allowed_clients (addresses or networks, such as "
             f'10.0.0.5), or give "{ANY}" where a firewall protects the port'
         )
-    return None
 
 
 def parse_clients(clients: Iterable[str], origin: str) -> list[Range]:

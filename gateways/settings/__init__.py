@@ -18,3 +18,10 @@ class Settings(Managing, Serving):
     seconds, sizes are bytes; strings such as ``"2m"`` and ``"64k"`` are accepted for them. Both raise ``ConfigError``
     for a name that is no setting and for a value that is not allowed.
     """
+
+    @classmethod
+    def other_name(cls, name: str, certain: bool = False) -> str:
+        """Say what a setting of php-fpm, uWSGI or gunicorn is called here."""
+        from gateways.settings.othernames import explain  # only people who made a mistake wait for it
+
+        return explain(name, certain)
