@@ -58,6 +58,7 @@ def launch_plan(plan: Plan) -> int:
         Citizenship(master, daemon)
         set_title(f"gateways: master of {', '.join(pool.name for pool in plan.pools)}")
         code = master.run()
+        master.operations.stopped()
         error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
         return code
 
