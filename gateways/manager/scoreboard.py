@@ -28,8 +28,8 @@ _HEADER_SIZE = 64
 
 MAX_POOLS = 256
 MAX_NAME = 96  # of a pool, bytes
-_POOL_REQUESTS, _POOL_SENT, _POOL_NAME = range(3)
-_POOL_SIZE = 3 * inhand.WORD + MAX_NAME
+_POOL_REQUESTS, _POOL_SENT, _POOL_LOST, _POOL_NAME = range(4)
+_POOL_SIZE = 4 * inhand.WORD + MAX_NAME
 _POOL_WORDS = _POOL_SIZE // inhand.WORD
 
 #: How often a reader tries again while the master changes something.
@@ -45,6 +45,8 @@ class Totals(NamedTuple):
 
     requests: int
     sent: int
+    #: Requests that were in hand when their process ended.
+    lost: int
 
 
 class Reading(NamedTuple):
@@ -74,7 +76,7 @@ class Scoreboard:
         ]
 
     @classmethod
-    def create(cls, slots: int, records_per_slot: int, facts_size: int = 262144) -> Scoreboard:
+    def create(cls, slots: int, records_per_slot: int, facts_size: int = 8 << 20) -> Scoreboard:
         """Make one with room for so many workers of so many threads. What is not used takes no memory.
 
         ``facts_size`` limits what ``publish`` takes, bytes.
@@ -137,8 +139,10 @@ class Scoreboard:
             return
         self._begin_change()
         word = self._pool_word(slot.pool)
-        self._words[word + _POOL_REQUESTS] += slot.served + len(slot.in_hand())
+        lost = len(slot.in_hand())
+        self._words[word + _POOL_REQUESTS] += slot.served + lost
         self._words[word + _POOL_SENT] += slot.sent
+        self._words[word + _POOL_LOST] += lost
         self._words[self._taken + slot.index] = 0
         self._end_change()
 
@@ -198,7 +202,8 @@ class Scoreboard:
             word = self._pool_word(number)
             own = [row for row in rows if row.pool == name]
             requests = self._words[word + _POOL_REQUESTS] + sum(row.requests for row in own)
-            totals[name] = Totals(requests, self._words[word + _POOL_SENT] + sum(row.sent for row in own))
+            sent = self._words[word + _POOL_SENT] + sum(row.sent for row in own)
+            totals[name] = Totals(requests, sent, self._words[word + _POOL_LOST])
         return Reading(self.facts(), totals, rows)
 
     def _is_taken(self, slot: Slot) -> bool:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from gateways.errors import GatewayError
 from gateways.hooks import Hooks, WorkerInfo
 from gateways.manager.stacks import ASK, stacks_message
+from gateways.manager.statusapp import StatusApplication
 from gateways.manager.tether import Tether
 from gateways.manager.titles import set_title
 from gateways.manager.warmup import warm_up
 from gateways.server.opening import load_application
+from gateways.server.routes import with_routes
 from gateways.server.slot import Phase
 from gateways.server.worker import Server
 
@@ -75,6 +77,7 @@ class Worker:
 
     def _get_ready(self, application: Application | None, hooks: Hooks | None) -> tuple[Hooks, Server]:
         equipment, settings = self._equipment, self._equipment.settings
+        self._slot.phase = Phase.LOADING
         if application is None or hooks is None:
             equipment.settle()
             hooks = Hooks.load(settings.hooks, equipment.error_log.error)
@@ -82,9 +85,10 @@ class Worker:
             answer = settings.on_boot_error == "answer"
             application = load_application(equipment.application, settings, answer, equipment.error_log)
         hooks.post_fork(self._info)
+        self._slot.phase = Phase.WARMING_UP
         warm_up(application, settings, equipment.error_log)
         server = Server(
-            hooks.wrap(application),
+            with_routes(hooks.wrap(application), settings, StatusApplication(equipment.board, equipment.name)),
             equipment.listeners,
             settings,
             equipment.error_log,

@@ -52,7 +52,7 @@ def test_a_worker_is_claimed_seen_and_released(board: Scoreboard) -> None:
     board.release(slot)
     assert board.read() == []
     board.release(slot)  # twice is fine
-    assert board.look().totals == {"web": Totals(0, 0)}
+    assert board.look().totals == {"web": Totals(0, 0, 0)}
 
 
 def test_what_a_child_writes_is_seen_here(board: Scoreboard) -> None:
@@ -108,12 +108,12 @@ def test_the_totals_of_a_pool_outlive_its_workers(board: Scoreboard) -> None:
         board.release(slot)
     other = board.claim("other", 4, 1)
     serve(other, 1, 5)
-    assert board.look().totals == {"web": Totals(6, 60), "other": Totals(1, 5)}
+    assert board.look().totals == {"web": Totals(6, 60, 0), "other": Totals(1, 5, 0)}
     killed = board.claim("web", 5, 1)
     serve(killed).begin(Link(), {})
-    assert board.look().totals["web"] == Totals(8, 70)
+    assert board.look().totals["web"] == Totals(8, 70, 0)
     board.release(killed)  # with a request in hand, which is lost, but was one
-    assert board.look().totals["web"] == Totals(8, 70)
+    assert board.look().totals["web"] == Totals(8, 70, 1)
 
 
 def test_rows_are_sorted_by_pool_and_number(board: Scoreboard) -> None:
@@ -215,8 +215,8 @@ def test_a_master_that_executed_itself_anew_takes_over(board: Scoreboard) -> Non
     assert taken.read()[0].requests == 1 + 2
     taken.release(taken.slot(slot.index))
     taken.claim("web", 2, 2)
-    assert taken.look().totals == {"web": Totals(3, 30)}
-    assert board.look().totals == {"web": Totals(3, 30)}
+    assert taken.look().totals == {"web": Totals(3, 30, 0)}
+    assert board.look().totals == {"web": Totals(3, 30, 0)}
     taken.close()
 
 
