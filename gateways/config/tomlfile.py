@@ -16,6 +16,7 @@ from gateways.settings import Settings
 MAX_SIZE = 1 << 20
 
 _ERROR = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)", re.DOTALL)
+_TWICE = "; the key or table is there for the second time"
 _NO_QUOTES = re.compile(r"\s*(?P<name>[\w.-]+)\s*=\s*(?P<value>[^\s\"'\[{][^#\"']*?)\s*(?:[;#].*)?")
 _BRACKETS = re.compile(r"\s*(?P<name>[\w.]+)\[(?P<key>[^\]]*)\]\s*=")
 
@@ -87,8 +88,9 @@ def _explain(name: str, text: str, message: str) -> str:
     match = _ERROR.fullmatch(message)
     number = int(match["line"] or len(lines)) if match else 1
     line = lines[number - 1] if number <= len(lines) else ""
-    what = match["what"] if match else message
-    return f"{name}, line {number}: {''.join(c if c.isprintable() else ' ' for c in what)}{_hint(line)}"
+    what = "".join(c if c.isprintable() else " " for c in (match["what"] if match else message))
+    twice = "overwrite" in what or "twice" in what
+    return f"{name}, line {number}: {what}{_TWICE if twice else _hint(line)}"
 
 
 def _hint(line: str) -> str:

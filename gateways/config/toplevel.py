@@ -34,7 +34,7 @@ class Table:
     def where(self, name: str = "") -> str:
         """Name file, line, table and key, for the beginning of a message."""
         path = (*self.path, *name.split(".")) if name else self.path
-        return f"{self.file.where(path)}: {self} {name}".rstrip()
+        return f"{self.file.where(path)}: {self} {_printable(name)}".rstrip()
 
     def layer(self, directory: str) -> Layer:
         """Return its values as a layer of settings; relative paths start at ``directory``."""
@@ -57,7 +57,7 @@ def read_tables(file: TomlFile, problems: list[str]) -> Tables:
         elif name == "pool" and isinstance(value, dict):
             _read_pools(file, value, tables.pools, problems)
         else:
-            problems.append(f"{file.where((name,))}: {_misplaced(name, value)}")
+            problems.append(f"{file.where((name,))}: {_misplaced(_printable(name), value)}")
     return tables
 
 
@@ -68,7 +68,7 @@ def _misplaced(name: str, value: object) -> str:
             return f"{name} is a table; write {meant} and its keys below"
         if name in (APPLICATION, *Settings.settings):
             return f"{name} stands before the first table; it belongs under [gateways] or [pool.NAME]"
-        return f"{name} is {Settings.explain_unknown(name, str, [APPLICATION])}; keys stand under [gateways]"
+        return f"{name} is {Settings.explain_unknown(name, str, [APPLICATION])} (keys stand under [gateways])"
     if name in ("global", "uwsgi", "gunicorn"):
         return f"[{name}] is not known; here it is [gateways]"
     slip = nearest(name, ["gateways", "pool", "pools"])
@@ -83,7 +83,11 @@ def _read_pools(file: TomlFile, pools: dict[str, object], found: dict[str, Table
     for name, value in pools.items():
         table = Table(file, ("pool", name))
         if not isinstance(value, dict):
-            problems.append(f"{file.where(table.path)}: [pool] {name}: a pool has a name; write [pool.NAME] above it")
+            in_array = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+            hint = (
+                "write [pool.NAME] with single brackets" if in_array else "a pool has a name; write [pool.NAME] above"
+            )
+            problems.append(f"{file.where(table.path)}: [pool] {name!r}: {hint}")
         elif not _POOL_NAME.fullmatch(name):
             problems.append(
                 f"{file.where(table.path)}: the pool {name!r} cannot be called so; give 1 to 32 of the characters "
@@ -127,12 +131,18 @@ def _check_key(table: Table, name: str, value: object) -> str:
         return f" is {Settings.explain_unknown(name, str, [APPLICATION])}"
     if name in OF_THE_MASTER and table.path[0] == "pool":
         return ": there is one for all pools; it belongs under [gateways]"
-    if isinstance(Settings.settings[name].kind, Mode) and isinstance(value, int):
+    if isinstance(Settings.settings[name].kind, Mode) and type(value) is int:
         text = table.file.place((*table.path, name)).text
-        if not text.startswith("0o"):
+        if re.fullmatch("[0-7]{1,3}", text):
             return f': {text} is a decimal number; write "0{text}" or 0o{text}'
+        if not text.startswith("0o"):
+            return f': {text} is not octal; write "0660" or 0o660, for example'
     if _takes_pairs(name) and isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(item, str):
                 return f": the value of {key} is no text; write it in quotes"
     return ""
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)

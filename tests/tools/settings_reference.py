@@ -1,4 +1,7 @@
-"""Writes docs/reference/settings.md from the declarations: ``python -m tests.tools.settings_reference``."""
+"""Writes settings.md and other-names.md of docs/reference/ from the declarations.
+
+python -m tests.tools.settings_reference
+"""
 
 from __future__ import annotations
 
@@ -8,36 +11,43 @@ from pathlib import Path
 from gateways.declared import Setting
 from gateways.server.accesslog import FORMATS
 from gateways.settings import Settings
+from gateways.settings.othernames import PROGRAMS
+from gateways.values import Kind, Many, Mode, Number, Pair, Size
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "settings.md"
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+PAGE = REFERENCE / "settings.md"
+OTHER_NAMES = REFERENCE / "other-names.md"
 
 INTRODUCTION = """\
 <!-- Written by tests/tools/settings_reference.py from gateways/settings/: change that. -->
 
 # Settings
 
-A setting can be given in three ways, which mean the same:
+A setting can be given in four ways, which mean the same:
 
 | | |
 |---|---|
 | flag of `gateways serve` | `gateways serve app --max-body-size 10M` |
+| key of the [configuration file](configuration-file.md) | `max_body_size = "10M"` |
 | environment variable | `GATEWAYS_MAX_BODY_SIZE=10M` |
 | keyword of `serve()` and `run()` | `serve(application, max_body_size="10M")` |
 
-Flags and keywords win over variables, and variables over the defaults. The check is the same everywhere: a value that
-cannot be used, or a name that is not known, ends the program with status 2 and one line that names the place, the value
-and what is allowed.
+Flags and keywords win over variables, variables over the file, and that over the defaults. The check is the same
+everywhere: a value that cannot be used, or a name that is not known, ends the program with status 2 and one line that
+names the place, the value and what is allowed.
 
 - **Sizes** are bytes, or have a unit: `65536`, `64k`, `10M`, `1G` (powers of 1024). Python takes a number or the text.
 - **Times** are seconds, or have a unit: `30`, `500ms`, `30s`, `2m`, `1h`. Python takes a number or the text.
 - **Several values**: repeat the flag. In a variable, separate them by spaces and quote as in a shell:
-  `GATEWAYS_ENVIRON='A=1 TITLE="My site"'`. In Python give a list or a tuple, for `environ` also a dict. All values come
-  from one place: flags replace what a variable says.
+  `GATEWAYS_ENVIRON='A=1 TITLE="My site"'`. In Python give a list or a tuple, for pairs also a dict. All values come
+  from one place: flags replace what a variable says. But the pairs of `environ` and `env` come together, name by name.
 - **Yes or no**: `--debug` and `--no-debug`. In a variable `yes`, `no`, `1`, `0`, `true`, `false`, `on`, `off`. In
   Python `True` and `False`.
 - An empty variable counts as not set.
 - A variable that begins with `GATEWAYS_` and is close to the name of a setting is taken for a slip, and refused. Any
   other is left alone, and `serve` names it in the error log.
+
+`GATEWAYS_CONFIG` names the configuration file of `gateways serve`.
 
 `GATEWAYS_PROTOCOL` is no setting: it says what is spoken on a socket that a web server or systemd handed over,
 `fastcgi` (the default) or `scgi`.
@@ -45,8 +55,8 @@ and what is allowed.
 `GATEWAYS_PURE=1` is none, either: the C part, which serves the usual request faster, is then left alone. `gateways
 --version` says which is in use. Set while the package is installed, it keeps the C part from being built.
 
-A CGI script that calls `run()` obeys `script_name`, `environ`, `chdir`, `python_path` and `debug`; the other settings
-have no meaning there.
+A CGI script that calls `run()` obeys `script_name`, `environ`, `env`, `chdir`, `python_path` and `debug`; the other
+settings have no meaning there.
 """
 
 
@@ -106,12 +116,50 @@ def _entry(setting: Setting) -> str:
 
 {setting.help.replace(" Can be given several times.", "")}
 
-- {", ".join(f"`{flag}`" for flag in flags)}; `{setting.variable}`
+- {", ".join(f"`{flag}`" for flag in flags)}; `{setting.variable}`; `{_toml(setting)}`
 - Allowed: {kind.allowed}.{" Several can be given." if kind.many else ""}
 - Default: {default if default == "none" else f"`{default}`"}
 """
 
 
+def _toml(setting: Setting) -> str:
+    """Return how the setting is written in the configuration file."""
+    return f"{setting.name} = {_toml_value(setting.kind)}"
+
+
+def _toml_value(kind: Kind) -> str:
+    if isinstance(kind, Many):
+        return '{ NAME = "VALUE" }' if isinstance(kind.kind, Pair) else f"[{_toml_value(kind.kind)}, ...]"
+    if kind.switch:
+        return "true"
+    bare = isinstance(kind, Number) and not isinstance(kind, (Mode, Size))
+    return kind.metavar if bare else f'"{kind.metavar}"'
+
+
+OTHER_INTRODUCTION = """\
+<!-- Written by tests/tools/settings_reference.py from gateways/settings/othernames.py: change that. -->
+
+# What others call it
+
+The names of php-fpm, uWSGI and gunicorn, and what they are here. `gateways` recognises them in the configuration file,
+as flags and as variables, and answers with this; dashes, dots and underscores are the same. A name that is not here and
+that is no [setting](settings.md) has no counterpart.
+"""
+
+
+def other_names() -> str:
+    """Return the page of other programs' names."""
+    parts = [OTHER_INTRODUCTION]
+    code = {name: f"`{name}`" for name in Settings.settings}
+    for program, table in PROGRAMS.items():
+        parts.append(f"\n## {program}\n\n| there | here |\n|---|---|\n")
+        for answer, names in table.items():
+            there = ", ".join(f"`{name}`" for name in names.split())
+            parts.append(f"| {there} | {answer.format_map(code)} |\n")
+    return "".join(parts)
+
+
 if __name__ == "__main__":
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(), encoding="utf-8")
+    OTHER_NAMES.write_text(other_names(), encoding="utf-8")
