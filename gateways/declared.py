@@ -203,7 +203,7 @@ class Declared:
             return read if layer.directory is None else kind.rebase(read, layer.directory)
         except ValueError as error:
             culprit = error.item if isinstance(error, BadItem) else value
-            reason = str(error) or f"{_shown(culprit)} cannot be used, give {kind.allowed}"
+            reason = str(error) or f"{_shown(culprit, layer)} cannot be used, give {kind.allowed}"
             raise ConfigError(f"{layer.label(name)}: {reason}") from None
 
     def label(self, name: str) -> str:
@@ -225,8 +225,10 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return next(iter(get_close_matches(name, list(names), n=1, cutoff=0.7)), "")
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, layer: Layer) -> str:
     text = repr(value)
+    if layer.where and isinstance(value, bool):
+        text = text.lower()  # as the file has it
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

@@ -54,7 +54,7 @@ def test_without_a_command_the_overview_is_an_error(capsys: Capture) -> None:
 
 def test_every_command_has_a_module_and_every_module_a_command() -> None:
     modules = {path.stem for path in (source.PACKAGE / "commands").glob("*.py")}
-    assert modules - {"__init__", "arguments"} == set(COMMANDS)
+    assert modules - {"__init__", "arguments"} == {name.replace("-", "_") for name in COMMANDS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -99,6 +99,10 @@ def test_the_manual_has_every_flag_of_a_command_and_no_other(capsys: Capture, co
         (
             ["serve", "--thread=4"],
             "unknown argument '--thread'; did you mean --threads? (see gateways serve --help)",
+        ),
+        (
+            ["serve", "app", "--processes=4"],
+            "unknown argument '--processes': it is uWSGI's name; here it is --workers (see gateways serve --help)",
         ),
         (["serve", "app", "--colour"], "unknown argument '--colour' (see gateways serve --help)"),
         (["serve", "app", "-z"], "unknown argument '-z' (see gateways serve --help)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateways.declared import Declared, Setting, flag_of, nearest, variable_of
+from gateways.declared import Declared, Layer, Setting, flag_of, nearest, variable_of
 from gateways.errors import ConfigError
 from gateways.values import Many, Number, Pair, Text
 
@@ -41,6 +41,12 @@ def test_variables_give_way_to_flags_and_keywords() -> None:
     assert (settings.threads, settings.access_log) == (3, "a")
     assert Example.load(environ, keywords={"threads": 4}).threads == 4
     assert settings.given == {"threads", "access_log", "environ"}
+
+
+def test_pairs_come_together_and_the_later_place_wins() -> None:
+    environ = {"GATEWAYS_ENVIRON": "A=1 B=2"}
+    assert Example.load(environ, {"environ": ["B=3", "C=4"]}).environ == (("A", "1"), ("B", "3"), ("C", "4"))
+    assert Example.load(environ, keywords={"environ": {"A": "5"}}).environ == (("A", "5"), ("B", "2"))
 
 
 def test_a_keyword_can_switch_off_what_a_variable_says() -> None:
@@ -126,3 +132,51 @@ def test_the_representation_shows_what_was_given() -> None:
 def test_nearest() -> None:
     assert nearest("threds", ["threads", "environ"]) == "threads"
     assert nearest("x", ["threads"]) == ""
+
+
+# Layers
+
+
+FILE = Layer("x.toml", str, {"threads": 3}, where=lambda name: f"x.toml, line 7: {name}")
+
+
+def test_a_setting_knows_which_place_had_the_last_word() -> None:
+    settings = Example.from_layers([FILE, Layer("flag", flag_of, {"access_log": "a"})])
+    assert settings.label("threads") == "x.toml, line 7: threads"
+    assert settings.label("access_log") == "flag --access-log"
+    assert settings.label("environ") == "environ"
+    assert Example.from_layers([FILE, Layer("flag", flag_of, {"threads": "4"})]).label("threads") == "flag --threads"
+    assert Example(threads=2).label("threads") == "keyword threads"
+
+
+def test_a_place_with_lines_says_the_line() -> None:
+    with pytest.raises(ConfigError, match=r"^x\.toml, line 7: threads: true cannot be used, give a whole number"):
+        Example.from_layers([FILE._replace(values={"threads": True})])
+    with pytest.raises(ConfigError, match=r"^x\.toml, line 7: thread is not known; did you mean threads\?$"):
+        Example.from_layers([FILE._replace(values={"thread": 1})])
+
+
+def test_problems_are_collected_and_their_values_left_out() -> None:
+    problems: list[str] = []
+    layers = [FILE, Layer("flag", flag_of, {"threads": "x", "colour": "1", "access_log": "b"})]
+    settings = Example.from_layers(layers, ("GATEWAYS_X",), problems)
+    assert problems == [
+        "flag --threads: 'x' cannot be used, give a whole number from 1 to 64",
+        "flag --colour is not known",
+    ]
+    assert (settings.threads, settings.access_log, settings.ignored_variables) == (3, "b", ("GATEWAYS_X",))
+
+
+def test_the_layer_of_the_variables() -> None:
+    problems: list[str] = []
+    environ = {"GATEWAYS_THREADS": "x", "GATEWAYS_TREADS": "1", "GATEWAYS_ENVIRON": "'", "GATEWAYS_PORT": "1"}
+    layer, ignored = Example.variables({**environ, "GATEWAYS_CONFIG": "x.toml"}, problems)
+    assert (layer.values, ignored) == ({"threads": "x"}, ("GATEWAYS_PORT",))
+    assert [problem.partition(" is")[0] for problem in problems] == [
+        "environment variable GATEWAYS_TREADS",
+        'environment variable GATEWAYS_ENVIRON: "\'" cannot be read: No closing quotation',
+    ]
+
+
+def test_a_long_value_is_not_quoted_as_a_whole() -> None:
+    assert len(refusal(flags={"threads": "9" * 100_000})) < 400

@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -359,6 +360,19 @@ def test_directories_are_entered_and_searched_in_their_order(directory: Path) ->
     prepare_imports("work", ["one", str(directory / "work" / "two")])
     assert os.getcwd() == str(directory / "work")
     assert sys.path[:2] == [str(directory / "work" / "one"), str(directory / "work" / "two")]
+
+
+def test_environment_variables_are_set(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GREETING", "TZ"):
+        monkeypatch.setenv(name, "before")
+    prepare_imports(None, [], [("GREETING", "a=b"), ("TZ", "XYZ-5")])
+    assert os.environ["GREETING"] == "a=b"
+    try:
+        assert time.tzname[0] == "XYZ"  # the C library was told
+        assert time.localtime().tm_gmtoff == 5 * 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(("chdir", "python_path"), [("absent", ()), (None, ["absent"])])

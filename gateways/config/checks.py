@@ -10,8 +10,10 @@ from gateways.addresses import Address, parse_address
 from gateways.settings import Settings
 from gateways.settings.serving import LISTENERS
 
-#: Without a manager there is nobody to obey them.
-_OF_A_MANAGER = ("pm", "start_workers", "min_spare", "max_spare", "idle_timeout", "preload", "control", "daemonize")
+#: Without a manager there is nobody to obey them: something else is meant than what would happen.
+_OF_A_MANAGER = ("pm", "start_workers", "min_spare", "max_spare", "idle_timeout", "preload", "daemonize")
+#: The same, but the application is served as it should be.
+_NOT_MISSED = ("control", "pid_file", "heartbeat_timeout", "request_terminate_timeout", "request_slowlog_timeout")
 _OF_DYNAMIC = ("start_workers", "min_spare", "max_spare")
 
 #: Python has read them before a worker could set them.
@@ -56,9 +58,10 @@ def check_settings(settings: Settings, several: bool) -> Iterator[Finding]:
 
 
 def _check_without_manager(settings: Settings) -> Iterator[Finding]:
-    for name in _OF_A_MANAGER:
-        if name in settings.given and getattr(settings, name) not in (None, False, "static"):
-            yield Finding(name, "there is no manager with workers = 0; give 1 or more workers")
+    for name in (*_OF_A_MANAGER, *_NOT_MISSED):
+        if getattr(settings, name) not in (settings.settings[name].default, None):
+            text = "there is no manager with workers = 0; give 1 or more workers"
+            yield Finding(name, text, fatal=name in _OF_A_MANAGER)
 
 
 def _check_spares(settings: Settings) -> Iterator[Finding]:

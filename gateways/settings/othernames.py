@@ -175,8 +175,8 @@ SHORT_FLAGS = {
 COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "cron eval file home http https idle include ini json listen loop master module mount name pid plugin plugins "
-        "prefix protocol stats strict timeout wsgi xml yaml",
+        "cron eval file home http https idle include ini json listen loop master module mount pid plugin plugins "
+        "prefix protocol stats strict wsgi xml yaml",
     )
 )
 

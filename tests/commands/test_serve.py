@@ -15,6 +15,7 @@ import pytest
 
 from gateways.client import Client
 from gateways.commands import serve
+from gateways.config import Plan
 from gateways.settings import Settings
 from tests.support import source
 from tests.support.serving import PATIENCE, until
@@ -197,6 +198,75 @@ def test_a_failing_application_that_may_answer_does_and_recovers(directory: Path
     assert "Traceback (most recent call last):" in program.log
     (directory / "broken.py").write_text(SHOW)
     until(lambda: ask(address, "/").startswith("absent|"), program.log)
+
+
+# The configuration file
+
+
+def test_the_file_of_the_working_directory(directory: Path, programs: list[Program]) -> None:
+    inner = directory / "inner"
+    inner.mkdir()
+    (directory / "show.py").rename(inner / "show.py")
+    (inner / "gateways.toml").write_text(
+        f"[gateways]\napplication = 'show'\nfastcgi = 'unix:{directory}/s'\nenviron.COLOUR = 'red'\nthreads = 1\n"
+    )
+    program = Program(inner, GATEWAYS_ENVIRON="SHADE=dark")
+    programs.append(program)
+    program.until_serving()
+    assert ask(f"unix:{directory}/s", "/?COLOUR") == f"red||False|{inner}"
+    assert ask(f"unix:{directory}/s", "/?SHADE") == f"dark||False|{inner}"
+    assert f"notice: settings are from {inner}/gateways.toml, in the working directory\n" in program.log
+    assert program.stop() == 0
+
+
+def test_a_file_in_another_directory(directory: Path, programs: list[Program]) -> None:
+    inner = directory / "inner"
+    inner.mkdir()
+    (directory / "show.py").rename(inner / "show.py")
+    (inner / "x.toml").write_text(
+        "[pool.one]\napplication = 'show'\nscgi = 'unix:s'\n[pool.one.env]\nGREETING = 'hi'\n"
+    )
+    with (inner / "show.py").open("a") as file:
+        file.write("assert os.environ['GREETING'] == 'hi'\n")
+    program = Program(directory, "--config", "inner/x.toml")
+    programs.append(program)
+    program.until_serving()
+    assert ask(f"unix:{inner}/s", "/", "scgi") == f"absent||True|{inner}"
+    assert program.stop() == 0
+
+
+def test_a_plan_with_workers_is_for_the_manager(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    seen: list[Plan] = []
+    monkeypatch.setattr("gateways.manager.launching.launch_plan", lambda plan: seen.append(plan) or 7)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(directory)
+    assert serve.run(parse("app", "--scgi", ":1", "--workers", "2")) == 7
+    Path("x.toml").write_text("".join(f"[pool.{n}]\napplication='a'\nscgi='@{n}'\nworkers=1\n" for n in "ab"))
+    assert serve.run(parse("--config", "x.toml")) == 7
+    assert [[pool.name for pool in plan.pools] for plan in seen] == [["app"], ["a", "b"]]
+    assert seen[1].file == f"{directory}/x.toml"
+
+
+def test_a_file_that_is_refused_is_2(directory: Path) -> None:
+    (directory / "x.toml").write_text("[gateways]\nworker = 1\n")
+    message = failure(directory, 2, "--config", "x.toml")
+    assert message.startswith("x.toml, line 2: [gateways] worker is not known; did you mean workers?")
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("--processes", "uWSGI's name; here it is --workers"),
+        ("--reload-on-rss", "uWSGI's name; here it is --max-memory"),
+        ("--bind", "gunicorn's name; here it is --fastcgi or --scgi"),
+        ("-w", "gunicorn's name; here it is --workers"),
+        ("--pm.max_children", "php-fpm's name; here it is --workers"),
+        ("--workes", ""),
+        ("-z", ""),
+    ],
+)
+def test_flags_of_other_programs(flag: str, text: str) -> None:
+    assert serve.explain_flag(flag) == text
 
 
 # Failing

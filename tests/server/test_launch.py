@@ -88,6 +88,12 @@ def test_every_address_is_opened(tmp_path: Path) -> None:
     assert not Path("a").exists()
 
 
+def test_notices_are_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(scgi="unix:s", error_log="error.log", user=OWN)
+    assert launch(application, settings, ["settings are from x.toml"]) == 0
+    assert "notice: settings are from x.toml\n" in log()
+
+
 def test_the_exit_code_is_that_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeServer, "exit_code", 1)
     assert launch(application, Settings(scgi="unix:s", error_log="error.log", user=OWN)) == 1
