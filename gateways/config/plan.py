@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateways.config.checks import Finding, check_listening, check_settings
+from gateways.config.here import working_directory
 from gateways.config.tomlfile import TomlFile
 from gateways.config.toplevel import APPLICATION, Table, Tables, read_tables
 from gateways.declared import PREFIX, Layer, flag_of
@@ -89,18 +90,20 @@ def read_plan(
 ) -> Plan | None:
     """Do what ``load_plan`` does, but add all that is wrong to ``problems``. The plan is None if it cannot be made."""
     name, notices = choose_file(file, application, environ)
+    here = working_directory(environ)
     try:
-        source = None if name is None else TomlFile(name)
+        source = None if name is None else TomlFile(name, here or "")
     except ConfigError as error:
         problems.append(str(error))
         return None
     found: list[str] = []
-    draft = _Draft(source, application, flags or {}, environ, found)
+    draft = _Draft(source, application, flags or {}, environ, here, found)
     master = draft.plan_master()
     pools = draft.plan_pools(master)
     problems += dict.fromkeys(found)  # what all pools have from [gateways] is said once
-    path = None if source is None else os.path.join(source.directory, os.path.basename(source.name))
-    return Plan(master, tuple(pools), path, (*notices, *dict.fromkeys(draft.notices)))
+    return Plan(
+        master, tuple(pools), None if source is None else source.path, (*notices, *dict.fromkeys(draft.notices))
+    )
 
 
 def choose_file(file: str | None, application: str | None, environ: Mapping[str, str]) -> tuple[str | None, list[str]]:
@@ -123,8 +126,10 @@ class _Draft:
         application: str | None,
         flags: Mapping[str, object],
         environ: Mapping[str, str],
+        here: str | None,
         problems: list[str],
     ) -> None:
+        self.here = here  # None where it is gone: relative paths stay, and fail where they are used
         self.problems = problems
         self.notices: list[str] = []
         self.file = file
@@ -189,9 +194,8 @@ class _Draft:
 
     def _layers(self, tables: list[Table]) -> list[Layer]:
         """Return all layers, with the directory where the relative paths of each start."""
-        here = _working_directory()
         layers = [table.layer(table.file.directory) for table in tables]
-        layers += [layer._replace(directory=here) for layer in self.above]
+        layers += [layer._replace(directory=self.here) for layer in self.above]
         chdir = None
         for number, layer in enumerate(layers):
             given = layer.values.get("chdir")
@@ -201,7 +205,7 @@ class _Draft:
         if chdir is not None:
             return [layer._replace(directory=chdir) for layer in layers]
         if self.file is not None:
-            default = self.file.directory if self.application is None else here
+            default = self.file.directory if self.application is None else self.here
             layers.insert(0, Layer("default", str, {"chdir": default}))
         return layers
 
@@ -225,13 +229,6 @@ class _Draft:
         label = settings.label(finding.setting)
         text = f"{label if finding.setting in settings.given else place + label}: {finding.text}"
         (self.problems if finding.fatal else self.notices).append(text)
-
-
-def _working_directory() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed: relative paths stay, and fail where they are used
-        return None
 
 
 def _without(values: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:

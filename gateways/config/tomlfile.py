@@ -22,14 +22,16 @@ _BRACKETS = re.compile(r"\s*(?P<name>[\w.]+)\[(?P<key>[^\]]*)\]\s*=")
 
 
 class TomlFile:
-    """The contents of a file, read at once. ``name`` is as it was given; ``directory`` is absolute.
+    """The contents of a file, read at once. ``name`` is as it was given; ``path`` and ``directory`` are absolute.
 
-    Raises ``ConfigError`` when it cannot be read or is no TOML, with the line.
+    ``here`` is the working directory, if it has another name than the system's. Raises ``ConfigError`` when the file
+    cannot be read or is no TOML, with the line.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, here: str = "") -> None:
         self.name = name
-        self.directory = os.path.dirname(os.path.abspath(name))
+        self.path = os.path.abspath(os.path.join(here, name))
+        self.directory = os.path.dirname(self.path)
         text = _decode(name, _read(name))
         parser = _parser(name)
         try:

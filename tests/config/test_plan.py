@@ -261,6 +261,17 @@ def test_a_path_that_is_too_long_only_when_it_is_complete(directory: Path) -> No
     assert "bytes are too long for a socket" in message
 
 
+def test_the_name_of_the_working_directory_keeps_its_links(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (directory / "first").mkdir()
+    (directory / "current").symlink_to("first")
+    monkeypatch.chdir(directory / "current")
+    Path("gateways.toml").write_text(ONE + "error_log = 'log'")
+    current = f"{directory}/current"
+    result = load_plan(None, None, {"access_log": "a"}, {"PWD": current})
+    assert (result.file, result.master.error_log) == (f"{current}/gateways.toml", f"{current}/log")
+    assert (result.master.access_log, result.pools[0].settings.chdir) == (f"{current}/a", current)
+
+
 def test_the_working_directory_may_be_gone(directory: Path) -> None:
     inner = directory / "inner"
     inner.mkdir()
