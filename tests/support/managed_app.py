@@ -16,6 +16,8 @@
     /upload               reads the body; answers its size and SHA-256
     /download/MIB         answers so much in blocks of 64 KiB
     /stream/N             answers N blocks, a tenth of a second apart
+    /counted/N            answers N blocks of 1000 bytes, and is counted
+    /counts               how many of them have begun in this process, and how many were closed
     /environ/NAME         the variable of the process
     /who                  user id, group id, all groups, umask, working directory
     /threads /fds /objects     how many this process has: Python threads, descriptors, objects of the collector
@@ -148,6 +150,29 @@ def _stream(count: int) -> Iterator[bytes]:
         yield b"%d\n" % number
 
 
+class Counted:
+    """Blocks that know how many of their kind have begun, and how many were closed."""
+
+    begun = 0
+    closed = 0
+
+    def __init__(self, count: int) -> None:
+        Counted.begun += 1
+        self._left = count
+
+    def __iter__(self) -> Counted:
+        return self
+
+    def __next__(self) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise StopIteration
+        return b"x" * 1000
+
+    def close(self) -> None:
+        Counted.closed += 1
+
+
 def _blocks(mebibytes: int) -> Iterator[bytes]:
     for _ in range(mebibytes * 16):
         yield BLOCK
@@ -172,6 +197,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "environ": lambda name: os.environ.get(name, ""),
     "who": _who,
     "loaded": lambda: _loaded_by,
+    "counts": lambda: f"{Counted.begun} {Counted.closed}",
     "threads": threading.active_count,
     "fds": lambda: len(os.listdir("/proc/self/fd")),
     "objects": lambda: gc.collect() and len(gc.get_objects()),
@@ -188,6 +214,9 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if action == "stream":
         start_response("200 OK", headers)
         return _stream(int(arguments[0]))
+    if action == "counted":
+        start_response("200 OK", headers)
+        return Counted(int(arguments[0]))
     if action == "upload":
         result: object = _read(environ)
     elif action == "log":
