@@ -26,7 +26,7 @@ def aborts(server: Server, plan: Plan) -> Iterator[Figure]:
     count = plan.count(10000, 2000) if server.name == OURS else plan.count(3000, 1000)
     chance = random.Random(5)
     with server.running(Wish(workers=2, threads=4, protocol="fastcgi", tcp=True)) as running:
-        for number in range(count // 10):  # what is grown once is not counted
+        for number in range(count // 2):  # what is grown once is not counted
             _break_off(running.target(), chance, number)
         before = _settled(running)
         lines = running.log.count("\n")
@@ -105,7 +105,8 @@ def idle(server: Server, plan: Plan) -> Iterator[Figure]:
     """L8: kept connections over which nothing comes, and requests beside them."""
     wanted = plan.count(10000, 2000) if server.name == OURS else 100
     flags = ("--keepalive-timeout=600",) if server.name == OURS else ()
-    with server.running(Wish(workers=2, threads=4, flags=flags)) as running, contextlib.ExitStack() as stack:
+    wish = Wish(workers=8) if server.name == PHP else Wish(workers=2, threads=4, flags=flags)
+    with server.running(wish) as running, contextlib.ExitStack() as stack:
         quiet = running.load(100.0, 2, "/pid")
         before = sum(resident(pid) for pid in running.workers())
         socks: list[socket.socket] = []

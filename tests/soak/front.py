@@ -20,11 +20,11 @@ _KINDS = ("client_body", "fastcgi", "proxy", "scgi", "uwsgi")
 
 
 @contextlib.contextmanager
-def nginx(*backends: Running, retry: bool = False) -> Iterator[Target]:
+def nginx(*backends: Running) -> Iterator[Target]:
     """Run nginx before servers of one protocol; the target speaks HTTP.
 
-    ``retry`` has a request that one backend does not answer asked of the next, nginx's default. Without it nginx only
-    repeats what it wrote to a kept connection that was closed before a byte of an answer came: that it always does.
+    By its default nginx asks the next backend when one does not answer. With one backend it repeats only what it wrote
+    to a kept connection that was closed before a byte of an answer came.
     """
     program = find_program("nginx")
     if program is None:
@@ -32,7 +32,7 @@ def nginx(*backends: Running, retry: bool = False) -> Iterator[Target]:
     first = backends[0]
     directory, port = first.directory, free_port()
     config = directory / "nginx.conf"
-    config.write_text(_configuration(backends, port, retry), encoding="utf-8")
+    config.write_text(_configuration(backends, port), encoding="utf-8")
     with (directory / "nginx.log").open("wb") as log:
         command = [*LEASH, program, "-p", str(directory), "-e", str(directory / "nginx.log"), "-c", str(config)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -48,14 +48,12 @@ def nginx(*backends: Running, retry: bool = False) -> Iterator[Target]:
         time.sleep(0.05)  # its descriptors on the backends' sockets go with it
 
 
-def _configuration(backends: Sequence[Running], port: int, retry: bool) -> str:
+def _configuration(backends: Sequence[Running], port: int) -> str:
     first = backends[0]
     directory, protocol = first.directory, first.wish.protocol
     servers = "".join(f" server {text_of(running.address)} max_fails=0;" for running in backends)
     location = f"include /etc/nginx/{protocol}_params; {protocol}_pass backend;"
     location += f" {protocol}_param SCRIPT_NAME ''; {protocol}_param PATH_INFO $uri;"
-    if not retry:
-        location += f" {protocol}_next_upstream off;"
     keep = ""
     if protocol == "fastcgi" and first.server.keeps:
         location += " fastcgi_keep_conn on;"

@@ -77,12 +77,14 @@ class Uwsgi(Server):
         listen = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
         backlog = min(1024, int(Path("/proc/sys/net/core/somaxconn").read_text(encoding="ascii")))
         flags = [f"--processes={wish.workers}", f"--listen={backlog}", "--home", sys.prefix, "--disable-logging"]
-        flags += ["--chmod-socket=666", "--buffer-size=16384", "--enable-threads", "--need-app"]
+        flags += ["--chmod-socket=666", "--buffer-size=16384", "--enable-threads"]
         flags += ["--hook-master-start=unix_signal:15 gracefully_kill_them_all"]
         flags += [f"--{wish.protocol}-socket={listen}", "--wsgi-file", str(APPLICATION)]
         flags += [f"--worker-reload-mercy={wish.graceful_timeout:g}", f"--reload-mercy={wish.graceful_timeout:g}"]
         if wish.threads > 1:
             flags += [f"--threads={wish.threads}"]
+        if wish.at_boot == "crash":
+            flags += ["--lazy-apps"]  # else it is the master that imports the application, and is killed
         if wish.request_timeout:
             flags += [f"--harakiri={max(1, round(wish.request_timeout))}"]
         if wish.max_requests:

@@ -131,7 +131,7 @@ def stopping(server: Server, plan: Plan) -> Iterator[Figure]:
         not lost and not early and ended <= 0.6,
         {"lost": sum(lost.values()), "before": len(early), "ended": ended},
     )
-    with server.running(Wish()) as one, server.running(Wish()) as other, nginx(one, other, retry=True) as target:
+    with server.running(Wish()) as one, server.running(Wish()) as other, nginx(one, other) as target:
         load = Load(target, 60.0, "/sleep/0.05", patience=ANSWER)
         load.start()
         time.sleep(seconds)
