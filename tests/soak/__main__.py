@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 
 from tests.bench import machine
@@ -90,6 +91,10 @@ def measure(scenario: Scenario, servers: Iterable[Server], plan: Plan) -> Result
         except SoakError as error:
             result.broken[server.name] = str(error)
             print(f"{scenario.name:4}FAIL {server.name}: {error}", file=sys.stderr)
+        except Exception as error:  # the other scenarios are not to be lost
+            result.broken[server.name] = repr(error)
+            print(f"{scenario.name:4}FAIL {server.name}:", file=sys.stderr)
+            traceback.print_exc()
     result.seconds = time.monotonic() - begun
     return result
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tests.soak.figures import ms
 from tests.soak.model import OURS, Figure, Plan, Scenario, Wish
-from tests.soak.servers import Server
+from tests.soak.servers import ANSWER, Server, waited
 from tests.support.load import ask
 
 
@@ -28,12 +28,14 @@ def start_and_stop(server: Server, plan: Plan) -> Iterator[Figure]:
                 if wish.workers:
                     running.wait_ready()
                 running.stop()
-                stopped.append(running.wait(lambda running=running: not running.alive, "to end"))
+                took = waited(lambda running=running: not running.alive, ANSWER)
+                stopped.append(ANSWER if took is None else took)
         first, last = statistics.median(ready), statistics.median(stopped)
+        hung = stopped.count(ANSWER)
         yield Figure(
             f"{name}: from start to answer, from signal to end",
             "≤ 0.3 s, ≤ 0.1 s",
-            f"{ms(first)}, {ms(last)}",
+            f"{ms(first)}, {ms(last)}" + (f"; {hung} of {len(stopped)} times not ended in 10 s" if hung else ""),
             first <= 0.3 and last <= 0.1,
             {"ready": ready, "stopped": stopped},
         )

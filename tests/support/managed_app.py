@@ -14,6 +14,7 @@
     /multiprocess         has a process of multiprocessing compute; answers its result
     /memory/MIB           keeps so much memory from now on
     /upload               reads the body; answers its size and SHA-256
+    /count                reads the body; answers its size
     /download/MIB         answers so much in blocks of 64 KiB
     /stream/N             answers N blocks, a tenth of a second apart
     /counted/N            answers N blocks of 1000 bytes, and is counted
@@ -135,12 +136,13 @@ def _keep(mebibytes: str) -> int:
     return len(_kept)
 
 
-def _read(environ: dict[str, Any]) -> str:
+def _read(environ: dict[str, Any], hashed: bool) -> str:
     digest, size = hashlib.sha256(), 0
     while data := environ["wsgi.input"].read(65536):
-        digest.update(data)
+        if hashed:
+            digest.update(data)
         size += len(data)
-    return f"{size} {digest.hexdigest()}"
+    return f"{size} {digest.hexdigest()}" if hashed else str(size)
 
 
 def _stream(count: int) -> Iterator[bytes]:
@@ -217,8 +219,8 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if action == "counted":
         start_response("200 OK", headers)
         return Counted(int(arguments[0]))
-    if action == "upload":
-        result: object = _read(environ)
+    if action in ("upload", "count"):
+        result: object = _read(environ, action == "upload")
     elif action == "log":
         result = environ["wsgi.errors"].write(f"{arguments[0]}\n")
     else:

@@ -9,6 +9,12 @@ case 'sleep':
 case 'spin':
     for ($end = microtime(true) + (float) $argument; microtime(true) < $end;);
     break;
+case 'count':
+    for ($size = 0, $in = fopen('php://input', 'rb'); ($data = fread($in, 65536)) !== '' && $data !== false;) {
+        $size += strlen($data);
+    }
+    $body = (string) $size;
+    break;
 case 'upload':
     $hash = hash_init('sha256');
     for ($size = 0, $in = fopen('php://input', 'rb'); ($data = fread($in, 65536)) !== '' && $data !== false;) {
