@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
+import os
 import select
 import socket
 import threading
@@ -45,6 +46,14 @@ class Target(NamedTuple):
     @property
     def family(self) -> int:
         return socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET
+
+    def connect(self) -> socket.socket:
+        """Return a new connection that waits as long as it takes."""
+        with contextlib.ExitStack() as stack:
+            sock = stack.enter_context(socket.socket(self.family))
+            sock.connect(self.address)
+            stack.pop_all()
+            return sock
 
     def request(self, path: str) -> bytes:
         """Write a GET request for ``path``."""
@@ -128,27 +137,37 @@ class _Link:
 class Load:
     """A thread that sends requests from ``start`` to ``stop``. ``report`` is whole after ``stop``."""
 
-    def __init__(self, target: Target, rate: float, *paths: str) -> None:
+    def __init__(self, target: Target, rate: float, *paths: str, patience: float = PATIENCE) -> None:
         self.target = target
         self.report = Report()
         self._paths = paths or ("/pid",)
         self._requests = [(path, target.request(path)) for path in self._paths]
         self._interval = 1 / rate
+        self._patience = patience
+        self._fault: BaseException | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._links: dict[int, _Link] = {}
         self._idle: list[_Link] = []
         self._busy = 0
+        #: How many requests have begun so far.
+        self.begun = 0
 
     def start(self) -> None:
         self._poller = select.epoll()
         self._thread.start()
 
+    def end(self) -> None:
+        """Send no more; ``stop`` waits for what is on its way."""
+        self._ending.set()
+
     def stop(self) -> Report:
         """Send no more, wait for what is on its way, and return the report."""
-        self._ending.set()
-        self._thread.join(2 * PATIENCE)
+        self.end()
+        self._thread.join(self._patience + PATIENCE)
         assert not self._thread.is_alive()
+        if self._fault is not None:
+            raise self._fault
         return self.report
 
     # The loop
@@ -156,19 +175,20 @@ class Load:
     def _run(self) -> None:
         try:
             begun = time.monotonic()
-            count = 0
             while not self._ending.is_set() or self._busy:
-                due = begun + count * self._interval
+                due = begun + self.begun * self._interval
                 now = time.monotonic()
                 if not self._ending.is_set() and now >= due:
-                    self._begin(*self._requests[count % len(self._requests)], now)
-                    count += 1
+                    self._begin(*self._requests[self.begun % len(self._requests)], now)
+                    self.begun += 1
                     continue
                 wait = 0.05 if self._ending.is_set() else min(0.05, due - now)
                 for fd, events in self._poller.poll(wait):
                     if fd in self._links:
                         self._move(self._links[fd], events)
                 self._expire()
+        except BaseException as error:
+            self._fault = error
         finally:
             for link in list(self._links.values()):
                 self._close(link)
@@ -191,7 +211,7 @@ class Load:
         code = sock.connect_ex(self.target.address)
         if code not in (0, errno.EINPROGRESS):
             sock.close()
-            self._note(path, now, _REASONS.get(code, errno.errorcode.get(code, str(code))))
+            self._note(path, now, _reason(OSError(code, os.strerror(code))))
             return None
         link = _Link(sock)
         self._links[sock.fileno()] = link
@@ -202,7 +222,7 @@ class Load:
         if link.unsent and events & (select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP):
             code = link.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
-                self._fail(link, _REASONS.get(code, errno.errorcode[code]))
+                self._fail(link, _reason(OSError(code, os.strerror(code))))
                 return
             self._send(link)
             return
@@ -211,8 +231,10 @@ class Load:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(link, _REASONS.get(error.errno or 0, repr(error)))
-            return
+            if link.path:
+                self._lose(link, _reason(error))
+                return
+            data = b""
         if not link.path:  # closed between two requests, as it may be
             self._idle.remove(link)
             self._close(link)
@@ -232,7 +254,7 @@ class Load:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(link, _REASONS.get(error.errno or 0, repr(error)))
+            self._lose(link, _reason(error))
             return
         link.unsent = link.unsent[sent:]
         self._poller.modify(link.sock.fileno(), select.EPOLLIN | (select.EPOLLOUT if link.unsent else 0))
@@ -273,9 +295,9 @@ class Load:
         self.report.outcomes.append(Outcome(begun, time.monotonic() - begun, path, failure, body[:64]))
 
     def _expire(self) -> None:
-        late = time.monotonic() - PATIENCE
+        late = time.monotonic() - self._patience
         for link in [link for link in self._links.values() if link.path and link.begun < late]:
-            self._fail(link, f"no answer in {PATIENCE:g} s")
+            self._fail(link, f"no answer in {self._patience:g} s")
 
     def _close(self, link: _Link) -> None:
         self._links.pop(link.sock.fileno())
@@ -293,11 +315,36 @@ _REASONS = {
 
 
 @contextlib.contextmanager
-def loading(target: Target, rate: float, *paths: str) -> Iterator[Load]:
-    """Load ``target`` while the block runs."""
-    load = Load(target, rate, *paths)
+def loading(target: Target, rate: float, *paths: str, patience: float = PATIENCE) -> Iterator[Load]:
+    """Load ``target`` while the block runs; a request that takes longer than ``patience``, seconds, has failed."""
+    load = Load(target, rate, *paths, patience=patience)
     load.start()
     try:
         yield load
     finally:
         load.stop()
+
+
+def ask(target: Target, path: str, seconds: float = PATIENCE) -> Outcome:
+    """Send one request on a new connection, and wait for its answer."""
+    begun = time.monotonic()
+    data = b""
+    try:
+        with socket.socket(target.family) as sock:
+            sock.settimeout(seconds)
+            sock.connect(target.address)
+            sock.sendall(target.request(path))
+            while True:
+                piece = sock.recv(1 << 18)
+                data += piece
+                reply = read_reply(target.protocol, data, over=not piece)
+                if reply is not None:
+                    failure = "" if reply.status == "200" else f"status {reply.status}"
+                    return Outcome(begun, time.monotonic() - begun, path, failure, reply.body)
+    except (OSError, BadAnswer) as error:
+        return Outcome(begun, time.monotonic() - begun, path, _reason(error), b"")
+
+
+def _reason(error: Exception) -> str:
+    """Why a request failed, in few words: they are counted."""
+    return _REASONS.get(error.errno or 0, error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -14,8 +14,11 @@
     /multiprocess         has a process of multiprocessing compute; answers its result
     /memory/MIB           keeps so much memory from now on
     /upload               reads the body; answers its size and SHA-256
+    /count                reads the body; answers its size
     /download/MIB         answers so much in blocks of 64 KiB
     /stream/N             answers N blocks, a tenth of a second apart
+    /counted/N            answers N blocks of 1000 bytes, and is counted
+    /counts               how many of them have begun in this process, and how many were closed
     /environ/NAME         the variable of the process
     /who                  user id, group id, all groups, umask, working directory
     /threads /fds /objects     how many this process has: Python threads, descriptors, objects of the collector
@@ -133,12 +136,13 @@ def _keep(mebibytes: str) -> int:
     return len(_kept)
 
 
-def _read(environ: dict[str, Any]) -> str:
+def _read(environ: dict[str, Any], hashed: bool) -> str:
     digest, size = hashlib.sha256(), 0
     while data := environ["wsgi.input"].read(65536):
-        digest.update(data)
+        if hashed:
+            digest.update(data)
         size += len(data)
-    return f"{size} {digest.hexdigest()}"
+    return f"{size} {digest.hexdigest()}" if hashed else str(size)
 
 
 def _stream(count: int) -> Iterator[bytes]:
@@ -146,6 +150,29 @@ def _stream(count: int) -> Iterator[bytes]:
         if number:
             time.sleep(0.1)
         yield b"%d\n" % number
+
+
+class Counted:
+    """Blocks that know how many of their kind have begun, and how many were closed."""
+
+    begun = 0
+    closed = 0
+
+    def __init__(self, count: int) -> None:
+        Counted.begun += 1
+        self._left = count
+
+    def __iter__(self) -> Counted:
+        return self
+
+    def __next__(self) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise StopIteration
+        return b"x" * 1000
+
+    def close(self) -> None:
+        Counted.closed += 1
 
 
 def _blocks(mebibytes: int) -> Iterator[bytes]:
@@ -172,6 +199,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "environ": lambda name: os.environ.get(name, ""),
     "who": _who,
     "loaded": lambda: _loaded_by,
+    "counts": lambda: f"{Counted.begun} {Counted.closed}",
     "threads": threading.active_count,
     "fds": lambda: len(os.listdir("/proc/self/fd")),
     "objects": lambda: gc.collect() and len(gc.get_objects()),
@@ -188,8 +216,11 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if action == "stream":
         start_response("200 OK", headers)
         return _stream(int(arguments[0]))
-    if action == "upload":
-        result: object = _read(environ)
+    if action == "counted":
+        start_response("200 OK", headers)
+        return Counted(int(arguments[0]))
+    if action in ("upload", "count"):
+        result: object = _read(environ, action == "upload")
     elif action == "log":
         result = environ["wsgi.errors"].write(f"{arguments[0]}\n")
     else:

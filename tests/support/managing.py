@@ -72,7 +72,7 @@ class Managed:
 
     def workers(self) -> list[int]:
         """The master's children that are alive, without the nursery."""
-        return [pid for pid in children(self.pid) if not _is_nursery(pid)]
+        return workers_of(self.pid)
 
     def signal(self, number: int) -> None:
         """Send a signal to the master."""
@@ -89,7 +89,7 @@ class Managed:
 
     def processes(self) -> list[int]:
         """All processes that are alive and come from this master, strays among them."""
-        return [pid for pid in pids() if alive(pid) and (_session(pid) == self.pid or _marked(pid, self._mark))]
+        return processes_of(self.pid, self._mark)
 
     def until(self, text: str, times: int = 1) -> None:
         """Wait until the error log has ``text`` so many times."""
@@ -248,6 +248,16 @@ def children(pid: int) -> list[int]:
     return [child for child in pids() if (fields := _stat(child)) and fields[0] != "Z" and int(fields[1]) == pid]
 
 
+def workers_of(master: int) -> list[int]:
+    """The children of a master that are alive, without its nursery."""
+    return [pid for pid in children(master) if not _is_nursery(pid)]
+
+
+def processes_of(master: int, mark: str) -> list[int]:
+    """All that are alive and come from a master: they are of its session, or have its ``MARK`` in their environment."""
+    return [pid for pid in pids() if alive(pid) and (_session(pid) == master or _marked(pid, mark))]
+
+
 def zombies(pid: int) -> list[int]:
     """The children of a process that have ended, and that it has not waited for."""
     return [child for child in pids() if (fields := _stat(child)) and fields[0] == "Z" and int(fields[1]) == pid]
@@ -266,6 +276,14 @@ def resident(pid: int) -> int:
     """The memory that a process has in use, bytes."""
     pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def high_water(pid: int) -> int:
+    """The most memory that a process has had in use, bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    return 0
 
 
 def _stat(pid: int) -> list[str]:

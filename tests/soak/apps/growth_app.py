@@ -1,4 +1,4 @@
-"""What ./dev soak asks for: every way through the C part and out of it, by path."""
+"""What L6 asks for: every way through the C part and out of it, by path."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""``./dev soak``: the scenarios of load and faults, ours beside php-fpm and uWSGI."""
