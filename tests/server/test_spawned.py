@@ -228,8 +228,10 @@ def test_closed_output_streams_at_start_mean_that_nobody_is_watched() -> None:
 
 
 def test_the_end_of_the_web_server_while_the_application_is_imported() -> None:
-    # The web server ends between the import of the module and the start of the watch.
-    importing = "print('importing', flush=True)\nwhile os.getppid() == before: time.sleep(0.002)"
+    # The web server ends between the import of the module and the start of the watch, and is reaped: a zombie can still
+    # be watched.
+    wait = "while os.getppid() == before or os.path.exists(f'/proc/{before}'): time.sleep(0.002)"
+    importing = f"print('importing', flush=True)\n{wait}"
     assert kill_web_server(between=importing, parent="before") == ["importing", "True False True", "gone"]
 
 
