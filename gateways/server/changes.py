@@ -78,6 +78,11 @@ class Changes:
         self._known.update(found)
         return next(iter(found))
 
+    def reason(self) -> str:
+        """The same, as a sentence."""
+        path = self.changed()
+        return f"{path} has changed" if path else ""
+
     def _learn(self, files: Files) -> None:
         """Note what is new among the files as it is now."""
         for paths in files:
@@ -100,10 +105,12 @@ class LoadedFiles:
     """What this process has loaded: its script, the application's modules, the package ``gateways``, and RESTART_FILES.
 
     Modules of the standard library are left out, and so are installed packages: ``pip`` takes its time, so that a
-    process would load one half of each. Called, it returns the ``Files``.
+    process would load one half of each. With ``only_restart`` it is RESTART_FILES alone. Called, it returns the
+    ``Files``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, only_restart: bool = False) -> None:
+        self._only_restart = only_restart
         self._count = -1
         self._files = Files(())
 
@@ -128,6 +135,8 @@ class LoadedFiles:
             elif not is_installed(path):
                 others[path] = None
         restart = [os.path.join(place, name) for place in list(places)[:_AT_ONCE] for name in RESTART_FILES]
+        if self._only_restart:
+            return Files(restart)
         first = list(tops)
         return Files((*first[:_AT_ONCE], *restart), (*first[_AT_ONCE:], *others))
 

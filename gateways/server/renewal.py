@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from gateways.adapters.speedups import Link
-    from gateways.server.changes import Changes
     from gateways.settings import Settings
 
 #: Seconds between two looks at memory and files.
@@ -27,18 +26,20 @@ _NEVER = float("inf")
 _PAGE_SIZE = resource.getpagesize()
 
 
-def make_renewal(settings: Settings, changes: Changes | None = None, patience: float = 0.0) -> Renewal | None:
+def make_renewal(
+    settings: Settings, look: Callable[[], str] | None = None, patience: float = 0.0
+) -> Renewal | None:
     """Return the ``Renewal`` of one process, or None where nothing is to be watched."""
-    if not settings.max_requests and not settings.max_memory and changes is None:
+    if not settings.max_requests and not settings.max_memory and look is None:
         return None
-    return Renewal(settings, changes, patience)
+    return Renewal(settings, look, patience)
 
 
 class Renewal:
     """Whether a process should give way to a new one. It belongs to the thread that leads.
 
-    ``settings`` give ``max_requests`` with its jitter, and ``max_memory``; ``changes`` tells of a changed file. For
-    ``patience`` seconds from the first reason on, a moment without a request is waited for, while requests are taken as
+    ``settings`` give ``max_requests`` with its jitter, and ``max_memory``; ``look`` returns another reason, such as a
+    changed file (``Changes.reason``). For ``patience`` seconds from the first reason on, a moment without a request is waited for, while requests are taken as
     before: that is for a process that nobody stands in for.
 
     ``jitter(most)`` returns a whole number from 0 to ``most``, ``memory()`` the resident bytes.
@@ -47,7 +48,7 @@ class Renewal:
     def __init__(
         self,
         settings: Settings,
-        changes: Changes | None = None,
+        look: Callable[[], str] | None = None,
         patience: float = 0.0,
         *,
         jitter: Callable[[int], int] | None = None,
@@ -61,8 +62,8 @@ class Renewal:
             self.max_requests = settings.max_requests + (jitter or _jitter)(spread)
         self._max_memory = settings.max_memory
         self._memory = memory or resident_memory
-        self._changes = changes
-        self._looks = changes is not None or self._max_memory > 0
+        self._look = look
+        self._looks = look is not None or self._max_memory > 0
         self._next_look = (monotonic() if now is None else now) + LOOK_INTERVAL if self._looks else _NEVER
         self._seen = 0
         self._reason = ""
@@ -76,7 +77,7 @@ class Renewal:
     def wait(self, served: int, now: float) -> float:
         """Return the seconds until it wants to look, also when no request comes; infinite when it does not."""
         # Memory grows with requests alone, while files change by themselves.
-        if self._reason or self._changes is not None or (self._looks and served != self._seen):
+        if self._reason or self._look is not None or (self._looks and served != self._seen):
             return max(0.0, self._next_look - now)
         return _NEVER
 
@@ -88,7 +89,7 @@ class Renewal:
         if not self._reason:
             return ""
         self._next_look = now + QUIET_INTERVAL  # the end of a request in another thread wakes nobody
-        quiet = all(connection.watched for connection in connections)
+        quiet = all(connection.watched and connection.waiting for connection in connections)
         return self._reason if quiet or now >= self._patient_until else ""
 
     def _find_reason(self, served: int, now: float) -> str:
@@ -102,8 +103,7 @@ class Renewal:
         used = self._memory() if self._max_memory and grown else 0
         if used > self._max_memory:
             return f"{_mebibytes(used)} of memory in use (max_memory is {_mebibytes(self._max_memory)})"
-        changed = self._changes.changed() if self._changes is not None else ""
-        return f"{changed} has changed" if changed else ""
+        return self._look() if self._look is not None else ""
 
 
 def resident_memory() -> int:

@@ -164,9 +164,12 @@ class Server(Crew):
         count = len(self._connections)
         self.error_log.error(f"stopped after {self.graceful_timeout:g} s with {count} connections in hand")
         if self._owns_process:
-            os._exit(1)  # the threads are inside the application, where nothing can end them
+            self._break_off()
         self._exit_code = 1
         self._finish()
+
+    def _break_off(self) -> None:
+        os._exit(1)  # the threads are inside the application, where nothing can end them
 
     # What connections ask for (Service)
 
@@ -330,11 +333,12 @@ class Server(Crew):
         """Serve the backlog, close the listeners and the connections that wait; the end when nothing is left."""
         self._acceptor.suspend()
         for listener in list(self._acceptor.listeners.values()):
-            # The last that closes a listener resets what is in its backlog; an inherited one has others that accept.
-            listener.remove_file()
-            while self._last and not listener.inherited and self._acceptor.accept(listener):
-                if self._leader is not gate:
-                    return
+            # The last that closes a listener resets what is in its backlog; a shared one has others that accept.
+            if self._last and not listener.shared:
+                listener.refuse()
+                while self._acceptor.accept(listener):
+                    if self._leader is not gate:
+                        return
             self._acceptor.close(listener)
         self._acceptor.suspend()  # a shortage just now would have accepting resumed
         for connection in self._waiting():

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from gateways.adapters.speedups import Link
-from gateways.server.changes import Changes, Files
 from gateways.server.renewal import LOOK_INTERVAL, QUIET_INTERVAL, Renewal, make_renewal, resident_memory
 from gateways.settings import Settings
 from tests.support.serving import Recorder, serving, until
@@ -18,15 +17,14 @@ from tests.support.serving import Recorder, serving, until
 MIB = 1 << 20
 
 
-class Told(Changes):
-    """Tells of the changes that a test puts in."""
+class Told:
+    """Tells the reasons that a test puts in."""
 
-    def __init__(self, *changed: str) -> None:
-        super().__init__(lambda: Files(()), 0.0)
-        self.told = list(changed)
+    def __init__(self, *reasons: str) -> None:
+        self.told = list(reasons)
         self.looks = 0
 
-    def changed(self) -> str:
+    def __call__(self) -> str:
         self.looks += 1
         return self.told.pop(0) if self.told else ""
 
@@ -35,15 +33,21 @@ def in_hand() -> Link:
     return Link()
 
 
-def waiting() -> Link:
+def arriving() -> Link:
     link = Link()
     link.watched = True
     return link
 
 
-def renewal(changes: Changes | None = None, patience: float = 0.0, **given: Any) -> Renewal:
+def waiting() -> Link:
+    link = Link()
+    link.watched = link.waiting = True
+    return link
+
+
+def renewal(look: Told | None = None, patience: float = 0.0, **given: Any) -> Renewal:
     settings = {name: given.pop(name) for name in list(given) if name.startswith("max_")}
-    return Renewal(Settings(**settings), changes, patience, now=100.0, **given)
+    return Renewal(Settings(**settings), look, patience, now=100.0, **given)
 
 
 def test_nothing_to_watch() -> None:
@@ -100,22 +104,23 @@ def test_max_memory_is_looked_at_once_a_second_while_requests_come() -> None:
 
 
 def test_files_are_looked_at_once_a_second_even_when_idle() -> None:
-    changes = Told("", "app.py")
-    one = renewal(changes)
+    look = Told("", "app.py has changed")
+    one = renewal(look)
     assert one.wait(0, 100.0) == LOOK_INTERVAL
     assert not one.is_due(0, 100.5)
     assert one.reason(0, 100.5) == ""
-    assert changes.looks == 0
+    assert look.looks == 0
     assert one.reason(0, 101.0) == ""
     assert one.wait(0, 101.0) == LOOK_INTERVAL
     assert one.reason(0, 102.5) == "app.py has changed"
 
 
 def test_a_moment_without_a_request_is_waited_for() -> None:
-    one = renewal(Told("app.py"), patience=10)
+    one = renewal(Told("app.py has changed"), patience=10)
     assert one.reason(5, 101.0, [waiting(), in_hand()]) == ""
     assert one.wait(5, 101.0) == pytest.approx(QUIET_INTERVAL)
     assert one.reason(6, 105.0, [in_hand()]) == ""
+    assert one.reason(6, 105.5, [arriving()]) == ""
     assert one.is_due(6, 106.0)
     assert one.reason(7, 106.0, [waiting()]) == "app.py has changed"
 
@@ -175,10 +180,10 @@ def test_a_server_retires_for_its_memory() -> None:
 
 
 def test_an_idle_server_notices_a_change() -> None:
-    changes = Told()
-    with serving(Recorder(), renewal=Renewal(Settings(), changes)) as served:
-        until(lambda: changes.looks >= 2)
+    look = Told()
+    with serving(Recorder(), renewal=Renewal(Settings(), look)) as served:
+        until(lambda: look.looks >= 2)
         assert not served.stopped
-        changes.told.append("restart.txt")
+        look.told.append("restart.txt has changed")
         until(lambda: served.stopped)
         assert served.server.retired == "restart.txt has changed"
