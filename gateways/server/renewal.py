@@ -26,9 +26,7 @@ _NEVER = float("inf")
 _PAGE_SIZE = resource.getpagesize()
 
 
-def make_renewal(
-    settings: Settings, look: Callable[[], str] | None = None, patience: float = 0.0
-) -> Renewal | None:
+def make_renewal(settings: Settings, look: Callable[[], str] | None = None, patience: float = 0.0) -> Renewal | None:
     """Return the ``Renewal`` of one process, or None where nothing is to be watched."""
     if not settings.max_requests and not settings.max_memory and look is None:
         return None
@@ -39,8 +37,8 @@ class Renewal:
     """Whether a process should give way to a new one. It belongs to the thread that leads.
 
     ``settings`` give ``max_requests`` with its jitter, and ``max_memory``; ``look`` returns another reason, such as a
-    changed file (``Changes.reason``). For ``patience`` seconds from the first reason on, a moment without a request is waited for, while requests are taken as
-    before: that is for a process that nobody stands in for.
+    changed file (``Changes.reason``). From the first reason on, a moment without a request is waited for, while
+    requests are taken as before, for ``patience`` seconds: that is for a process that nobody stands in for.
 
     ``jitter(most)`` returns a whole number from 0 to ``most``, ``memory()`` the resident bytes.
     """
@@ -63,8 +61,10 @@ class Renewal:
         self._max_memory = settings.max_memory
         self._memory = memory or resident_memory
         self._look = look
-        self._looks = look is not None or self._max_memory > 0
-        self._next_look = (monotonic() if now is None else now) + LOOK_INTERVAL if self._looks else _NEVER
+        #: The monotonic time of the next look.
+        self.next_look = (monotonic() if now is None else now) + LOOK_INTERVAL
+        if look is None and not self._max_memory:
+            self.next_look = _NEVER
         self._seen = 0
         self._reason = ""
         self._patience = patience
@@ -72,14 +72,12 @@ class Renewal:
 
     def is_due(self, served: int, now: float) -> bool:
         """Say whether ``reason`` may have one to tell, after ``served`` requests."""
-        return now >= self._next_look or served >= self.max_requests
+        return now >= self.next_look or served >= self.max_requests
 
-    def wait(self, served: int, now: float) -> float:
-        """Return the seconds until it wants to look, also when no request comes; infinite when it does not."""
+    def looks(self, served: int) -> bool:
+        """Say whether it wants to look at the time ``next_look``, even when no request comes until then."""
         # Memory grows with requests alone, while files change by themselves.
-        if self._reason or self._look is not None or (self._looks and served != self._seen):
-            return max(0.0, self._next_look - now)
-        return _NEVER
+        return bool(self._reason) or self._look is not None or (self._max_memory > 0 and served != self._seen)
 
     def reason(self, served: int, now: float, connections: Iterable[Link] = ()) -> str:
         """Return why this process should end now, or "". Ask while ``is_due``; ``connections`` are all there are."""
@@ -88,16 +86,16 @@ class Renewal:
             self._patient_until = now + self._patience
         if not self._reason:
             return ""
-        self._next_look = now + QUIET_INTERVAL  # the end of a request in another thread wakes nobody
+        self.next_look = now + QUIET_INTERVAL  # the end of a request in another thread wakes nobody
         quiet = all(connection.watched and connection.waiting for connection in connections)
         return self._reason if quiet or now >= self._patient_until else ""
 
     def _find_reason(self, served: int, now: float) -> str:
         if served >= self.max_requests:
             return f"{served} requests served (max_requests)"
-        if now < self._next_look:
+        if now < self.next_look:
             return ""
-        self._next_look = now + LOOK_INTERVAL
+        self.next_look = now + LOOK_INTERVAL
         grown = served != self._seen
         self._seen = served
         used = self._memory() if self._max_memory and grown else 0

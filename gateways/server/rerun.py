@@ -11,10 +11,6 @@ import os
 import runpy
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
-
 
 def main() -> None:
     """Run the script that ``sys.argv`` names, as Python runs it."""

@@ -119,7 +119,8 @@ def is_replaced(name: object, parent: int) -> bool:
     """Say whether ``parent`` starts another process when this one ends, by the name of this one's socket.
 
     mod_fcgid makes a socket for each process, ``PARENT.NUMBER``, and starts a process for the next request when there
-    is none. lighttpd has one for each process as well, but answers 503 until it starts another on it; others start none.
+    is none. lighttpd has one for each process as well, and answers 503 until it starts another on it; others start
+    none.
     """
     if not isinstance(name, str) or not parent:
         return False

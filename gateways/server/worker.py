@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 #: How often a spawned process looks whether its web server is still there, where nothing wakes it, seconds.
 _PARENT_INTERVAL = 1.0
-_NEVER = float("inf")
 
 
 class Server(Crew):
@@ -139,7 +138,8 @@ class Server(Crew):
         handlers["SIGUSR1"] = self._on_stop_signal if self._spawned else self._on_reopen_signal
         if self._managed:
             # Functions, not SIG_IGN, which the programs that the application starts would inherit.
-            handlers.update(dict.fromkeys(("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"), _ignore))
+            ignored = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2")
+            handlers.update(dict.fromkeys(ignored, lambda number, frame: None))
         elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
             del handlers["SIGHUP"]  # nohup: it is not to end with its terminal
         numbers = [(getattr(signal, name), handler) for name, handler in handlers.items()]
@@ -248,10 +248,9 @@ class Server(Crew):
             waits.append(self._board.next_sweep - now)
         if self._acceptor.resume_at:
             waits.append(self._acceptor.resume_at - now)
-        if self._renewal is not None:
-            waits.append(self._renewal.wait(self._board.served, now))
-        least = min(waits, default=_NEVER)
-        return max(0.0, least) if least < _NEVER else None
+        if self._renewal is not None and self._renewal.looks(self._board.served):
+            waits.append(self._renewal.next_look - now)
+        return max(0.0, min(waits)) if waits else None
 
     def _drain_wake(self) -> None:
         try:
@@ -347,7 +346,3 @@ class Server(Crew):
                 return
         if not self._connections:
             self._finish()
-
-
-def _ignore(number: int, frame: object) -> None:
-    """Do nothing about a signal that is meant for the manager."""

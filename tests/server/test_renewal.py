@@ -60,7 +60,7 @@ def test_nothing_to_watch() -> None:
 def test_max_requests() -> None:
     one = renewal(max_requests=100, jitter=lambda most: 0)
     assert not one.is_due(99, 100.0)
-    assert one.wait(99, 100.0) == float("inf")
+    assert not one.looks(99)
     assert one.is_due(100, 100.0)
     assert one.reason(100, 100.0) == "100 requests served (max_requests)"
     assert one.reason(101, 100.0) == "100 requests served (max_requests)"
@@ -88,37 +88,40 @@ def test_max_memory_is_looked_at_once_a_second_while_requests_come() -> None:
     looks: list[float] = []
     one = renewal(max_memory=20 * MIB, memory=lambda: looks.append(used) or used)
     assert not one.is_due(1, 100.9)
-    assert one.wait(0, 100.0) == float("inf")
-    assert one.wait(1, 100.25) == 0.75
+    assert not one.looks(0)
+    assert one.looks(1)
+    assert one.next_look == 101.0
     assert one.is_due(1, 101.0)
     assert one.reason(1, 101.0) == ""
     assert not one.is_due(2, 101.9)
     assert one.reason(2, 101.9) == ""
     assert len(looks) == 1
     used = 25 * MIB
-    assert one.wait(1, 102.5) == float("inf"), "nothing was served since"
+    assert not one.looks(1), "nothing was served since"
     assert one.reason(1, 102.5) == ""
     assert len(looks) == 1
-    assert one.wait(2, 102.75) == 0.75
+    assert one.looks(2)
     assert one.reason(2, 103.5) == "25.0 MiB of memory in use (max_memory is 20.0 MiB)"
 
 
 def test_files_are_looked_at_once_a_second_even_when_idle() -> None:
     look = Told("", "app.py has changed")
     one = renewal(look)
-    assert one.wait(0, 100.0) == LOOK_INTERVAL
+    assert one.looks(0)
+    assert one.next_look == 100.0 + LOOK_INTERVAL
     assert not one.is_due(0, 100.5)
     assert one.reason(0, 100.5) == ""
     assert look.looks == 0
     assert one.reason(0, 101.0) == ""
-    assert one.wait(0, 101.0) == LOOK_INTERVAL
+    assert one.next_look == 101.0 + LOOK_INTERVAL
     assert one.reason(0, 102.5) == "app.py has changed"
 
 
 def test_a_moment_without_a_request_is_waited_for() -> None:
     one = renewal(Told("app.py has changed"), patience=10)
     assert one.reason(5, 101.0, [waiting(), in_hand()]) == ""
-    assert one.wait(5, 101.0) == pytest.approx(QUIET_INTERVAL)
+    assert one.looks(5)
+    assert one.next_look == 101.0 + QUIET_INTERVAL
     assert one.reason(6, 105.0, [in_hand()]) == ""
     assert one.reason(6, 105.5, [arriving()]) == ""
     assert one.is_due(6, 106.0)
