@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from importlib.util import cache_from_source
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from gateways.loader import is_installed
@@ -75,6 +76,8 @@ class Changes:
         self._found = {} if settled else found
         if not found or not settled:
             return ""
+        for path, now in found.items():
+            _forget_compiled(path, self._known[path], now)
         self._known.update(found)
         return next(iter(found))
 
@@ -99,6 +102,21 @@ class Changes:
         begin = self._turn
         self._turn += _AT_ONCE
         return paths[begin : self._turn]
+
+
+def _forget_compiled(path: str, before: Signature, now: Signature) -> None:
+    """Remove what Python has compiled of a module, where it would take it for that of the new source."""
+    # It compares the size, and the time in whole seconds.
+    if (
+        not path.endswith(".py")
+        or now is None
+        or (before and (before[0] // 10**9, before[1]) != (now[0] // 10**9, now[1]))
+    ):
+        return
+    try:
+        os.unlink(cache_from_source(path))
+    except (OSError, NotImplementedError):
+        pass
 
 
 class LoadedFiles:

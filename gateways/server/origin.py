@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from types import ModuleType
 
-#: What a program tells the one that takes its place: when it left, and the parent that it has watched.
+#: What a program tells the one that takes its place: the process, when it left, and the parent that it has watched.
 VARIABLE = "GATEWAYS_SUCCEEDS"
 
 #: Runs a script as Python does, and answers for it when that fails.
@@ -50,12 +50,11 @@ def _take_down() -> Origin:
 
 
 def _read(text: bytes) -> tuple[float, int | None]:
-    since, _, parent = text.partition(b" ")
-    try:
-        return float(since), int(parent)
-    except ValueError:
-        # The first: it has done little else than computing since it began.
-        return time.time() - time.process_time(), None
+    words = text.split()
+    if len(words) == 3 and words[0] == b"%d" % os.getpid():  # and not inherited from a process that started this one
+        return float(words[1]), int(words[2])
+    # The first: it has done little else than computing since it began.
+    return time.time() - time.process_time(), None
 
 
 def _environ() -> dict[bytes, bytes]:

@@ -57,7 +57,7 @@ class Refusal:
         self.reason = f"{script} failed: {_describe(error)}"
         self._asked = False
         # Those that it was about to load are no modules yet, but in the traceback.
-        self._failed = tuple(dict.fromkeys(_files(error)))
+        self._failed = tuple(dict.fromkeys([os.path.abspath(script), *_files(error)]))
         self._loaded = LoadedFiles()
         self._changes = Changes(self._all_files, origin.since)
 

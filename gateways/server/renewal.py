@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LOOK_INTERVAL = 1.0
 #: Seconds between two looks for a moment without a request.
 QUIET_INTERVAL = 0.05
+#: Seconds that a short request takes at most.
+SHORT = 1.0
 
 _NEVER = float("inf")
 _PAGE_SIZE = resource.getpagesize()
@@ -38,7 +40,8 @@ class Renewal:
 
     ``settings`` give ``max_requests`` with its jitter, and ``max_memory``; ``look`` returns another reason, such as a
     changed file (``Changes.reason``). From the first reason on, a moment without a request is waited for, while
-    requests are taken as before, for ``patience`` seconds: that is for a process that nobody stands in for.
+    requests are taken as before. That is for a process that nobody stands in for. Its patience is ``patience`` seconds
+    with those that were in hand at first, and without them SHORT: then all requests are short, and there are many.
 
     ``jitter(most)`` returns a whole number from 0 to ``most``, ``memory()`` the resident bytes.
     """
@@ -68,7 +71,8 @@ class Renewal:
         self._seen = 0
         self._reason = ""
         self._patience = patience
-        self._patient_until = _NEVER
+        self._found_at = _NEVER
+        self._in_hand: set[Link] = set()
 
     def is_due(self, served: int, now: float) -> bool:
         """Say whether ``reason`` may have one to tell, after ``served`` requests."""
@@ -81,14 +85,18 @@ class Renewal:
 
     def reason(self, served: int, now: float, connections: Iterable[Link] = ()) -> str:
         """Return why this process should end now, or "". Ask while ``is_due``; ``connections`` are all there are."""
-        if not self._reason:
+        if self._reason:
+            in_hand = _in_hand(connections)
+        else:
             self._reason = self._find_reason(served, now)
-            self._patient_until = now + self._patience
-        if not self._reason:
-            return ""
+            if not self._reason:
+                return ""
+            self._found_at = now
+            self._in_hand = in_hand = _in_hand(connections)
         self.next_look = now + QUIET_INTERVAL  # the end of a request in another thread wakes nobody
-        quiet = all(connection.watched and connection.waiting for connection in connections)
-        return self._reason if quiet or now >= self._patient_until else ""
+        self._in_hand &= in_hand
+        patience = self._patience if self._in_hand else min(self._patience, SHORT)
+        return self._reason if not in_hand or now >= self._found_at + patience else ""
 
     def _find_reason(self, served: int, now: float) -> str:
         if served >= self.max_requests:
@@ -112,6 +120,11 @@ def resident_memory() -> int:
     except (OSError, ValueError, IndexError):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _in_hand(connections: Iterable[Link]) -> set[Link]:
+    """Return those with a request, or with the beginning of one, or that may have been made for one."""
+    return {connection for connection in connections if not (connection.watched and connection.waiting)}
 
 
 def _jitter(most: int) -> int:

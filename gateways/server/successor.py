@@ -70,7 +70,7 @@ class Successor:
                 os.chdir(origin.directory)
         except OSError:
             pass  # it was removed
-        environ = {**origin.environ, VARIABLE.encode(): f"{time.time()!r} {self._parent}".encode()}
+        environ = {**origin.environ, VARIABLE.encode(): f"{os.getpid()} {time.time()!r} {self._parent}".encode()}
         try:
             os.execve(origin.command[0], origin.command, environ)
         except OSError as error:

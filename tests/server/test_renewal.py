@@ -119,20 +119,41 @@ def test_files_are_looked_at_once_a_second_even_when_idle() -> None:
 
 def test_a_moment_without_a_request_is_waited_for() -> None:
     one = renewal(Told("app.py has changed"), patience=10)
-    assert one.reason(5, 101.0, [waiting(), in_hand()]) == ""
+    slow = in_hand()
+    assert one.reason(5, 101.0, [waiting(), slow]) == ""
     assert one.looks(5)
     assert one.next_look == 101.0 + QUIET_INTERVAL
-    assert one.reason(6, 105.0, [in_hand()]) == ""
-    assert one.reason(6, 105.5, [arriving()]) == ""
+    assert one.reason(6, 105.0, [slow]) == ""
+    assert one.reason(6, 105.5, [slow, arriving()]) == ""
     assert one.is_due(6, 106.0)
     assert one.reason(7, 106.0, [waiting()]) == "app.py has changed"
 
 
 def test_but_not_for_ever() -> None:
     one = renewal(max_requests=1, patience=10, jitter=lambda most: 0)
-    assert one.reason(1, 101.0, [in_hand()]) == ""
-    assert one.reason(2, 110.9, [in_hand()]) == ""
-    assert one.reason(3, 111.0, [in_hand()]) == "1 requests served (max_requests)"
+    stream = in_hand()
+    assert one.reason(1, 101.0, [stream]) == ""
+    assert one.reason(2, 110.9, [stream]) == ""
+    assert one.reason(3, 111.0, [stream]) == "1 requests served (max_requests)"
+
+
+def test_many_short_requests_leave_no_such_moment() -> None:
+    one = renewal(Told("app.py has changed"), patience=10)
+    first, second, third = in_hand(), in_hand(), in_hand()
+    assert one.reason(5, 101.0, [first, second]) == ""
+    assert one.reason(6, 101.5, [second, third]) == ""
+    assert one.reason(6, 101.6, [first, third]) == "", "the connection was kept, and has another request"
+    assert one.reason(7, 101.9, [third]) == ""
+    assert one.reason(8, 102.0, [third, in_hand()]) == "app.py has changed"
+
+
+def test_a_long_request_is_waited_for() -> None:
+    one = renewal(Told("app.py has changed"), patience=10)
+    first, second = in_hand(), in_hand()
+    for now in range(101, 111):
+        assert one.reason(now, now, [first, second, in_hand()]) == ""
+    assert one.reason(20, 110.5, [second, in_hand()]) == ""
+    assert one.reason(21, 110.9, [in_hand()]) == "app.py has changed"
 
 
 def test_without_patience_it_ends_with_requests_in_hand() -> None:
