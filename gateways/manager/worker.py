@@ -23,6 +23,7 @@ from gateways.manager.tether import Tether
 from gateways.manager.titles import set_title
 from gateways.manager.warmup import warm_up
 from gateways.server.opening import load_application
+from gateways.server.renewal import make_renewal
 from gateways.server.routes import with_routes
 from gateways.server.slot import Phase
 from gateways.server.worker import Server
@@ -36,6 +37,18 @@ if TYPE_CHECKING:
 
 #: How long a worker goes on with the requests in hand when the master is gone, seconds.
 ORPHAN_PATIENCE = 2.0
+
+
+class ManagedServer(Server):
+    """A server that tells the master when it has served for long enough: another starts while it finishes."""
+
+    tether: Tether
+
+    def retire(self, reason: str) -> None:
+        """Say so, and stop."""
+        if not self.stopping:
+            self.tether.say({"event": "retiring", "reason": reason})
+        super().retire(reason)
 
 
 class Worker:
@@ -95,7 +108,9 @@ class Worker:
             equipment.access_log,
             managed=True,
             slot=self._slot,
+            renewal=make_renewal(settings),
         )
+        server.tether = self._tether
         self._server = server
         hooks.ready(self._info)
         return hooks, server

@@ -54,7 +54,7 @@ class Acceptor:
         except OSError as error:
             if error.errno in _CAPACITY:
                 self._pause(error)
-            else:  # the peer is gone already, or the network has an error to tell: accept(2)
+            elif not listener.refusing:  # the peer is gone already, or the network has an error to tell: accept(2)
                 self._error_log.info(f"accept on {listener.address}: {error.strerror}")
             return False
         peer = peer_name(address)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from importlib.util import cache_from_source
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from gateways.loader import is_installed
@@ -75,8 +76,15 @@ class Changes:
         self._found = {} if settled else found
         if not found or not settled:
             return ""
+        for path, now in found.items():
+            _forget_compiled(path, self._known[path], now)
         self._known.update(found)
         return next(iter(found))
+
+    def reason(self) -> str:
+        """The same, as a sentence."""
+        path = self.changed()
+        return f"{path} has changed" if path else ""
 
     def _learn(self, files: Files) -> None:
         """Note what is new among the files as it is now."""
@@ -96,14 +104,31 @@ class Changes:
         return paths[begin : self._turn]
 
 
+def _forget_compiled(path: str, before: Signature, now: Signature) -> None:
+    """Remove what Python has compiled of a module, where it would take it for that of the new source."""
+    # It compares the size, and the time in whole seconds.
+    if (
+        not path.endswith(".py")
+        or now is None
+        or (before and (before[0] // 10**9, before[1]) != (now[0] // 10**9, now[1]))
+    ):
+        return
+    try:
+        os.unlink(cache_from_source(path))
+    except (OSError, NotImplementedError):
+        pass
+
+
 class LoadedFiles:
     """What this process has loaded: its script, the application's modules, the package ``gateways``, and RESTART_FILES.
 
     Modules of the standard library are left out, and so are installed packages: ``pip`` takes its time, so that a
-    process would load one half of each. Called, it returns the ``Files``.
+    process would load one half of each. With ``only_restart`` it is RESTART_FILES alone. Called, it returns the
+    ``Files``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, only_restart: bool = False) -> None:
+        self._only_restart = only_restart
         self._count = -1
         self._files = Files(())
 
@@ -128,6 +153,8 @@ class LoadedFiles:
             elif not is_installed(path):
                 others[path] = None
         restart = [os.path.join(place, name) for place in list(places)[:_AT_ONCE] for name in RESTART_FILES]
+        if self._only_restart:
+            return Files(restart)
         first = list(tops)
         return Files((*first[:_AT_ONCE], *restart), (*first[_AT_ONCE:], *others))
 

@@ -17,6 +17,7 @@ from gateways.server.opening import (
     open_access_log,
 )
 from gateways.server.privileges import Privileges
+from gateways.server.respawning import SpawnedServer
 from gateways.server.spawned import complete_standard_streams
 from gateways.server.worker import Server
 
@@ -56,7 +57,8 @@ def launch(application: Application | str, settings: Settings, notices: Sequence
         name = application_name(application)
         answer = settings.on_boot_error == "answer" or (settings.on_boot_error == "auto" and handed_over)
         application = load_application(application, settings, answer, error_log)
-        server = Server(application, listeners, settings, error_log, access_log, spawned=spawned)
+        kind = SpawnedServer if spawned else Server
+        server = kind(application, listeners, settings, error_log, access_log)
         for listener in listeners:
             threads = count(settings.threads, "thread")
             error_log.notice(f"serving {listener.protocol} on {listener.address}: {name}, {threads}")

@@ -22,9 +22,10 @@ class Listener:
 
     ``protocol`` is ``fastcgi`` or ``scgi``. ``address`` is where it listens, with the port that was chosen for port 0;
     for an inherited socket it is the address that was asked for. ``peers`` is None when everybody may connect.
+    ``shared`` says that others may accept from it, too, and ``refusing`` that ``refuse`` was called.
     """
 
-    __slots__ = ("_file", "address", "fast_path", "inherited", "peers", "protocol", "sock")
+    __slots__ = ("_file", "address", "fast_path", "inherited", "peers", "protocol", "refusing", "shared", "sock")
 
     def __init__(
         self,
@@ -38,7 +39,8 @@ class Listener:
         self.sock = sock
         self.protocol = protocol
         self.address = address
-        self.inherited = inherited
+        self.inherited = self.shared = inherited
+        self.refusing = False
         self.peers = peers
         self._file = file
         #: The C part that serves its usual requests, where there is one (fastpath.py).
@@ -50,6 +52,16 @@ class Listener:
     def fileno(self) -> int:
         """Return the descriptor, -1 when closed."""
         return self.sock.fileno()
+
+    def refuse(self) -> None:
+        """Have nobody connect any more; what is in the backlog can still be accepted."""
+        self.remove_file()
+        self.refusing = True
+        if self.sock.family == socket.AF_UNIX:
+            try:
+                self.sock.shutdown(socket.SHUT_RD)  # unlike the file this leaves no moment between
+            except OSError:
+                pass  # another system than Linux
 
     def remove_file(self) -> None:
         """Remove the file of a Unix socket, if it is still the one this process bound: nobody connects any more."""

@@ -14,7 +14,7 @@ class Obedient(Protocol):
 
     stopping: bool
 
-    def stop(self) -> None: ...
+    def told_to_stop(self) -> None: ...
 
     def reopen(self) -> None: ...
 
@@ -31,7 +31,7 @@ def install(server: Obedient, spawned: bool, managed: bool) -> Before:
         # Ctrl-C is a demand to drop it.
         if server.stopping and number == signal.SIGINT:
             os._exit(1)
-        server.stop()
+        server.told_to_stop()
 
     def reopen(number: int, frame: object) -> None:
         server.reopen()

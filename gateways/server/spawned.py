@@ -26,15 +26,19 @@ starts none of its own. When that process ends afterwards, lighttpd answers 503 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateways.errors import ConfigError
 from gateways.server.inherited import passed_count, why_not_listening, why_not_passed
+from gateways.server.origin import origin
 
 #: Taken down at once: the web server may be killed while the application is being imported.
 _PID, _PARENT = os.getpid(), os.getppid()
+if origin.parent is not None:  # this program has taken the place of another, and the parent may have ended since then
+    _PARENT = origin.parent
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ class ParentWatch:
 
     def __init__(self) -> None:
         #: The process that is watched, 0 when there is none.
-        self.parent = 0 if _was_detached() else _PARENT if os.getpid() == _PID else os.getppid()
+        self.parent = _PARENT if os.getpid() == _PID else os.getppid()
+        if self.parent != origin.parent and _was_detached():
+            self.parent = 0
         self._fd = _open_process(self.parent)
 
     def gone(self) -> bool:
@@ -107,6 +113,18 @@ class ParentWatch:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def is_replaced(name: object, parent: int) -> bool:
+    """Say whether ``parent`` starts another process when this one ends, by the name of this one's socket.
+
+    mod_fcgid makes a socket for each process, ``PARENT.NUMBER``, and starts a process for the next request when there
+    is none. lighttpd has one for each process as well, and answers 503 until it starts another on it; others start
+    none.
+    """
+    if not isinstance(name, str) or not parent:
+        return False
+    return re.fullmatch(rf"{parent}\.[0-9]+", os.path.basename(name)) is not None
 
 
 def complete_standard_streams() -> None:

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 #: How often a spawned process looks whether its web server is still there, where nothing wakes it, seconds.
 _PARENT_INTERVAL = 1.0
-_NEVER = float("inf")
 
 
 class Server(Crew):
@@ -123,6 +122,10 @@ class Server(Crew):
             open_gate(self._stop_gate)
         self._wake()
 
+    def told_to_stop(self) -> None:
+        """Obey a signal: ``stop``."""
+        self.stop()
+
     def retire(self, reason: str) -> None:
         """Stop because this process has served for long enough; ``retired`` says why."""
         if not self.stopping:
@@ -149,7 +152,7 @@ class Server(Crew):
         count = len(self._connections)
         self.error_log.error(f"stopped after {self.graceful_timeout:g} s with {count} connections in hand")
         if self._owns_process:
-            os._exit(1)  # the threads are inside the application, where nothing can end them
+            self._break_off()
         self._exit_code = 1
         self._finish()
 
@@ -166,6 +169,9 @@ class Server(Crew):
             except OSError:
                 pass
         self._poller.close()
+
+    def _break_off(self) -> None:
+        os._exit(1)  # the threads are inside the application, where nothing can end them
 
     # What connections ask for (Service)
 
@@ -244,10 +250,9 @@ class Server(Crew):
             waits.append(self._board.next_sweep - now)
         if self._acceptor.resume_at:
             waits.append(self._acceptor.resume_at - now)
-        if self._renewal is not None:
-            waits.append(self._renewal.wait(self._board.served, now))
-        least = min(waits, default=_NEVER)
-        return max(0.0, least) if least < _NEVER else None
+        if self._renewal is not None and self._renewal.looks(self._board.served):
+            waits.append(self._renewal.next_look - now)
+        return max(0.0, min(waits)) if waits else None
 
     def _drain_wake(self) -> None:
         try:
@@ -329,11 +334,12 @@ class Server(Crew):
         """Serve the backlog, close the listeners and the connections that wait; the end when nothing is left."""
         self._acceptor.suspend()
         for listener in list(self._acceptor.listeners.values()):
-            # The last that closes a listener resets what is in its backlog; an inherited one has others that accept.
-            listener.remove_file()
-            while self._last and not listener.inherited and self._acceptor.accept(listener):
-                if self._leader is not gate:
-                    return
+            # The last that closes a listener resets what is in its backlog; a shared one has others that accept.
+            if self._last and not listener.shared:
+                listener.refuse()
+                while self._acceptor.accept(listener):
+                    if self._leader is not gate:
+                        return
             self._acceptor.close(listener)
         self._acceptor.suspend()  # a shortage just now would have accepting resumed
         for connection in self._waiting():

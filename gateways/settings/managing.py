@@ -169,6 +169,13 @@ class Managing(Declared):
         RELOADING,
         "Reload when this file was touched.",
     )
+    renew_on: str = setting(
+        "change",
+        Choice("WHAT", "change", "restart", "never"),
+        RELOADING,
+        "When a process that a web server started is to begin anew: change, when its script, a module of the "
+        "application or restart.txt has changed; restart, when restart.txt was touched, and for nothing else; never.",
+    )
 
     status: str | None = setting(
         None,

@@ -22,7 +22,7 @@ class BrokenListener:
     peers = None
     fast_path = None
     address = "unix:/somewhere"
-    inherited = False
+    inherited = refusing = False
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -35,23 +35,29 @@ class FakeServer:
     made: ClassVar[list[FakeServer]] = []
     exit_code = 0
 
-    def __init__(
-        self, application: Any, listeners: Any, settings: Any, error_log: Any, access_log: Any, spawned: bool
-    ) -> None:
+    spawned = False
+
+    def __init__(self, application: Any, listeners: Any, settings: Any, error_log: Any, access_log: Any) -> None:
         self.application = application
         self.listeners = listeners
         self.addresses = [str(listener) for listener in listeners]
         self.access_log = access_log
-        self.spawned = spawned
         self.made.append(self)
 
     def run(self) -> int:
         return self.exit_code
 
 
+class FakeSpawnedServer(FakeServer):
+    """Stands in for ``SpawnedServer``."""
+
+    spawned = True
+
+
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setattr(launching, "Server", FakeServer)
+    monkeypatch.setattr(launching, "SpawnedServer", FakeSpawnedServer)
     monkeypatch.setattr(FakeServer, "made", [])
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)

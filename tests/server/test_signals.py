@@ -19,7 +19,7 @@ class Recorder:
         self.stopping = False
         self.calls: list[str] = []
 
-    def stop(self) -> None:
+    def told_to_stop(self) -> None:
         self.stopping = True
         self.calls.append("stop")
 
