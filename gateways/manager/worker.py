@@ -63,7 +63,7 @@ class Worker:
         self._told = threading.Event()
         self._stop: str | None = None
         self._last = False
-        self._server: Server | None = None
+        self._server: ManagedServer | None = None
         self._tether = Tether(channel, self._on_line, self._on_gone, ORPHAN_PATIENCE)
 
     def run(self, application: Application | None = None, hooks: Hooks | None = None) -> int:
@@ -111,7 +111,6 @@ class Worker:
             renewal=make_renewal(settings),
         )
         server.tether = self._tether
-        self._server = server
         hooks.ready(self._info)
         return hooks, server
 
