@@ -100,7 +100,7 @@ class Worker:
         hooks.post_fork(self._info)
         self._slot.phase = Phase.WARMING_UP
         warm_up(application, settings, equipment.error_log)
-        server = Server(
+        server = self._server = ManagedServer(
             with_routes(hooks.wrap(application), settings, StatusApplication(equipment.board, equipment.name)),
             equipment.listeners,
             settings,
