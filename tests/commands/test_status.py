@@ -3,18 +3,99 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from gateways.cli import main
 from tests.manager.answering import Loop
+from tests.support.figures import OVERVIEW
+from tests.support.serving import PATIENCE
+
+Capture = pytest.CaptureFixture[str]
 
 
-def test_figures_as_json(socket_dir, capsys):
+@pytest.fixture
+def master(socket_dir: Path) -> Iterator[Loop]:
     with Loop(socket_dir / "control") as loop, loop.running():
-        loop.master.figures = {"pools": [{"pool": "shop", "idle processes": 3}]}
-        assert main(["status", "--json", "--control", loop.control.path]) == 0
-    assert json.loads(capsys.readouterr().out) == loop.master.figures
+        loop.master.figures = OVERVIEW.to_json()
+        yield loop
 
 
-def test_no_master(capsys, socket_dir):
+def test_a_table(master: Loop, capsys: Capture) -> None:
+    assert main(["status", "--control", master.control.path]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("gateways 1.2.3, master 4700, up 10m 00s, 1 upgrade\n\nshop: shop.wsgi:application on")
+    assert re.search(r"^ +7 +4711 .* POST /basket\?a=1&b=<2>$", out, re.MULTILINE)
+
+
+def test_figures_as_json(master: Loop, capsys: Capture) -> None:
+    assert main(["status", "--json", "--control", master.control.path]) == 0
+    shop, blog = json.loads(capsys.readouterr().out)["pools"]
+    assert (shop["pool"], shop["idle processes"], len(shop["processes"])) == ("shop", 1, 2)
+    assert blog["pool"] == 'b"l\\o<g>'
+
+
+def test_a_master_of_another_version(master: Loop, capsys: Capture) -> None:
+    master.master.figures = {"version": "9", "pools": [{"name": "new"}]}
+    assert main(["status", "--control", master.control.path]) == 0
+    assert "new: " in capsys.readouterr().out
+
+
+def test_no_master(capsys: Capture, socket_dir: Path) -> None:
     assert main(["status", "--control", str(socket_dir / "control")]) == 5
     assert "no master can be reached" in capsys.readouterr().err
+
+
+def test_a_time_that_is_none(capsys: Capture, socket_dir: Path) -> None:
+    assert main(["status", "--watch", "soon", "--control", str(socket_dir / "control")]) == 2
+    assert "'soon' cannot be used" in capsys.readouterr().err
+
+
+def test_letters_that_the_terminal_does_not_have(master: Loop) -> None:
+    master.master.figures = {"pools": [{"name": "blög"}]}
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "gateways", "status", "--control", master.control.path]
+    result = subprocess.run(command, env=environ, capture_output=True, timeout=PATIENCE, check=True)
+    assert rb"bl\xf6g: " in result.stdout
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_watching_in_a_pipe(master: Loop, flags: list[str]) -> None:
+    command = [sys.executable, "-m", "gateways", "status", "-w", "100ms", *flags, "--control", master.control.path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        seen = b""
+        while seen.count(b"4711") < 3:
+            seen += process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(PATIENCE) == 0
+    assert b"\x1b" not in seen
+
+
+def test_watching_on_a_terminal(master: Loop) -> None:
+    """Each time over the last one, and no more lines than there is room for."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gateways", "status", "--watch", "100ms", "--control", master.control.path]
+    environ = {**os.environ, "COLUMNS": "60", "LINES": "8"}
+    with subprocess.Popen(command, stdout=theirs, env=environ) as process:
+        os.close(theirs)
+        seen = b""
+        while seen.count(b"\x1b[J") < 3:
+            seen += os.read(ours, 1000)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+    os.close(ours)
+    screen = seen.split(b"\x1b[J")[1]
+    assert screen.startswith(b"\x1b[Hgateways 1.2.3")
+    lines = screen.replace(b"\x1b[H", b"").replace(b"\x1b[K", b"").split(b"\r\n")
+    assert len(lines) <= 8
+    assert max(len(line) for line in lines) <= 60

@@ -223,7 +223,8 @@ def _answers(managed: Managed) -> bool:
 
 
 def _request(protocol: str, path: str, body: bytes) -> bytes:
-    given = {b"PATH_INFO": path.encode(), b"REQUEST_URI": path.encode()}
+    name, _, query = path.encode().partition(b"?")
+    given = {b"PATH_INFO": name, b"REQUEST_URI": path.encode(), b"QUERY_STRING": query}
     variables = [(name, given.get(name, value)) for name, value in wire.post(len(body))]
     if not body:
         variables[1] = (b"REQUEST_METHOD", b"GET")

@@ -96,7 +96,7 @@ def duration_text(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
     if seconds < 60:
-        return f"{int(seconds * 10) / 10:.1f} s"
+        return f"{int(seconds * 10) / 10:.1f} s" if seconds < 10 else f"{int(seconds)} s"
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
         return f"{minutes}m {rest:02d}s"

@@ -6,7 +6,8 @@ const PAUSE = 1000, PATIENCE = 10000; // milliseconds
 
 function durationText(seconds) {
   if (seconds < 1) return `${(seconds * 1000).toFixed(seconds >= 0.01 ? 0 : 1)} ms`;
-  if (seconds < 60) return `${(Math.trunc(seconds * 10) / 10).toFixed(1)} s`;
+  if (seconds < 10) return `${(Math.trunc(seconds * 10) / 10).toFixed(1)} s`;
+  if (seconds < 60) return `${Math.trunc(seconds)} s`;
   const two = (number) => String(number).padStart(2, "0");
   const minutes = Math.trunc(seconds / 60), hours = Math.trunc(minutes / 60);
   if (minutes < 60) return `${minutes}m ${two(Math.trunc(seconds) % 60)}s`;
@@ -97,7 +98,7 @@ function showAlert(place, text) {
 
 function reloadText(pool) {
   if (pool.reload === "failed") return `The last reload failed, the workers of before serve on: ${pool["reload failure"]}`;
-  return pool.reload === "booting" ? "A reload is going on." : "";
+  return pool.reload === "booting" ? "New workers are starting." : "";
 }
 
 function showAll(status) {

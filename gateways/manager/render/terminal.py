@@ -67,7 +67,8 @@ def _pool(pool: PoolFigures, width: int) -> list[str]:
     if pool.reload_state == "failed":
         lines += ["  the last reload failed, the workers of before serve on:", f"  {pool.reload_failure}"]
     elif pool.reload_state == "booting":
-        lines.append(f"  reloading for {duration_text(pool.reload_since)}: {pool.reload_why}")
+        why = f": {pool.reload_why}" if pool.reload_why else ""
+        lines.append(f"  new workers have been starting for {duration_text(pool.reload_since)}{why}")
     if pool.workers:
         lines += _table([_cells(worker) for worker in pool.workers], width)
     return lines
