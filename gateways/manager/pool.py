@@ -115,6 +115,9 @@ class Pool:
                 self.changed = str(message.get("file"))
         if process.channel.ended:
             self._loop.unwatch(process.channel.fileno())
+            if not process.pid and process.number in self.processes:
+                # Forked by a nursery, and ended before its first word: nobody knows whose exit status is its.
+                self.on_exit(process, "it ended before it said which process it is", now)
 
     def on_nursery(self, nursery: Nursery, now: float) -> None:
         """Take in what a nursery says."""
@@ -128,8 +131,8 @@ class Pool:
 
     def on_exit(self, process: Process, how: str, now: float) -> None:
         """A worker has ended, and was reaped."""
-        self.on_channel(process, now)  # its last words
         del self.processes[process.number]
+        self.on_channel(process, now)  # its last words
         self._loop.unwatch(process.channel.fileno())
         process.channel.close()
         if process.slot is not None:

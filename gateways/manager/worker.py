@@ -72,8 +72,9 @@ class Worker:
         info = self._info
         set_title(f"gateways: worker {info.number} of {info.pool}, generation {info.generation}")
         self._equipment.stacks.arm()
-        self._tether.start()
+        # Before the master's words are heard: one of them may be that this worker is not needed any more.
         self._tether.say({"event": "born", "pid": os.getpid()})
+        self._tether.start()
         try:
             hooks, server = self._get_ready(application, hooks)
         except GatewayError as error:

@@ -39,3 +39,11 @@ def test_L22_workers_are_forked_beside_busy_threads() -> None:
             os.kill(worker, signal.SIGKILL)
             until(lambda worker=worker: worker not in managed.workers() and len(managed.workers()) == 2)
         assert len(seen) > 5
+
+
+def test_a_stop_while_workers_come_and_go_ends() -> None:
+    """One that was told to end before its first word once was waited for until the end of graceful_timeout."""
+    with managing("--workers", "2", "--max-requests", "1", "--preload", "--graceful-timeout", "600") as managed:
+        for _ in range(10):
+            managed.worker()
+        assert managed.stop() == 0
