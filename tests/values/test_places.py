@@ -17,8 +17,6 @@ from gateways.values import (
     Path as PathKind,
 )
 
-FILE = Text("FILE", "a file name", off=True)
-NAME = Text("NAME", "a name")
 
 
 def test_an_address_says_itself_what_is_wrong() -> None:

@@ -15,8 +15,6 @@ from gateways.values import (
 )
 
 NUMBER = Number(1, 100)
-FILE = Text("FILE", "a file name", off=True)
-NAME = Text("NAME", "a name")
 
 
 def test_of_several_values_the_one_at_fault_is_told() -> None:
