@@ -18,7 +18,6 @@ from gateways.values import (
 )
 
 
-
 def test_an_address_says_itself_what_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"'\[::1\]' is not an address"):
         Address().read("[::1]")

@@ -11,7 +11,6 @@ from gateways.values import (
     Many,
     Number,
     Pair,
-    Text,
 )
 
 NUMBER = Number(1, 100)
