@@ -235,6 +235,32 @@ def test_a_file_in_another_directory(directory: Path, programs: list[Program]) -
     assert program.stop() == 0
 
 
+def test_two_pools_of_one_file(directory: Path, programs: list[Program]) -> None:
+    inner = directory / "inner"
+    inner.mkdir()
+    (inner / "show.py").write_text(SHOW.replace('environ["QUERY_STRING"], "absent"', '"none", os.environ["WHO"]'))
+    (directory / "x.toml").write_text("""
+[gateways]
+application = "show"
+workers = 1
+access_log = "off"
+env.WHO = "nobody"
+[pool.one]
+fastcgi = "unix:one"
+[pool.two]
+scgi = "unix:../two"
+chdir = "inner"
+env.WHO = "two"
+threads = 1
+""")
+    program = Program(directory, "--config", "x.toml")
+    programs.append(program)
+    program.until_serving()
+    assert ask(f"unix:{directory}/one", "/") == f"absent||True|{directory}"
+    assert ask(f"unix:{directory}/two", "/", "scgi") == f"two||False|{inner}"
+    assert program.stop() == 0, program.log
+
+
 def test_a_plan_with_workers_is_for_the_manager(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
     seen: list[Plan] = []
     monkeypatch.setattr("gateways.manager.launching.launch_plan", lambda plan: seen.append(plan) or 7)

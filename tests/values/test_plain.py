@@ -9,14 +9,12 @@ import pytest
 
 from gateways.values import (
     Address,
-    BadItem,
     Choice,
     Duration,
     EnvironPair,
     Kind,
     Many,
     Mode,
-    Module,
     MountPath,
     Number,
     Pair,
@@ -24,9 +22,6 @@ from gateways.values import (
     Size,
     Switch,
     Text,
-)
-from gateways.values import (
-    Path as PathKind,
 )
 
 NUMBER = Number(1, 100)
@@ -124,17 +119,6 @@ def test_what_is_not_allowed_is_refused(kind: Kind, given: object) -> None:
         kind.read(given)
 
 
-def test_of_several_values_the_one_at_fault_is_told() -> None:
-    with pytest.raises(BadItem) as caught:
-        Many(NUMBER).read(["1", "zero", "2"])
-    assert caught.value.item == "zero"
-
-
-def test_an_address_says_itself_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match=r"'\[::1\]' is not an address"):
-        Address().read("[::1]")
-
-
 @pytest.mark.parametrize(
     ("kind", "value", "text"),
     [
@@ -161,46 +145,3 @@ def test_a_value_is_shown_as_a_person_gives_it(kind: Kind, value: object, text: 
 
 
 # Paths, and values from two places
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "rebased"),
-    [
-        (PathKind("FILE", "a file"), "log", "/srv/log"),
-        (PathKind("FILE", "a file"), "./log", "/srv/log"),
-        (PathKind("FILE", "a file"), "../log", "/srv/../log"),
-        (PathKind("FILE", "a file"), "/log", "/log"),
-        (PathKind("FILE", "a file"), "-", "-"),
-        (PathKind("FILE", "a file", off=True), None, None),
-        (Many(PathKind("FILE", "a file")), ("a", "/b"), ("/srv/a", "/b")),
-        (Module("MODULE", "a module"), "shop.hooks", "shop.hooks"),
-        (Module("MODULE", "a module"), "hooks.py", "/srv/hooks.py"),
-        (Module("MODULE", "a module"), "shop/hooks", "/srv/shop/hooks"),
-        (Address(), "unix:run/s", "unix:/srv/run/s"),
-        (Address(), "unix:./s", "unix:/srv/s"),
-        (Address(), "unix:/run/s", "unix:/run/s"),
-        (Many(Address()), (":9000", "@a", "unix:s"), (":9000", "@a", "unix:/srv/s")),
-        (Text("USER", "a user"), "a", "a"),
-        (MountPath(), "/a", "/a"),
-        (Number(0, 9), 5, 5),
-    ],
-)
-def test_relative_paths_start_at_a_directory(kind: Kind, value: object, rebased: object) -> None:
-    assert kind.rebase(kind.read(value), "/srv") == rebased
-
-
-def test_a_socket_that_becomes_too_long() -> None:
-    with pytest.raises(ValueError, match="bytes are too long for a socket"):
-        Address().rebase("unix:s", "/" + "x" * 107)
-
-
-def test_pairs_come_together_and_everything_else_is_replaced() -> None:
-    pairs = Many(Pair())
-    assert pairs.over((("A", "1"), ("B", "1")), (("B", "2"), ("C", "2"))) == (("A", "1"), ("B", "2"), ("C", "2"))
-    assert Many(EnvironPair()).over((("A", "1"),), ()) == (("A", "1"),)
-    assert Many(Address()).over((":1",), (":2",)) == (":2",)
-    assert Number(0, 9).over(1, 2) == 2
-
-
-def test_a_pair_is_shown_as_it_is_given() -> None:
-    assert Many(Pair()).show((("A", "1"), ("B", ""))) == "A=1 B="
