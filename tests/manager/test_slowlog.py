@@ -60,17 +60,26 @@ class Bench:
         def main() -> None:
             prepare()
             self.dumps.file.arm()
-            tether = Tether(theirs, lambda line: tether.say(stacks_message()), lambda: os._exit(0))
+            listening = threading.Event()
+
+            def hear(line: str) -> None:
+                if line == ASK:
+                    tether.say(stacks_message())
+                listening.set()
+
+            tether = Tether(theirs, hear, lambda: os._exit(0))
             tether.start()
+            listening.wait()
             work(told)
 
         running = self.stack.enter_context(child(main))
         theirs.close()
+        channel = Channel(ours)
+        self.stack.callback(channel.close)
+        channel.tell("listen")
         os.read(begun, 1)
         os.close(begun)
         os.close(told)
-        channel = Channel(ours)
-        self.stack.callback(channel.close)
         process = Process(len(self.processes) + 1, 1, channel, None, running.pid)
         self.processes.append(process)
         return process, running
@@ -89,7 +98,10 @@ class Bench:
     def turn(self) -> None:
         for process in self.processes:
             for message in process.channel.read():
-                self.dumps.answered(process, message)
+                if message["event"] == "tether":
+                    process.tether = message["thread"]
+                else:
+                    self.dumps.answered(process, message)
         self.dumps.tick(time.monotonic())
 
     def wait(self, count: int = 1) -> list[str]:
@@ -175,10 +187,10 @@ def test_L18_a_busy_worker_survives_to_be_asked_many_times(bench: Bench) -> None
 
 
 def hold_on(told: int) -> None:
-    """C code that does not let other threads run: soon, as the tether may be quicker once."""
+    """C code that does not let other threads run: soon, as the tether may be quicker once. Nobody may wake it."""
     os.write(told, b"x")
-    while True:
-        ctypes.PyDLL(None).sleep(600)
+    ctypes.PyDLL(None).sleep(600)
+    os._exit(77)
 
 
 def hold_on_too(told: int) -> None:
@@ -290,7 +302,7 @@ class Fake:
     """A worker that does nothing by itself."""
 
     def __init__(self, reads: bool = True) -> None:
-        self.number, self.pid, self.slot = 3, 0, None
+        self.number, self.pid, self.slot, self.tether = 3, 0, None, 0
         self.told: list[str] = []
         self.signals: list[int] = []
         self.alive = True
