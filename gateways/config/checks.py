@@ -13,7 +13,9 @@ from gateways.settings.serving import LISTENERS
 #: Without a manager there is nobody to obey them: something else is meant than what would happen.
 _OF_A_MANAGER = ("pm", "start_workers", "min_spare", "max_spare", "idle_timeout", "preload", "daemonize")
 #: The same, but the application is served as it should be.
-_NOT_MISSED = ("control", "pid_file", "heartbeat_timeout", "request_terminate_timeout", "request_slowlog_timeout")
+_NOT_MISSED = (
+    *("control", "pid_file", "warmup", "heartbeat_timeout", "request_terminate_timeout", "request_slowlog_timeout"),
+)
 _OF_DYNAMIC = ("start_workers", "min_spare", "max_spare")
 
 #: Python has read them before a worker could set them.

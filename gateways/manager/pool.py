@@ -109,6 +109,8 @@ class Pool:
                 self.tell(moves.Failed(process.number, str(message.get("reason"))), now)
             elif event == "retiring":
                 self.tell(moves.Retiring(process.number, str(message.get("reason"))), now)
+            elif event == "tether":
+                process.tether = int(message["thread"])
             elif event == ASK:
                 self._dumps.answered(process, message)
             elif event == "changed":

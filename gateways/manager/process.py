@@ -24,7 +24,7 @@ CRASHED = 70
 class Process:
     """One worker as the master knows it. ``pid`` is 0 until the nursery that forks it has done so."""
 
-    __slots__ = ("channel", "generation", "killed", "number", "pid", "slot")
+    __slots__ = ("channel", "generation", "killed", "number", "pid", "slot", "tether")
 
     def __init__(self, number: int, generation: int, channel: Channel, slot: Slot | None, pid: int = 0) -> None:
         self.number = number
@@ -32,6 +32,8 @@ class Process:
         self.channel = channel
         self.slot = slot
         self.pid = pid
+        #: The kernel's number of the thread that listens to us; 0 until it is known.
+        self.tether = 0
         #: Why the master has killed it, for the line that says how it ended.
         self.killed = ""
 

@@ -119,7 +119,7 @@ class Dumps:
 
     def _send_signal(self, asked: _Asked, now: float) -> None:
         self.file.clear()
-        if asked.process.kill(SIGNAL):
+        if _signal(asked.process):
             self._signalled = asked
             asked.give_up = min(asked.give_up, now + SIGNAL_TIMEOUT)
         else:
@@ -149,6 +149,18 @@ class Dumps:
             asked.log.write(entry._replace(stacks=stacks.strip("\n")))
         for call in asked.afterwards:
             call()
+
+
+def _signal(process: Process) -> bool:
+    """Send the signal to the thread of the tether: it would end a wait of C code in another thread (EINTR)."""
+    try:
+        import ctypes
+
+        if process.pid and process.tether:
+            return not ctypes.CDLL(None).tgkill(process.pid, process.tether, int(SIGNAL)) or process.kill(SIGNAL)
+    except (ImportError, AttributeError):
+        pass  # not Linux, or an old C library
+    return process.kill(SIGNAL)
 
 
 def _request_line(process: Process, pool: str, number: int) -> str:

@@ -18,8 +18,9 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
+from gateways.core import handler
 from gateways.manager.channel import MAX_LINE
-from gateways.server import poller
+from gateways.server import exchange, poller, serving, wire
 from gateways.server.crew import Crew
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ MAX_TEXT = 32768
 #: As much as fits in a line of the channel when each character takes six.
 _MAX_ODD_TEXT = (MAX_LINE - 1000) // 6
 
+#: Where our own code has a request in hand.
+_OF_A_REQUEST = {module.__file__ for module in (handler, serving, exchange, wire)}
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -95,7 +98,7 @@ def describe_stacks() -> str:
     frames.pop(threading.get_ident(), None)
     # Without its lock, which the thread that is stuck may have.
     known: dict[int, threading.Thread] = getattr(threading, "_active", {})
-    serving: list[str] = []
+    busy: list[str] = []
     others: list[str] = []
     waiting: list[str] = []
     for ident, frame in frames.items():
@@ -104,12 +107,12 @@ def describe_stacks() -> str:
         chain = _chain(frame)
         part = _part_of_request(chain)
         if part:
-            serving.append(_describe(f"{title}, which serves a request", part))
+            busy.append(_describe(f"{title}, which serves a request", part))
         elif part is not None or _is_ours(name, chain):
             waiting.append(name or title)
         else:
             others.append(_describe(title, chain))
-    threads = serving + others
+    threads = busy + others
     if len(threads) > MAX_THREADS:
         threads[MAX_THREADS:] = [f"... and {len(threads) - MAX_THREADS} threads more"]
     if waiting:
@@ -127,7 +130,7 @@ def _chain(frame: FrameType | None) -> list[FrameType]:
 
 
 def _part_of_request(chain: list[FrameType]) -> list[FrameType] | None:
-    """Return what a serving thread does for a request: nothing while it waits for one, None if it does not serve.
+    """Return what a serving thread does for a request: nothing while it has none, None for a thread that never serves.
 
     That is the application's part, or ours where it has none: while a client does not read, for example.
     """
@@ -138,7 +141,9 @@ def _part_of_request(chain: list[FrameType]) -> list[FrameType] | None:
     if not part or any(frame.f_code.co_filename == poller.__file__ for frame in part):
         return []
     foreign = [index for index, frame in enumerate(part) if not frame.f_code.co_filename.startswith(_PACKAGE)]
-    return part[: foreign[-1] + 1] if foreign else part
+    if foreign:
+        return part[: foreign[-1] + 1]
+    return part if any(frame.f_code.co_filename in _OF_A_REQUEST for frame in part) else []
 
 
 def _is_ours(name: str, chain: list[FrameType]) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gateways.addresses import parse_address
+from gateways.hooks import Hooks, WorkerInfo
 from gateways.loader import prepare_imports
 from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import (
@@ -56,12 +58,18 @@ def launch(application: Application | str, settings: Settings, notices: Sequence
         privileges.drop()
         name = application_name(application)
         answer = settings.on_boot_error == "answer" or (settings.on_boot_error == "auto" and handed_over)
+        hooks = Hooks.load(settings.hooks, error_log.error)
+        hooks.boot(settings)
         application = load_application(application, settings, answer, error_log)
+        worker = WorkerInfo("app", 1, 1, os.getpid(), False)  # the only one, which nobody forks
+        hooks.post_fork(worker)
         kind = SpawnedServer if spawned else Server
-        server = kind(application, listeners, settings, error_log, access_log)
+        server = kind(hooks.wrap(application), listeners, settings, error_log, access_log)
+        hooks.ready(worker)
         for listener in listeners:
             threads = count(settings.threads, "thread")
             error_log.notice(f"serving {listener.protocol} on {listener.address}: {name}, {threads}")
         code = server.run()
+        hooks.exit(worker, server.retired or "stopped")
         error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
         return code

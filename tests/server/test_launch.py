@@ -42,6 +42,7 @@ class FakeServer:
         self.listeners = listeners
         self.addresses = [str(listener) for listener in listeners]
         self.access_log = access_log
+        self.retired = ""
         self.made.append(self)
 
     def run(self) -> int:
@@ -98,6 +99,28 @@ def test_notices_are_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(scgi="unix:s", error_log="error.log", user=OWN)
     assert launch(application, settings, ["settings are from x.toml"]) == 0
     assert "notice: settings are from x.toml\n" in log()
+
+
+def test_hooks_are_called_around_the_only_worker(tmp_path: Path) -> None:
+    (tmp_path / "its_hooks.py").write_text(
+        "calls = []\n"
+        "def boot(settings): calls.append(('boot', settings.threads))\n"
+        "def post_fork(worker): calls.append(('post_fork', worker.number))\n"
+        "def ready(worker): calls.append(('ready', worker.preloaded))\n"
+        "def request(environ): pass\n"
+        "def exit(worker, reason): calls.append(('exit', reason))\n"
+    )
+    server = start(scgi="unix:s", hooks="its_hooks.py", threads=3)
+    calls = sys.modules.pop("its_hooks").calls
+    assert calls == [("boot", 3), ("post_fork", 1), ("ready", False), ("exit", "stopped")]
+    assert server.application is not application  # it has the request hook around it
+
+
+def test_a_hook_that_fails_at_the_start_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "bad_hooks.py").write_text("def ready(worker): raise OSError('no database')\n")
+    with pytest.raises(BootError, match=r"hook ready: .*bad_hooks.py, line 1: OSError: no database"):
+        launch(application, Settings(scgi="unix:s", error_log="error.log", user=OWN, hooks="bad_hooks.py"))
+    del sys.modules["bad_hooks"]
 
 
 def test_the_exit_code_is_that_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
