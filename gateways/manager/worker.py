@@ -72,8 +72,9 @@ class Worker:
         info = self._info
         set_title(f"gateways: worker {info.number} of {info.pool}, generation {info.generation}")
         self._equipment.stacks.arm()
-        self._tether.start()
+        # Before the first order is read, which may be to end: nobody could say whose process that was.
         self._tether.say({"event": "born", "pid": os.getpid()})
+        self._tether.start()
         try:
             hooks, server = self._get_ready(application, hooks)
         except GatewayError as error:
