@@ -72,7 +72,7 @@ class Worker:
         info = self._info
         set_title(f"gateways: worker {info.number} of {info.pool}, generation {info.generation}")
         self._equipment.stacks.arm()
-        # Before the master's words are heard: one of them may be that this worker is not needed any more.
+        # Before the first order is read, which may be to end: nobody could say whose process that was.
         self._tether.say({"event": "born", "pid": os.getpid()})
         self._tether.start()
         try:

@@ -56,6 +56,16 @@ def test_L29_max_requests_replaces_workers_and_loses_nothing(flags: tuple[str, .
         until(lambda: len(managed.workers()) == 2)
 
 
+def test_a_stop_while_a_nursery_forks_ends_all() -> None:
+    """Workers that are told to end before they have said a word are counted out all the same."""
+    for _ in range(4):
+        with managing("--workers", "3", "--preload", ready=False) as managed:
+            managed.until("serving fastcgi")
+            until(lambda managed=managed: managed.worker() > 0)
+            managed.signal(signal.SIGHUP)
+            assert managed.stop() == 0
+
+
 def test_two_pools_of_one_file() -> None:
     config = """
         [gateways]

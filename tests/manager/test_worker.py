@@ -119,6 +119,14 @@ def test_one_that_never_got_the_word_ends_without_serving(socket_dir: Path, orde
         assert hands.exit_code() == 0
 
 
+def test_it_says_its_process_id_before_it_obeys(socket_dir: Path) -> None:
+    for _ in range(5):
+        with employed(socket_dir, "no_such_module_at_all") as hands:  # the order is there when the process begins
+            hands.process.channel.tell("stop not needed")
+            assert hands.wait_for("born")["pid"] == hands.process.pid
+            hands.exit_code()
+
+
 def test_an_application_that_cannot_be_loaded_is_reported(socket_dir: Path) -> None:
     with employed(socket_dir, "no_such_module_at_all") as hands:
         assert "no_such_module_at_all" in hands.wait_for("failed")["reason"]

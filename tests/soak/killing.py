@@ -9,13 +9,12 @@ import signal
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from tests.soak.figures import loss, ms, numbers
 from tests.soak.model import OURS, UWSGI, Figure, Plan, Scenario, Wish
 from tests.soak.servers import ANSWER, Server, waited
 from tests.support.load import Load
-from tests.support.managing import alive, descriptors, zombies
+from tests.support.managing import alive, begun, descriptors, zombies
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
@@ -106,11 +105,10 @@ def worker_stopped(server: Server, plan: Plan) -> Iterator[Figure]:
         {**numbers(report), "late": len(late)},
     )
     with server.running(Wish(request_timeout=2.0)) as running:
-        long_one = Load(running.target(), 1.0, "/sleep/1.5", patience=ANSWER)
+        long_one = Load(running.target(), 1.0, "/begin/long/1.5", patience=ANSWER)
         long_one.start()
-        time.sleep(0.2)
+        worker = begun(running.directory / "long")  # within its request: else nothing takes long
         long_one.end()
-        worker = next(pid for pid in running.workers() if _sleeps(pid))  # within its request: else nothing takes long
         kill(worker, signal.SIGSTOP)
         load = Load(running.target(), 100.0, "/sleep/0.02", patience=ANSWER)
         load.start()
@@ -127,14 +125,6 @@ def worker_stopped(server: Server, plan: Plan) -> Iterator[Figure]:
         not report.failed and gone is not None and gone <= 4 and back is not None,
         {**numbers(report), "killed": gone},
     )
-
-
-def _sleeps(pid: int) -> bool:
-    """Whether a thread of a process is in ``nanosleep`` or ``clock_nanosleep``."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        if "nanosleep" in (task / "wchan").read_text(encoding="ascii"):
-            return True
-    return False
 
 
 def everything_stopped(server: Server, plan: Plan) -> Iterator[Figure]:

@@ -176,7 +176,7 @@ class Server(ABC):
         """Run it; at the end everything is killed."""
         with tempfile.TemporaryDirectory(prefix="gw-soak-") as name:
             directory = Path(name)
-            directory.chmod(0o755)
+            directory.chmod(0o777)  # the application of php-fpm writes into it as www-data
             (directory / "at-boot").write_text(wish.at_boot, encoding="ascii")
             address: Address = ("127.0.0.1", free_port()) if wish.tcp else f"{name}/socket"
             running = Running(self, wish, directory, address)

@@ -3,6 +3,7 @@
     /pid                  the worker's process id, as every path that says nothing else
     /loaded               the process id where this module was loaded
     /sleep/S              sleeps for S seconds
+    /begin/NAME/S         the same, but first writes the process id to the file NAME in the directory MANAGED_BY_TEST
     /spin/S               computes for S seconds, in Python
     /hold/S               sleeps in C for S seconds and lets no other thread of the interpreter run
     /lock                 waits for a lock that nobody gives back
@@ -47,6 +48,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 AT_BOOT = "MANAGED_APP_AT_BOOT"
+DIRECTORY = "MANAGED_BY_TEST"
 BLOCK = bytes(range(256)) * 256
 
 _loaded_by = os.getpid()
@@ -88,6 +90,13 @@ def _ignore_term() -> None:
     libc.signal(signal.SIGTERM, 1)
 
 
+def _begin(name: str, seconds: str) -> None:
+    path = Path(os.environ[DIRECTORY], name)
+    path.with_suffix(".new").write_text(str(os.getpid()), encoding="ascii")
+    path.with_suffix(".new").rename(path)
+    time.sleep(float(seconds))
+
+
 def _spin(seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -95,7 +104,11 @@ def _spin(seconds: float) -> None:
 
 
 def _hold(seconds: float) -> None:
-    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+    """Wait for a semaphore: unlike a sleep, that goes on after a signal."""
+    libc = ctypes.PyDLL(None)  # unlike CDLL, it keeps the interpreter's lock
+    semaphore = ctypes.create_string_buffer(64)
+    libc.sem_init(semaphore, 0, 0)
+    libc.sem_timedwait(semaphore, (ctypes.c_long * 2)(int(time.time() + seconds), 0))
 
 
 def _deaf(seconds: float) -> None:
@@ -183,6 +196,7 @@ def _blocks(mebibytes: int) -> Iterator[bytes]:
 #: What is done before the answer, which is the process id unless there is a result. The rest of the path is given.
 ACTIONS: dict[str, Callable[..., object]] = {
     "sleep": lambda seconds: time.sleep(float(seconds)),
+    "begin": _begin,
     "spin": lambda seconds: _spin(float(seconds)),
     "hold": lambda seconds: _hold(float(seconds)),
     "deaf": lambda seconds: _deaf(float(seconds)),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -25,14 +26,14 @@ from signal import SIGKILL, SIGTERM
 
 from tests.support import wire
 from tests.support.load import Load, Report, Target, loading
-from tests.support.managed_app import AT_BOOT
+from tests.support.managed_app import AT_BOOT, DIRECTORY
 from tests.support.serving import PATIENCE, connect, scgi_answer, until
 
 ROOT = Path(__file__).parents[2]
 APPLICATION = Path(__file__).with_name("managed_app.py")
 
 #: In the environment of everything that one ``managing`` starts: what has left its session is found by it.
-MARK = "MANAGED_BY_TEST"
+MARK = DIRECTORY
 
 #: It ends with the process of the tests, even when that is killed.
 LEASH = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
@@ -125,6 +126,11 @@ class Managed:
         """The process id of a worker, the one that answers now."""
         return int(self.ask("/pid").body)
 
+    def begin(self, name: str, seconds: float) -> tuple[socket.socket, int]:
+        """Send a request that takes some seconds; return when it is in hand, with the process id of its worker."""
+        sock = self.send(f"/begin/{name}/{seconds}")
+        return sock, begun(self.directory / name)
+
     # Load
 
     def loading(self, rate: float, *paths: str, keep: bool = False) -> contextlib.AbstractContextManager[Load]:
@@ -148,20 +154,23 @@ def managing(
     at_boot: str = "",
     ready: bool = True,
     prefix: Sequence[str] = (),
+    directory: Path | None = None,
 ) -> Iterator[Managed]:
     """Run ``gateways serve`` with ``flags`` (``--workers N`` among them) on a Unix socket.
 
-    ``{dir}`` in a flag, a value of ``environ`` or ``config`` is the directory of the test; the socket is
+    ``{dir}`` in a flag, a value of ``environ`` or ``config`` is ``directory``, by default one of its own; the socket is
     ``{dir}/socket``. ``config`` is the text of a ``gateways.toml``, which then names the application (``{app}`` is that
-    of this package) and where it listens. ``ready=False`` does not wait for an answer. ``prefix`` is put before the
-    command.
+    of this package), where it listens, and as root the ``user`` (``{user}`` is who runs the tests). ``ready=False``
+    does not wait for an answer. ``prefix`` is put before the command.
     """
-    with tempfile.TemporaryDirectory(prefix="gw-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)
+    with contextlib.ExitStack() as stack:
+        if directory is None:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-")))
+            directory.chmod(0o755)
+        name, user = str(directory), pwd.getpwuid(os.geteuid()).pw_name
 
         def fill(text: str) -> str:
-            return text.replace("{dir}", name).replace("{app}", f"{APPLICATION}:application")
+            return text.replace("{dir}", name).replace("{app}", f"{APPLICATION}:application").replace("{user}", user)
 
         if config is not None:
             (directory / "gateways.toml").write_text(fill(config), encoding="utf-8")
@@ -169,12 +178,13 @@ def managing(
         else:
             words = [f"{application}:application", f"--{protocol}", f"unix:{name}/socket", "--access-log", "off"]
             words += ["--error-log", f"{name}/log"]
+            words += ["--user", "root"] if os.geteuid() == 0 and "--user" not in flags else []
         variables = {variable: value for variable, value in os.environ.items() if not variable.startswith("LISTEN_")}
         variables.update({MARK: name, AT_BOOT: f"{name}/at-boot", "PYTHONPATH": str(ROOT)})
         variables.update({variable: fill(value) for variable, value in (environ or {}).items()})
         (directory / "at-boot").write_text(at_boot, encoding="ascii")
         command = [*prefix, *LEASH, sys.executable, "-m", "gateways", "serve", *words, *map(fill, flags)]
-        with (directory / "stderr").open("wb") as stderr:
+        with (directory / "stderr").open("ab") as stderr:
             process = subprocess.Popen(
                 command, cwd=name, env=variables, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
                 start_new_session=True,
@@ -184,7 +194,6 @@ def managing(
             if ready:
                 until(lambda: process.poll() is not None or _answers(managed), "for an answer")
                 assert process.poll() is None, f"ended with status {process.returncode}"
-                until(lambda: "notice: ready: " in managed.log, "for all workers")
             yield managed
             _end(managed)
         except BaseException:
@@ -212,6 +221,12 @@ def _kill(managed: Managed) -> None:
                 os.kill(pid, SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             managed.process.wait(0.05)
+
+
+def begun(path: Path) -> int:
+    """Wait until ``/begin`` has written ``path``, and return the process id."""
+    until(path.exists, f"for {path}")
+    return int(path.read_text(encoding="ascii"))
 
 
 def _answers(managed: Managed) -> bool:

@@ -1,10 +1,16 @@
 <?php
 // What tests/support/managed_app.py does, as far as PHP can: the path says what.
-[, $action, $argument] = explode('/', $_SERVER['REQUEST_URI'] . '//', 4);
+[, $action, $argument, $more] = explode('/', $_SERVER['REQUEST_URI'] . '///', 5);
 $body = (string) getmypid();
 switch ($action) {
 case 'sleep':
     usleep((int) ((float) $argument * 1e6));
+    break;
+case 'begin':
+    $file = getenv('MANAGED_BY_TEST') . '/' . $argument;
+    file_put_contents($file . '.new', $body);
+    rename($file . '.new', $file);
+    usleep((int) ((float) $more * 1e6));
     break;
 case 'spin':
     for ($end = microtime(true) + (float) $argument; microtime(true) < $end;);
