@@ -88,6 +88,8 @@ def _check_what_has_no_effect(settings: Settings) -> Iterator[Finding]:
                 yield Finding(name, f"it has no effect, because pm is {settings.pm} and not dynamic", fatal=False)
     if settings.pm != "ondemand" and settings.workers and "idle_timeout" in settings.given:
         yield Finding("idle_timeout", f"it has no effect, because pm is {settings.pm} and not ondemand", fatal=False)
+    if settings.workers and "renew_on" in settings.given:
+        yield Finding("renew_on", "it has no effect with workers; reload and restart_file are for them", fatal=False)
     if settings.max_requests_jitter and not settings.max_requests:
         yield Finding("max_requests_jitter", "it has no effect without max_requests", fatal=False)
 

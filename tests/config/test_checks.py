@@ -74,6 +74,8 @@ def test_a_contradiction_is_refused(keywords: dict[str, Any], text: str) -> None
     [
         ({"workers": 1, "max_spare": 2}, "max_spare: it has no effect, because pm is static and not dynamic"),
         ({"workers": 1, "idle_timeout": 2}, "idle_timeout: it has no effect, because pm is static and not ondemand"),
+        ({"workers": 1, "renew_on": "never"},
+         "renew_on: it has no effect with workers; reload and restart_file are for them"),
         ({"max_requests_jitter": 2}, "max_requests_jitter: it has no effect without max_requests"),
         ({"workers": 1, "request_slowlog_timeout": 60, "request_terminate_timeout": 60},
          "request_slowlog_timeout: 60 s are never reached, because request_terminate_timeout is 60 s"),
