@@ -50,6 +50,8 @@ def launch_plan(plan: Plan) -> int:
         stack.callback(error_log.close)
         for notice in plan.notices:
             error_log.notice(notice)
+        if plan.master.ignored_variables:
+            error_log.notice(f"no settings, ignored: {', '.join(plan.master.ignored_variables)}")
         if plan.master.pid_file is not None:
             pid_file = PidFile(plan.master.pid_file)
             pid_file.take()
