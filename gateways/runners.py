@@ -31,7 +31,13 @@ def serve(application: Application | str, **settings: Any) -> None:
     from gateways.server.launch import launch
     from gateways.settings import Settings
 
-    code = launch(application, Settings.load(keywords=settings))
+    loaded = Settings.load(keywords=settings)
+    status = None
+    if loaded.status is not None:
+        from gateways.manager.single import Single
+
+        status = Single
+    code = launch(application, loaded, status=status)
     if code:
         raise SystemExit(code)
 

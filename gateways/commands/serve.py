@@ -69,7 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
 
         return launch_plan(plan)
     (pool,) = plan.pools
-    return launch(pool.application, pool.settings, plan.notices)
+    if pool.settings.status is None:
+        return launch(pool.application, pool.settings, plan.notices)
+    from gateways.manager.single import Single
+
+    return launch(pool.application, pool.settings, plan.notices, Single)
 
 
 def explain_flag(flag: str) -> str:

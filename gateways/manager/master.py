@@ -99,9 +99,9 @@ class Master:
         now = monotonic()
         waits = [_LONGEST_WAIT]
         waits += [helper(now) for helper in list(self.helpers)]
-        rows = self.board.read()
+        sights = self.board.sights()
         for pool in self.pools:
-            pool.tick(now, {row.worker: row.sight() for row in rows if row.pool == pool.name})
+            pool.tick(now, sights.get(pool.name, {}))
             waits.append(pool.policy.next_tick(now))
         self._announce()
         return min(waits)

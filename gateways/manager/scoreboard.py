@@ -13,11 +13,13 @@ from mmap import mmap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateways.adapters import inhand
-from gateways.manager.rows import WorkerRow, read_row
+from gateways.manager.rows import WorkerRow, read_row, read_sight
 from gateways.server.slot import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gateways.manager.moves import Sight
 
 #: Changes with the layout, here and in adapters/inhand.py: the master of another version must not read it.
 _MAGIC = 0x67776279_0001
@@ -161,6 +163,15 @@ class Scoreboard:
         self._words[place // inhand.WORD] = len(data)
         self._bytes[place + inhand.WORD : place + inhand.WORD + len(data)] = data
         self._words[_FACTS] = count
+
+    def sights(self) -> dict[str, dict[int, Sight]]:
+        """Return what policies want to know of each worker, by pool and number, without the texts."""
+        names = self._read_names()
+        found: dict[str, dict[int, Sight]] = {name: {} for name in names}
+        for slot in self._slots:
+            if self._is_taken(slot) and 0 <= slot.pool < len(names):
+                found[names[slot.pool]][slot.worker] = read_sight(slot)
+        return found
 
     # Everybody's
 

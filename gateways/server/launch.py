@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gateways.addresses import parse_address
 from gateways.hooks import Hooks, WorkerInfo
@@ -20,23 +20,39 @@ from gateways.server.opening import (
 )
 from gateways.server.privileges import Privileges
 from gateways.server.respawning import SpawnedServer
+from gateways.server.routes import with_routes
 from gateways.server.spawned import complete_standard_streams
 from gateways.server.worker import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gateways.core.types import Application
+    from gateways.server.listeners import Listener
+    from gateways.server.slot import Slot
     from gateways.settings import Settings
 
 
-def launch(application: Application | str, settings: Settings, notices: Sequence[str] = ()) -> int:
+class Status(Protocol):
+    """What shows what this process is doing: where the server writes it, and the application that reads it."""
+
+    slot: Slot
+    application: Application
+
+
+def launch(
+    application: Application | str,
+    settings: Settings,
+    notices: Sequence[str] = (),
+    status: Callable[[str, Settings, Sequence[Listener]], Status] | None = None,
+) -> int:
     """Serve ``application`` on the addresses of ``settings``, or else on the sockets this process was started with.
 
     What needs root is opened first: the logs and the listeners. The application is loaded and served as ``user``.
 
-    ``notices`` are lines for the error log. Returns the exit code of ``Server.run``: 0 when all requests in hand were
-    finished, 1 when ``graceful_timeout`` passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
+    ``notices`` are lines for the error log. ``status`` is called with the name of the application when it is to be
+    served behind a status path. Returns the exit code of ``Server.run``: 0 when all requests in hand were finished, 1
+    when ``graceful_timeout`` passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
     ``BindError``.
     """
     complete_standard_streams()
@@ -63,8 +79,10 @@ def launch(application: Application | str, settings: Settings, notices: Sequence
         application = load_application(application, settings, answer, error_log)
         worker = WorkerInfo("app", 1, 1, os.getpid(), False)  # the only one, which nobody forks
         hooks.post_fork(worker)
+        shown = status(name, settings, listeners) if status is not None and settings.status is not None else None
+        routed = with_routes(hooks.wrap(application), settings, shown.application if shown else None)
         kind = SpawnedServer if spawned else Server
-        server = kind(hooks.wrap(application), listeners, settings, error_log, access_log)
+        server = kind(routed, listeners, settings, error_log, access_log, slot=shown.slot if shown else None)
         hooks.ready(worker)
         for listener in listeners:
             threads = count(settings.threads, "thread")

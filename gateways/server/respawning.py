@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gateways.server.accesslog import AccessLog
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
+    from gateways.server.slot import Slot
     from gateways.settings import Settings
 
 
@@ -42,8 +43,10 @@ class SpawnedServer(Server):
         error_log: ErrorLog,
         access_log: AccessLog | None = None,
         look: Callable[[], str] | None = None,
+        *,
+        slot: Slot | None = None,
     ) -> None:
-        super().__init__(application, listeners, settings, error_log, access_log, spawned=True)
+        super().__init__(application, listeners, settings, error_log, access_log, spawned=True, slot=slot)
         self._told = False
         self._successor: Successor | None = None
         if not all(listener.address.kind == "fd" for listener in listeners):

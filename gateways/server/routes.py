@@ -38,6 +38,12 @@ def with_routes(application: Application, settings: Settings, status: Applicatio
     return routed
 
 
+def nothing(environ: Environ, start_response: Any) -> Iterable[bytes]:
+    """Answer 404 to every path: the application of a pool that is there for its status alone."""
+    start_response("404 Not Found", [("Content-Type", _TEXT[1])])
+    return [b"there is nothing here\n"]
+
+
 def ping(environ: Environ, start_response: Any) -> Iterable[bytes]:
     """Answer ``pong``: this process serves."""
     if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):

@@ -181,8 +181,8 @@ class Managing(Declared):
         None,
         MountPath(),
         STATUS,
-        "Answer this path with the figures of all pools and workers: as text, or with ?json, ?html or ?openmetrics. "
-        "Allow it to yourself only, in the web server.",
+        "Answer this path with the figures of the pool as php-fpm does, with ?full of its workers, with ?all of all "
+        "pools: as text, or with ?json, ?openmetrics or, a page, ?html. Allow it to yourself only, in the web server.",
     )
     ping: str | None = setting(
         None,

@@ -122,6 +122,19 @@ def test_rows_are_sorted_by_pool_and_number(board: Scoreboard) -> None:
     assert [(row.pool, row.worker) for row in board.read()] == [("a", 9), ("a", 10), ("b", 1)]
 
 
+def test_sights(board: Scoreboard) -> None:
+    assert board.sights() == {}
+    busy, idle = board.claim("web", 5, 1), board.claim("other", 6, 1)
+    serve(busy).begin(Link(), {})
+    idle.threads = 2
+    found = board.sights()
+    assert {pool: list(workers) for pool, workers in found.items()} == {"web": [5], "other": [6]}
+    assert found["web"][5].in_hand == 1
+    assert {row.worker: row.sight() for row in board.read()} == {**found["web"], **found["other"]}
+    board.release(busy)
+    assert board.sights()["web"] == {}
+
+
 def test_a_total_is_never_seen_too_small(board: Scoreboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the master adds a worker to the totals and frees its slot, who reads waits."""
     slot = board.claim("web", 1, 1)

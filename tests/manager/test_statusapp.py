@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,6 +15,9 @@ import pytest
 from gateways.manager.scoreboard import Scoreboard
 from gateways.manager.statusapp import StatusApplication
 from gateways.server.slot import Phase
+from tests.support import wire
+from tests.support.managing import managing
+from tests.support.serving import connect, until
 
 
 class Answer(NamedTuple):
@@ -90,3 +97,47 @@ def test_it_is_for_reading(application: StatusApplication, method: str) -> None:
     answer = ask(application, method=method)
     assert (answer.status, answer.headers["Allow"]) == ("405 Method Not Allowed", "GET, HEAD")
     assert ask(application, method="HEAD").status == "200 OK"
+
+
+CONFIG = """\
+[gateways]
+error_log = "{dir}/log"
+access_log = "off"
+workers = 1
+threads = 1
+
+[pool.shop]
+application = "{app}"
+fastcgi = "unix:{dir}/socket"
+
+[pool.status]
+application = "gateways.server.routes:nothing"
+fastcgi = "unix:{dir}/status"
+status = "/status"
+"""
+
+
+def test_a_pool_of_its_own_answers_while_all_workers_are_busy() -> None:
+    with managing(config=CONFIG) as managed, ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(managed.send("/sleep/600"))
+
+        def status(path: str) -> str:
+            return ask_at(managed.directory / "status", path)
+
+        until(lambda: "listen queue:         3\n" in status("/status?pool=shop"))
+        text = status("/status?all&full")
+        assert text.count("pool:       ") == 2
+        assert "request URI:          /sleep/600\n" in text
+        assert 'gateways_listen_queue{pool="shop"} 3\n' in status("/status?openmetrics")
+        assert status("/other") == "there is nothing here\n"
+        assert managed.stop(signal.SIGQUIT) == 1
+
+
+def ask_at(socket_path: Path, path: str) -> str:
+    """Return the body of an answer at another socket than the first."""
+    name, _, query = path.encode().partition(b"?")
+    given = {b"PATH_INFO": name, b"QUERY_STRING": query}
+    with connect(socket.AF_UNIX, str(socket_path)) as sock:
+        sock.sendall(wire.request([(key, given.get(key, value)) for key, value in wire.GET]))
+        return wire.answer(wire.parse_records(wire.receive_all(sock))).body.decode()

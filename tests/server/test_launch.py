@@ -37,7 +37,9 @@ class FakeServer:
 
     spawned = False
 
-    def __init__(self, application: Any, listeners: Any, settings: Any, error_log: Any, access_log: Any) -> None:
+    def __init__(
+        self, application: Any, listeners: Any, settings: Any, error_log: Any, access_log: Any, slot: Any
+    ) -> None:
         self.application = application
         self.listeners = listeners
         self.addresses = [str(listener) for listener in listeners]

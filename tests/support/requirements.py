@@ -21,6 +21,7 @@ PACKAGES = {
     "lighttpd": "lighttpd",
     "cgi-fcgi": "libfcgi-bin",
     "spawn-fcgi": "spawn-fcgi",
+    "chromium": "chromium",
 }
 
 #: Debian keeps servers in directories that are not on an ordinary user's PATH.
