@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 import requests
 
+from gateways import serve
 from gateways.client import Client
+from gateways.errors import ConfigError
 from tests.support import cgi, source
 from tests.support.processes import INSIST
 from tests.support.program import request
@@ -314,3 +316,8 @@ def test_an_error_of_run_is_one_line_and_its_exit_code(directory: Path, call: st
     assert log.startswith("gateways: error: ")
     assert message in log
     assert log.count("\n") == 1
+
+
+def test_workers_need_an_application_by_its_name() -> None:
+    with pytest.raises(ConfigError, match="by its name"):
+        serve(lambda environ, start_response: [], fastcgi="unix:/nowhere", workers=2)
