@@ -25,7 +25,8 @@ def serve(application: Application | str, **settings: Any) -> None:
     """Serve ``application``, a WSGI callable or ``"module:attribute"``, until a signal ends it.
 
     The keywords are the settings, such as ``fastcgi="unix:/run/app.sock"`` or ``threads=4``; GATEWAYS_* variables count
-    where a keyword is not given. Signals are handled when this is the main thread. Raises ``ConfigError``,
+    where a keyword is not given. With ``workers`` a master keeps so many processes: each loads the application for
+    itself, so it has to be named. Signals are handled when this is the main thread. Raises ``ConfigError``,
     ``BootError`` and ``BindError``, and ``SystemExit(1)`` when ``graceful_timeout`` passed with requests in hand.
     """
     from gateways.server.launch import launch
@@ -37,9 +38,22 @@ def serve(application: Application | str, **settings: Any) -> None:
         from gateways.manager.single import Single
 
         status = Single
-    code = launch(application, loaded, status=status)
+    code = _manage(application, loaded) if loaded.workers else launch(application, loaded, status=status)
     if code:
         raise SystemExit(code)
+
+
+def _manage(application: Application | str, settings: Settings) -> int:
+    from gateways.config import Plan, PoolPlan
+    from gateways.errors import ConfigError
+    from gateways.manager.launching import launch_plan
+
+    if not isinstance(application, str):
+        raise ConfigError(
+            'workers need the application by its name, as in serve("shop.wsgi:application", workers=4): each loads it '
+            "for itself, and again after a reload"
+        )
+    return launch_plan(Plan(settings, (PoolPlan("app", application, settings),), None))
 
 
 def run(application: Application | str, **settings: Any) -> None:

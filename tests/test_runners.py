@@ -318,6 +318,6 @@ def test_an_error_of_run_is_one_line_and_its_exit_code(directory: Path, call: st
     assert log.count("\n") == 1
 
 
-def test_workers_need_an_application_by_its_name() -> None:
+def test_workers_need_an_application_by_its_name(socket_dir: Path) -> None:
     with pytest.raises(ConfigError, match="by its name"):
-        serve(lambda environ, start_response: [], fastcgi="unix:/nowhere", workers=2)
+        serve(lambda environ, start_response: [], fastcgi=f"unix:{socket_dir}/s", workers=2)
