@@ -50,8 +50,12 @@ def pytest_report_header() -> list[str]:
     return [twin, f"servers: {', '.join(absent)} not installed, {outcome}"]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave benchmarks out, unless the marker expression names them."""
+    """Mark what starts a master. Leave benchmarks out, unless the marker expression names them."""
+    for item in items:
+        if "managing" in vars(getattr(item, "module", None) or object):
+            item.add_marker("managed")
     if "bench" in config.getoption("markexpr"):
         return
     benches = [item for item in items if item.get_closest_marker("bench")]

@@ -18,7 +18,7 @@ from tests.live.servers import Process, WebServer
 if TYPE_CHECKING:
     from tests.live.deployments import Deployment
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 """Seconds to wait for an answer before a test fails."""
 
 

@@ -27,7 +27,7 @@ from tests.support import requirements
 from tests.support.processes import fork
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 Stdin = Union[int, IO[Any], socket.socket]
 

@@ -27,7 +27,7 @@ from tests.support import wire
 from tests.support.answers import BadAnswer, Reply, read_reply
 
 #: How long a request may take before it counts as failed, seconds.
-PATIENCE = 30.0
+PATIENCE = 45.0
 
 Address = Union[str, tuple[str, int]]
 

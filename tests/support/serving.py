@@ -26,7 +26,7 @@ from gateways.settings import Settings
 from tests.support import wire
 
 #: How long anything that has to happen may take on a busy machine, seconds.
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 def until(condition: Callable[[], object], what: str = "") -> None:
