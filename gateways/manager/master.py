@@ -188,7 +188,7 @@ class Master:
         for call in self.on_reopen:
             call()
         for pool in self.pools:
-            pool.signal(signal.SIGUSR1)
+            pool.reopen_logs()
 
     def _on_signals(self) -> None:
         assert self._inbox is not None
