@@ -83,9 +83,6 @@ class Pool:
 
     def tick(self, now: float, sights: Mapping[int, moves.Sight]) -> None:
         """Look at the workers: ``sights`` by their numbers."""
-        for process in [one for one in self.processes.values() if not one.pid and one.channel.ended]:
-            # Killed between the fork and its first word, or lost with its nursery: no pid that is reaped will be its.
-            self.on_exit(process, "it ended before its first word", now)
         self._do(self.policy.tick(now, sights), now)
         for listener in self.equipment.listeners:
             if self.policy.watches_backlog and not self.over:
