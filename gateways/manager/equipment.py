@@ -46,3 +46,9 @@ class Equipment:
         self.privileges.drop()
         sys.path.insert(0, "")  # the working directory, as for python -m
         prepare_imports(settings.chdir, settings.python_path, settings.env)
+
+    def reopen_logs(self, number: int = 0, frame: object = None) -> None:
+        """Open the logs anew, in a process that serves nobody yet; can be the handler of a signal."""
+        self.error_log.reopen()
+        if self.access_log is not None:
+            self.access_log.reopen()

@@ -33,12 +33,15 @@ _LAST_PATIENCE = 5.0
 #: A pid that nobody claims is kept for so many rounds: its worker's first word may be on the way.
 _MOST_UNCLAIMED = 1000
 GAVE_UP = 3
+#: How a worker ends that stops with requests in hand.
+_CUT_OFF = 1
 
 
 class Master:
     """Keeps the pools until a signal ends it. ``run`` returns the exit code.
 
-    0: stopped, all requests in hand finished. 1: told not to wait for them. 3: no worker could become ready.
+    0: stopped, all requests in hand finished. 1: with requests in hand, after graceful_timeout or as told. 3: no worker
+    could become ready.
     """
 
     def __init__(self, error_log: ErrorLog, board: Scoreboard, dumps: Dumps) -> None:
@@ -146,7 +149,10 @@ class Master:
                     # A worker that a nursery has forked tells its pid by its first words.
                     pool.on_channel(process, now)
                 if process.pid in self._unclaimed:
-                    pool.on_exit(process, describe_exit(self._unclaimed.pop(process.pid), bool(process.killed)), now)
+                    status = self._unclaimed.pop(process.pid)
+                    if self.stopping and (process.killed or os.waitstatus_to_exitcode(status) == _CUT_OFF):
+                        self._exit_code = 1
+                    pool.on_exit(process, describe_exit(status, bool(process.killed)), now)
         if len(self._unclaimed) > _MOST_UNCLAIMED:
             self._unclaimed.clear()  # orphans of the application's own making
 
@@ -188,7 +194,7 @@ class Master:
         for call in self.on_reopen:
             call()
         for pool in self.pools:
-            pool.signal(signal.SIGUSR1)
+            pool.reopen_logs()
 
     def _on_signals(self) -> None:
         assert self._inbox is not None

@@ -80,6 +80,14 @@ class Nursery:
                 pass
         self.channel.close()
 
+    def reopen_logs(self) -> None:
+        """Have it open its logs anew: the workers it forks inherit them."""
+        if self.pid:
+            try:
+                os.kill(self.pid, signal.SIGUSR1)
+            except ProcessLookupError:
+                pass
+
     def closers(self) -> Iterator[Callable[[], object]]:
         """Give what another child of the master has no use for."""
         yield self.channel.close

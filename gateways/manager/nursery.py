@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import socket
 import warnings
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ def nurse(equipment: Equipment, generation: int, channel: socket.socket) -> int:
     """Run a nursery in this process until its channel ends. Returns the exit code."""
     settings = equipment.settings
     channel.setblocking(True)
+    signal.signal(signal.SIGUSR1, equipment.reopen_logs)  # workers are forked with the files that it has
     set_title(f"gateways: nursery of {equipment.name}, generation {generation}")
     try:
         equipment.settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -46,6 +47,8 @@ class Pool:
         self._followers: list[Outcome] = []
         self._next_followers: list[Outcome] = []
         self.changed = ""
+        # Workers that a nursery was about to fork when logs were opened anew: they may have the old ones.
+        self._late: set[int] = set()
         self._loop = loop
         self._dumps = dumps
         self._shed = shed
@@ -80,9 +83,6 @@ class Pool:
 
     def tick(self, now: float, sights: Mapping[int, moves.Sight]) -> None:
         """Look at the workers: ``sights`` by their numbers."""
-        for process in [one for one in self.processes.values() if not one.pid and one.channel.ended]:
-            # Killed between the fork and its first word, or lost with its nursery: no pid that is reaped will be its.
-            self.on_exit(process, "it ended before its first word", now)
         self._do(self.policy.tick(now, sights), now)
         for listener in self.equipment.listeners:
             if self.policy.watches_backlog and not self.over:
@@ -106,6 +106,8 @@ class Pool:
             event = message.get("event")
             if event == "born":
                 process.pid = int(message["pid"])
+                if process.number in self._late:
+                    process.kill(signal.SIGUSR1)
             elif event == "ready":
                 self.tell(moves.Ready(process.number), now)
             elif event == "failed":
@@ -138,6 +140,7 @@ class Pool:
         """A worker has ended, and was reaped."""
         del self.processes[process.number]
         self.on_channel(process, now)  # its last words
+        self._late.discard(process.number)
         self._loop.unwatch(process.channel.fileno())
         process.channel.close()
         if process.slot is not None:
@@ -277,10 +280,13 @@ class Pool:
 
     # Signals and the end
 
-    def signal(self, number: int) -> None:
-        """Send all workers a signal."""
+    def reopen_logs(self) -> None:
+        """Have all processes open their logs anew."""
         for process in list(self.processes.values()):
-            process.kill(number)
+            if not process.kill(signal.SIGUSR1):
+                self._late.add(process.number)
+        for nursery in self.nurseries.values():
+            nursery.reopen_logs()
 
     def kill(self, reason: str) -> None:
         """Kill all workers."""

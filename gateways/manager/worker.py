@@ -12,6 +12,7 @@ master                     worker
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ class Worker:
 
     def run(self, application: Application | None = None, hooks: Hooks | None = None) -> int:
         """Live. ``application`` is there already when a nursery has loaded it."""
+        signal.signal(signal.SIGUSR1, self._equipment.reopen_logs)  # until the server takes it
         self._slot.set_pid(os.getpid())
         info = self._info
         set_title(f"gateways: worker {info.number} of {info.pool}, generation {info.generation}")

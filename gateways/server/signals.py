@@ -7,6 +7,8 @@ import signal
 from typing import Any, Callable, Protocol
 
 Before = list[tuple[int, Any]]
+#: The handlers of this process's server.
+_installed: dict[int, Callable[[int, object], None]] = {}
 
 
 class Obedient(Protocol):
@@ -44,14 +46,30 @@ def install(server: Obedient, spawned: bool, managed: bool) -> Before:
         handlers["SIGINT"] = stop
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else nohup: it is not to end with its terminal
             handlers["SIGHUP"] = stop
-    numbers = [(getattr(signal, name), handler) for name, handler in handlers.items()]
-    return [(number, signal.signal(number, handler)) for number, handler in numbers]
+    before = []
+    for name, handler in handlers.items():
+        number = getattr(signal, name)
+        before.append((number, signal.signal(number, handler)))
+        _installed[number] = handler
+    return before
 
 
 def restore(before: Before) -> None:
     """Give the signals back."""
     for number, handler in before:
         signal.signal(number, handler)
+        _installed.pop(number, None)
+
+
+def leave_to_parent() -> None:
+    """Give a process that the application has forked off the system's own ways, but where the application chose others.
+
+    It would not end by SIGTERM otherwise, which is how ``multiprocessing`` ends its workers.
+    """
+    for number, handler in _installed.items():
+        if signal.getsignal(number) is handler:
+            signal.signal(number, signal.SIG_DFL)
+    _installed.clear()
 
 
 def _ignore(number: int, frame: object) -> None:

@@ -159,6 +159,8 @@ class Server(Crew):
     def leave_to_parent(self) -> None:
         """Close everything in a process that the application has forked off (forks.py)."""
         self.forked = True
+        if self._owns_process:
+            signals.leave_to_parent()
         self._leader = None  # whoever leads comes back from its loop, to where ``forked`` is looked at
         descriptors = [connection.fd for connection in self._connections.values()]
         if self._board.busy is not None:

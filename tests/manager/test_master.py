@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -127,18 +128,32 @@ def test_L4_workers_end_with_a_master_that_is_killed(flags: tuple[str, ...]) -> 
         until(lambda: not any(map(alive, left)))
 
 
-def test_logs_are_opened_anew_by_master_and_workers() -> None:
-    with managing("--workers", "1") as managed:
+@pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preload"])
+def test_logs_are_opened_anew_by_all_processes(flags: tuple[str, ...]) -> None:
+    with managing("--workers", "1", *flags) as managed:
         log = managed.directory / "log"
-        old = managed.directory / "log.1"
-        os.rename(log, old)
+        os.rename(log, managed.directory / "log.1")
         managed.signal(signal.SIGUSR1)
-        until(log.exists)
-        managed.ask("/log/from-the-worker")
-        until(lambda: "from-the-worker" in log.read_text())
+        # The master goes first, and its workers a moment later.
+        until(lambda: managed.ask("/log/from-the-worker") and log.exists() and "from-the-worker" in log.read_text())
+        worker = managed.worker()
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: worker not in managed.workers() and managed.worker() != worker)
+        managed.ask("/log/from-the-next-one")
+        assert "from-the-next-one" in log.read_text()
         managed.signal(signal.SIGHUP)
         managed.until("generation 2")
-        assert "from-the-worker" not in old.read_text()
+
+
+def test_logs_opened_anew_while_workers_load_cost_none_of_them() -> None:
+    with managing("--workers", "2", at_boot="sleep 0.5", ready=False) as managed:
+        until(lambda: len(managed.workers()) == 2)
+        before = managed.workers()
+        for _ in range(10):
+            managed.signal(signal.SIGUSR1)
+            time.sleep(0.02)
+        managed.until("ready: 2 workers")
+        assert managed.workers() == before
 
 
 def test_L21_a_child_of_the_application_keeps_nothing_open() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -91,11 +92,10 @@ def test_L18_whatever_holds_a_worker_it_is_replaced_and_its_stacks_are_in_the_lo
     flags = ("--workers", "4", "--threads", "1", "--request-terminate-timeout", "1")
     with managing(*flags) as managed:
         before = set(managed.workers())
-        socks = [managed.send(path) for path in paths]
-        until(lambda: len(now := set(managed.workers())) == 4 and not now & before, "for four new workers")
-        for path, sock in zip(paths, socks):
-            with sock:
-                assert sock.recv(1000) == b"", path
+        with contextlib.ExitStack() as stack:
+            socks = [stack.enter_context(managed.send(path)) for path in paths]
+            until(lambda: len(now := set(managed.workers())) == 4 and not now & before, "for four new workers")
+            assert [sock.recv(1000) for sock in socks] == [b""] * 4
         assert managed.ask().status == "200 OK"
         for function in ("_spin", "_hold", "_wait_for_lock", "_deaf"):
             assert f"in {function}" in managed.log

@@ -71,3 +71,15 @@ def test_nohup_is_respected_and_all_is_as_before_afterwards() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_L21_a_child_of_the_application_has_the_systems_own_ways() -> None:
+    with obeying(managed=True):
+        mine = signal.signal(signal.SIGUSR2, lambda number, frame: None)  # the application's own
+        try:
+            signals.leave_to_parent()
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            assert signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL
+            assert callable(signal.getsignal(signal.SIGUSR2))
+        finally:
+            signal.signal(signal.SIGUSR2, mine)

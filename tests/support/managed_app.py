@@ -104,11 +104,11 @@ def _spin(seconds: float) -> None:
 
 
 def _hold(seconds: float) -> None:
-    """Wait for a semaphore: unlike a sleep, that goes on after a signal."""
+    """Lock a mutex twice: unlike a sleep, that goes on after a signal."""
     libc = ctypes.PyDLL(None)  # unlike CDLL, it keeps the interpreter's lock
-    semaphore = ctypes.create_string_buffer(64)
-    libc.sem_init(semaphore, 0, 0)
-    libc.sem_timedwait(semaphore, (ctypes.c_long * 2)(int(time.time() + seconds), 0))
+    mutex = ctypes.create_string_buffer(64)
+    libc.pthread_mutex_lock(mutex)
+    libc.pthread_mutex_timedlock(mutex, (ctypes.c_long * 2)(int(time.time() + seconds), 0))
 
 
 def _deaf(seconds: float) -> None:

@@ -161,7 +161,7 @@ def managing(
     ``{dir}`` in a flag, a value of ``environ`` or ``config`` is ``directory``, by default one of its own; the socket is
     ``{dir}/socket``. ``config`` is the text of a ``gateways.toml``, which then names the application (``{app}`` is that
     of this package), where it listens, and as root the ``user`` (``{user}`` is who runs the tests). ``ready=False``
-    does not wait for an answer. ``prefix`` is put before the command.
+    does not wait. ``prefix`` is put before the command.
     """
     with contextlib.ExitStack() as stack:
         if directory is None:
@@ -192,7 +192,9 @@ def managing(
         managed = Managed(process, directory, Target(protocol, f"{name}/socket"), name)
         try:
             if ready:
+                says = _says_when_ready(flags, config)
                 until(lambda: process.poll() is not None or _answers(managed), "for an answer")
+                until(lambda: process.poll() is not None or not says or "ready: " in managed.log, "to be ready")
                 assert process.poll() is None, f"ended with status {process.returncode}"
             yield managed
             _end(managed)
@@ -201,6 +203,14 @@ def managing(
             raise
         finally:
             _kill(managed)
+
+
+def _says_when_ready(flags: Sequence[str], config: str | None) -> bool:
+    """Whether there is a master, and a log that is read here to which it says that all workers are ready."""
+    if config is not None:
+        return "workers" in config and 'error_log = "{dir}/log"' in config and "log_level" not in config
+    workers = dict(zip(flags, flags[1:])).get("--workers", "0")
+    return workers != "0" and not {"--error-log", "--log-level"} & set(flags)
 
 
 def _end(managed: Managed) -> None:
