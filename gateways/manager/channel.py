@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -20,6 +21,9 @@ MAX_LINE = 65536
 _MAX_READ = 4 * MAX_LINE
 #: Half of what every system takes for one line without asking whether somebody reads.
 _MAX_TOLD = 2048
+
+#: Process, user and group: what the kernel says of a sender (unix(7)).
+_CREDENTIALS = Struct("3i")
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -44,6 +48,10 @@ class Channel:
         self._skipping = False  # inside of a line that is too long
         #: True when the worker has closed its end, most often by ending.
         self.ended = False
+        #: The process that has sent the first message, as the kernel knows it; 0 before that, and where it does not.
+        self.peer = 0
+        if hasattr(socket, "SO_PASSCRED") and hasattr(socket, "SCM_CREDENTIALS"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         _open.add(self)
 
     def fileno(self) -> int:
@@ -80,7 +88,7 @@ class Channel:
         budget = _MAX_READ
         while budget > 0 and not self.ended:
             try:
-                data = self._sock.recv(MAX_LINE)
+                data = self._receive()
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:  # ECONNRESET: it ended without reading what we said
@@ -90,6 +98,16 @@ class Channel:
             budget -= len(data)
             lines += self._split(data)
         return lines
+
+    def _receive(self) -> bytes:
+        if self.peer or not hasattr(socket, "SCM_CREDENTIALS"):
+            return self._sock.recv(MAX_LINE)
+        # Room for credentials and nothing else: no descriptor can be put in our hands.
+        data, ancillary, _, _ = self._sock.recvmsg(MAX_LINE, socket.CMSG_LEN(_CREDENTIALS.size))
+        for level, kind, content in ancillary:
+            if (level, kind, len(content)) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, _CREDENTIALS.size):
+                self.peer = _CREDENTIALS.unpack(content)[0]
+        return data
 
     def _split(self, data: bytes) -> list[bytes]:
         """Return the lines that are complete with ``data``, and keep the rest of it."""

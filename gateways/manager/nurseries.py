@@ -31,7 +31,8 @@ class Nursery:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.channel.setblocking(False)
         with theirs:
-            self.pid = fork(lambda: nurse(equipment, generation, theirs), [*close, self.channel.close])
+            master = os.getpid()
+            self.pid = fork(lambda: nurse(equipment, generation, theirs, master), [*close, self.channel.close])
 
     def order(self, worker: int, slot: int, channel: socket.socket) -> None:
         """Have a worker forked; ``channel`` is its end of the channel, which is closed here."""

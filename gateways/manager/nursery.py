@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from gateways.errors import GatewayError
 from gateways.hooks import Hooks, WorkerInfo
 from gateways.manager.process import fork
+from gateways.manager.subreaper import end_with_parent
 from gateways.manager.titles import set_title
 from gateways.manager.worker import work
 from gateways.server.opening import load_application
@@ -30,14 +31,15 @@ if TYPE_CHECKING:
 MAX_ORDER = 4096
 
 
-def nurse(equipment: Equipment, generation: int, channel: socket.socket) -> int:
-    """Run a nursery in this process until its channel ends. Returns the exit code."""
+def nurse(equipment: Equipment, generation: int, channel: socket.socket, master: int) -> int:
+    """Run a nursery in this process, until its channel or the process ``master`` ends. Returns the exit code."""
     settings = equipment.settings
     channel.setblocking(True)
     signal.signal(signal.SIGUSR1, equipment.reopen_logs)  # workers are forked with the files that it has
     set_title(f"gateways: nursery of {equipment.name}, generation {generation}")
     try:
         equipment.settle()
+        end_with_parent(master)  # while it loads, nothing else would tell that the master is gone
         hooks = Hooks.load(settings.hooks, equipment.error_log.error)
         hooks.boot(settings)
         answer = settings.on_boot_error == "answer"
@@ -50,7 +52,10 @@ def nurse(equipment: Equipment, generation: int, channel: socket.socket) -> int:
     gc.freeze()
     _say(channel, {"event": "ready"})
     while True:
-        data, descriptors, _, _ = socket.recv_fds(channel, MAX_ORDER, 1)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(channel, MAX_ORDER, 1)
+        except ConnectionResetError:  # the master has not read what we said
+            return 0
         if not data:
             return 0
         order = json.loads(data)

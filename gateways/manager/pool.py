@@ -105,7 +105,8 @@ class Pool:
         for message in process.channel.read():
             event = message.get("event")
             if event == "born":
-                process.pid = int(message["pid"])
+                # Whom a nursery has forked the kernel tells, and where it does not, only the process itself.
+                process.pid = process.pid or process.channel.peer or _number(message.get("pid"))
                 if process.number in self._late:
                     process.kill(signal.SIGUSR1)
             elif event == "ready":
@@ -115,13 +116,16 @@ class Pool:
             elif event == "retiring":
                 self.tell(moves.Retiring(process.number, str(message.get("reason"))), now)
             elif event == "tether":
-                process.tether = int(message["thread"])
+                process.tether = _number(message.get("thread"))
             elif event == ASK:
                 self._dumps.answered(process, message)
             elif event == "changed":
                 self.changed = str(message.get("file"))
         if process.channel.ended:
             self._loop.unwatch(process.channel.fileno())
+            nursery = self.nurseries.get(process.generation)
+            if not process.pid and nursery is not None:
+                self.on_nursery(nursery, now)  # it says why, if it did not fork at all
             if not process.pid and process.number in self.processes:
                 # Forked by a nursery, and ended before its first word: nobody knows whose exit status is its.
                 self.on_exit(process, "it ended before it said which process it is", now)
@@ -305,3 +309,8 @@ class Pool:
     def pids(self) -> list[int]:
         """Return all pids that are known, this process excepted."""
         return [process.pid for process in self.processes.values() if process.pid and process.pid != os.getpid()]
+
+
+def _number(value: object) -> int:
+    """Return a process or thread id that a worker has told, or 0: what it says may be anything."""
+    return value if isinstance(value, int) and value > 1 else 0

@@ -7,9 +7,11 @@ container does so in any case, together with what others have left behind.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
 
@@ -27,6 +29,12 @@ def is_subreaper() -> bool:
 def become_subreaper() -> bool:
     """Inherit the orphans below this process from now on, also after exec. False where the system has no such thing."""
     return os.getpid() == 1 or _prctl(_PR_SET_CHILD_SUBREAPER, 1) is not None
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this process killed when ``parent`` ends, on Linux; it has to be called anew after the user has changed."""
+    if _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) is not None and os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)  # it has ended already
 
 
 def reap() -> list[tuple[int, int]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 
 import pytest
 
 from gateways.manager.channel import MAX_LINE, Channel, pair
 from tests.support.children import child
-from tests.support.serving import PATIENCE, until
+from tests.support.serving import PATIENCE, open_descriptors, until
 
 
 class Line:
@@ -143,6 +144,26 @@ def test_L4_a_process_forked_off_the_master_does_not_keep_the_channel(line: Line
         assert not process.ended()
     os.close(ready)
     os.close(told)
+
+
+def test_the_kernel_tells_who_has_spoken_first(line: Line) -> None:
+    assert line.channel.peer == 0
+    with child(lambda: line.worker.sendall(b'{"event": "born", "pid": 1}\n')) as process:
+        assert process.wait() == 0
+    line.worker.sendall(b'{"event": "ready"}\n')
+    got: list[object] = []
+    until(lambda: got.extend(line.channel.read()) or len(got) == 2)
+    assert line.channel.peer == process.pid
+
+
+def test_no_descriptor_is_put_in_the_masters_hands(line: Line) -> None:
+    before = open_descriptors()
+    with open(os.devnull, "rb") as file:
+        for _ in range(3):
+            socket.send_fds(line.worker, [b'{"event": "ready"}\n'], [file.fileno()] * 10)
+        assert len(line.channel.read()) == 3
+    assert open_descriptors() == before
+    assert line.channel.peer == os.getpid()
 
 
 def test_it_is_closed_twice(line: Line) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"
 
 def start(monkeypatch: pytest.MonkeyPatch, life: Any) -> Nursery:
     """Start one that lives like ``life(channel)`` instead of loading an application."""
-    monkeypatch.setattr(nurseries, "nurse", lambda equipment, generation, channel: life(channel))
+    monkeypatch.setattr(nurseries, "nurse", lambda equipment, generation, channel, master: life(channel))
     return Nursery(cast(Any, None), 1, [])
 
 

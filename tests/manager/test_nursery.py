@@ -29,6 +29,15 @@ def test_a_nursery_that_is_killed_is_replaced_when_it_is_needed() -> None:
         assert int(managed.ask("/loaded").body) != nursery
 
 
+def test_L4_a_nursery_that_loads_ends_with_its_master() -> None:
+    with managing("--workers", "1", "--preload", at_boot="sleep 60", ready=False) as managed:
+        until(lambda: children(managed.pid))
+        [nursery] = children(managed.pid)
+        managed.signal(signal.SIGKILL)
+        managed.wait()
+        until(lambda: nursery not in managed.processes())
+
+
 def test_L22_workers_are_forked_beside_busy_threads() -> None:
     with managing("--workers", "2", "--preload", at_boot="threads 8") as managed:
         seen = set()
