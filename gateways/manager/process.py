@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 #: Signals that the master handles: a child begins with the system's own ways.
 _HANDLED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGTTIN", "SIGTTOU", "SIGWINCH")
-#: What a terminal sends to all processes, and the master alone obeys; and the wish for new log files, until the child
-#: can take it.
+#: What a terminal sends to all processes and the master alone obeys; and USR1, until there is a server to obey it.
 _IGNORED = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 #: The exit status of a child that failed where nothing else says why.
 CRASHED = 70
