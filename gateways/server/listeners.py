@@ -22,10 +22,10 @@ class Listener:
 
     ``protocol`` is ``fastcgi`` or ``scgi``. ``address`` is where it listens, with the port that was chosen for port 0;
     for an inherited socket it is the address that was asked for. ``peers`` is None when everybody may connect.
-    ``shared`` says that others may accept from it, too, and ``refusing`` that ``refuse`` was called.
+    ``refusing`` says that ``refuse`` was called.
     """
 
-    __slots__ = ("_file", "address", "fast_path", "inherited", "peers", "protocol", "refusing", "shared", "sock")
+    __slots__ = ("_file", "address", "fast_path", "inherited", "peers", "protocol", "refusing", "sock")
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Listener:
         self.sock = sock
         self.protocol = protocol
         self.address = address
-        self.inherited = self.shared = inherited
+        self.inherited = inherited
         self.refusing = False
         self.peers = peers
         self._file = file
