@@ -81,13 +81,20 @@ def launch(
         hooks.post_fork(worker)
         shown = status(name, settings, listeners) if status is not None and settings.status is not None else None
         routed = with_routes(hooks.wrap(application), settings, shown.application if shown else None)
-        kind = SpawnedServer if spawned else Server
-        server = kind(routed, listeners, settings, error_log, access_log, slot=shown.slot if shown else None)
+        given = (routed, listeners, settings, error_log, access_log)
+        slot = shown.slot if shown else None
+        if spawned:
+            # What has been opened as root cannot be opened again by the user that it has become.
+            server: Server = SpawnedServer(*given, slot=slot, may_renew=not privileges.needed)
+        else:
+            server = Server(*given, slot=slot)
         hooks.ready(worker)
         for listener in listeners:
             threads = count(settings.threads, "thread")
             error_log.notice(f"serving {listener.protocol} on {listener.address}: {name}, {threads}")
         code = server.run()
         hooks.exit(worker, server.retired or "stopped")
+        if isinstance(server, SpawnedServer):
+            server.begin_anew()
         error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
         return code

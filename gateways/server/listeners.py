@@ -22,8 +22,7 @@ class Listener:
 
     ``protocol`` is ``fastcgi`` or ``scgi``. ``address`` is where it listens, with the port that was chosen for port 0;
     for an inherited socket it is the address that was asked for. ``peers`` is None when everybody may connect, ``file``
-    that of a Unix socket, and ``asked`` the address in the settings. ``shared`` says that others may accept from it,
-    too, and ``refusing`` that ``refuse`` was called.
+    that of a Unix socket, and ``asked`` the address in the settings. ``refusing`` says that ``refuse`` was called.
     """
 
     __slots__ = (
@@ -35,7 +34,6 @@ class Listener:
         "peers",
         "protocol",
         "refusing",
-        "shared",
         "sock",
     )
 
@@ -54,7 +52,7 @@ class Listener:
         self.protocol = protocol
         self.address = address
         self.asked = asked or address
-        self.inherited = self.shared = inherited
+        self.inherited = inherited
         self.refusing = False
         self.peers = peers
         self.file = file

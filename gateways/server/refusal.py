@@ -39,7 +39,9 @@ def answer_for(script: str, error: BaseException | None) -> None:
         error_log.error(f"{refusal.reason}; requests are answered with 500 until it can be run")
         listeners = listen(addresses_to_serve(settings), settings, stack)
         server = SpawnedServer(refusal, listeners, settings, error_log, look=refusal.look)
-        raise SystemExit(server.run())
+        code = server.run()
+        server.begin_anew()
+        raise SystemExit(code)
 
 
 def _settings(protocol: str, addresses: tuple[str, ...]) -> Settings:

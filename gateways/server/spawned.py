@@ -26,7 +26,6 @@ starts none of its own. When that process ends afterwards, lighttpd answers 503 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -113,18 +112,6 @@ class ParentWatch:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def is_replaced(name: object, parent: int) -> bool:
-    """Say whether ``parent`` starts another process when this one ends, by the name of this one's socket.
-
-    mod_fcgid makes a socket for each process, ``PARENT.NUMBER``, and starts a process for the next request when there
-    is none. lighttpd has one for each process as well, and answers 503 until it starts another on it; others start
-    none.
-    """
-    if not isinstance(name, str) or not parent:
-        return False
-    return re.fullmatch(rf"{parent}\.[0-9]+", os.path.basename(name)) is not None
 
 
 def complete_standard_streams() -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from gateways.server.forks import watch as watch_forks
 from gateways.server.origin import VARIABLE, origin
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Successor:
         # Copies: a server closes its own when it stops, and the last close would reset what waits.
         self._sockets = [(listener.address.number, os.dup(listener.fileno())) for listener in listeners]
         self._parent = parent
+        watch_forks(self)
 
     def take_over(self) -> None:
         """Run what the application has left for the exit, and execute the program. Returns when that is impossible."""
@@ -76,11 +78,14 @@ class Successor:
         except OSError as error:
             print(f"gateways: cannot execute {os.fsdecode(origin.command[0])}: {error.strerror}", file=sys.stderr)
 
+    def leave_to_parent(self) -> None:
+        """Close the sockets in a process that the application has forked off (forks.py)."""
+        self.close()
+
     def close(self) -> None:
         """Give the sockets back."""
-        for _, fd in self._sockets:
-            os.close(fd)
-        self._sockets = []
+        while self._sockets:
+            os.close(self._sockets.pop()[1])
 
 
 def _open_descriptors() -> list[int]:

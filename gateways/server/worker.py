@@ -156,6 +156,9 @@ class Server(Crew):
         self._exit_code = 1
         self._finish()
 
+    def _break_off(self) -> None:
+        os._exit(1)  # the threads are inside the application, where nothing can end them
+
     def leave_to_parent(self) -> None:
         """Close everything in a process that the application has forked off (forks.py)."""
         self.forked = True
@@ -171,9 +174,6 @@ class Server(Crew):
             except OSError:
                 pass
         self._poller.close()
-
-    def _break_off(self) -> None:
-        os._exit(1)  # the threads are inside the application, where nothing can end them
 
     # What connections ask for (Service)
 
@@ -336,8 +336,8 @@ class Server(Crew):
         """Serve the backlog, close the listeners and the connections that wait; the end when nothing is left."""
         self._acceptor.suspend()
         for listener in list(self._acceptor.listeners.values()):
-            # The last that closes a listener resets what is in its backlog; a shared one has others that accept.
-            if self._last and not listener.shared:
+            # The last that closes a listener resets what is in its backlog; an inherited one has others that accept.
+            if self._last and not listener.inherited:
                 listener.refuse()
                 while self._acceptor.accept(listener):
                     if self._leader is not gate:

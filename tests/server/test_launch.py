@@ -34,8 +34,8 @@ class FakeServer:
 
     made: ClassVar[list[FakeServer]] = []
     exit_code = 0
-
     spawned = False
+    may_renew = False
 
     def __init__(
         self, application: Any, listeners: Any, settings: Any, error_log: Any, access_log: Any, slot: Any
@@ -55,6 +55,13 @@ class FakeSpawnedServer(FakeServer):
     """Stands in for ``SpawnedServer``."""
 
     spawned = True
+
+    def __init__(self, *args: Any, slot: Any, may_renew: bool) -> None:
+        super().__init__(*args, slot=slot)
+        self.may_renew = may_renew
+
+    def begin_anew(self) -> None:
+        assert "stopped" not in log(), "that is for one that does not begin anew"
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +143,7 @@ def test_without_addresses_the_sockets_it_was_started_with(monkeypatch: pytest.M
     server = start()
     assert server.addresses == [f"SCGI on {inherited}"]
     assert server.spawned
+    assert server.may_renew
 
 
 def test_with_neither_it_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -286,3 +287,19 @@ def test_the_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("FCGI_WEB_SERVER_ADDRS", "10.0.0.5")
     with opened(":0", environ=None) as [listener]:
         assert listener.peers is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system may go on accepting")
+def test_one_that_refuses_still_gives_what_waits(socket_dir: Path) -> None:
+    with opened(f"unix:{socket_dir}/s") as [listener], connect(listener) as client:
+        with socket.socket(socket.AF_UNIX) as opened_before:
+            os.link(socket_dir / "s", socket_dir / "found")  # one that has found the file before it is removed
+            listener.refuse()
+            assert not (socket_dir / "s").exists()
+            with pytest.raises(ConnectionRefusedError):
+                opened_before.connect(str(socket_dir / "found"))
+        accepted, _ = listener.sock.accept()
+        with accepted:
+            client.sendall(b"x")
+            assert accepted.recv(1) == b"x"
+        assert listener.refusing

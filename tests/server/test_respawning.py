@@ -31,18 +31,13 @@ def touch_script(spawned: Spawned) -> None:
     os.utime(spawned.script)
 
 
-def begun(spawned: Spawned, times: int) -> None:
-    """Wait until the program has begun to serve so many times."""
-    spawned.until_log("serving", times)
-
-
 @pytest.mark.parametrize("keep", [False, True])
 def test_it_begins_anew_when_a_file_changes_and_loses_nothing(socket_dir: Path, keep: bool) -> None:
     with spawning(socket_dir) as spawned:
         with spawned.loading(100, "/pid", "/slow0.02", keep=keep) as load:
             for number, version in enumerate(("two", "six", "ten"), 2):  # of one size, and within a second or two
                 spawned.install(version)
-                begun(spawned, number)
+                spawned.until_serving(number)
                 spawned.until_version(version)
         assert not load.report.failures, load.report
         assert spawned.log.count(f"{spawned.module} has changed; starting anew") == 3
@@ -55,7 +50,7 @@ def test_it_begins_anew_when_a_file_is_touched(socket_dir: Path, change: Callabl
     with spawning(socket_dir, protocol="scgi") as spawned:
         with spawned.loading(100, "/pid") as load:
             change(spawned)
-            begun(spawned, 2)
+            spawned.until_serving(2)
         assert not load.report.failures, load.report
         assert spawned.end() == 0
 
@@ -64,7 +59,7 @@ def test_one_that_is_touched_again_and_again(socket_dir: Path) -> None:
     with spawning(socket_dir) as spawned:
         for number in range(2, 5):
             touch(spawned)
-            begun(spawned, number)
+            spawned.until_serving(number)
         assert spawned.end() == 0
 
 
@@ -72,7 +67,7 @@ def test_one_that_is_touched_again_and_again(socket_dir: Path) -> None:
 def test_max_requests(socket_dir: Path, keep: bool) -> None:
     with spawning(socket_dir, max_requests=20, renew_on="never") as spawned:
         with spawned.loading(100, "/pid", "/slow0.01", keep=keep) as load:
-            begun(spawned, 4)
+            spawned.until_serving(4)
         assert not load.report.failures, load.report
         assert set(load.report.bodies) == {str(spawned.process.pid).encode(), b"one"}
         assert "requests served (max_requests); starting anew" in spawned.log
@@ -83,7 +78,7 @@ def test_max_memory(socket_dir: Path) -> None:
     with spawning(socket_dir, max_memory="120M") as spawned:
         with spawned.loading(50, "/pid") as load:
             assert spawned.ask("/hoard150000000") == "one"
-            begun(spawned, 2)
+            spawned.until_serving(2)
         assert not load.report.failures, load.report
         assert "of memory in use (max_memory is 120.0 MiB); starting anew" in spawned.log
 
@@ -93,7 +88,7 @@ def test_renew_on_restart_and_never(socket_dir: Path) -> None:
     with spawning(socket_dir, code=looks, renew_on="restart") as spawned:
         rewrite(spawned)
         touch(spawned)
-        begun(spawned, 2)
+        spawned.until_serving(2)
         assert "restart.txt has changed" in spawned.log
         assert "app.py has changed" not in spawned.log
         assert spawned.end() == 0
@@ -102,7 +97,7 @@ def test_renew_on_restart_and_never(socket_dir: Path) -> None:
         touch(spawned)
         for _ in range(3):
             spawned.ask()
-        begun(spawned, 2)
+        spawned.until_serving(2)
         assert "restart.txt" not in spawned.log
 
 
@@ -112,7 +107,7 @@ def test_renew_on_restart_and_never(socket_dir: Path) -> None:
 def test_a_module_that_fails_is_answered_with_500_until_it_is_mended(socket_dir: Path) -> None:
     with spawning(socket_dir) as spawned:
         spawned.write(spawned.module, "import absent_framework\n")
-        begun(spawned, 2)
+        spawned.until_serving(2)
         assert "could not be loaded" in spawned.ask()
         assert "No module named 'absent_framework'" in spawned.log
         spawned.install("second")
@@ -120,44 +115,6 @@ def test_a_module_that_fails_is_answered_with_500_until_it_is_mended(socket_dir:
         spawned.install("third")
         spawned.until_version("third")
         assert spawned.end() == 0
-
-
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        ("1 +", "SyntaxError: invalid syntax"),
-        ("import app", "ZeroDivisionError: division by zero"),
-        ("sys.exit('not today')", "it has ended with exit status not today"),
-        ("run('app', threads=0)", "it has ended with exit status 2"),
-        ("run = lambda *args, **kwargs: None", "it has ended without a call of run() or serve()"),
-    ],
-)
-def test_a_script_that_fails_is_answered_with_500_until_it_is_mended(socket_dir: Path, code: str, reason: str) -> None:
-    with spawning(socket_dir) as spawned:
-        good = spawned.script.read_text()
-        bad = good.replace("run('app'", f"{code}\nrun('app'")
-        assert bad != good
-        if code == "import app":
-            spawned.write(spawned.module, "1 / 0\n")
-        spawned.write(spawned.script, bad)
-        spawned.until_log("requests are answered with 500 until it can be run")
-        assert f"app.fcgi failed: {reason}" in spawned.log
-        assert "could not be loaded" in spawned.ask()
-        spawned.write(spawned.script, good)
-        spawned.install("second")
-        spawned.until_version("second")
-        assert spawned.ask("/pid") == str(spawned.process.pid)
-        assert spawned.end() == 0
-
-
-def test_a_script_that_fails_is_tried_again_after_a_request(socket_dir: Path) -> None:
-    """What it failed of need not be a file: a database, for example."""
-    with spawning(socket_dir, code="if os.path.exists('down'): raise OSError('the database is down')") as spawned:
-        (socket_dir / "down").touch()
-        touch(spawned)
-        spawned.until_log("OSError: the database is down; requests are answered with 500")
-        (socket_dir / "down").unlink()
-        spawned.until_version("one")
 
 
 # What is in hand
@@ -196,22 +153,3 @@ def test_a_signal_ends_it_all_the_same(socket_dir: Path, number: int) -> None:
         spawned.until_log("starting anew")
         assert spawned.end(number) == 1
         assert spawned.log.count("serving") == 1
-
-
-# mod_fcgid
-
-
-def test_where_another_process_is_started_it_ends(socket_dir: Path) -> None:
-    released = socket_dir / "released"
-    with spawning(socket_dir, name=f"{os.getpid()}.7", threads=1) as spawned:
-        slow = spawned.send(f"/wait{released}")
-        waiting = [spawned.send("/version") for _ in range(5)]
-        rewrite(spawned)
-        released.touch()
-        for sock in (slow, *waiting):
-            with sock:
-                assert read_body(sock) == "one"
-        assert spawned.process.wait(20) == 0
-        assert f"{spawned.module} has changed; stopping, for another process to be started" in spawned.log
-        with pytest.raises(ConnectionRefusedError):
-            spawned.connect()

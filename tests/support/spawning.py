@@ -132,6 +132,13 @@ class Spawned:
         until(lambda: self.log.count(text) >= times or self.process.poll() is not None, self.log)
         assert self.log.count(text) >= times, self.log
 
+    def until_serving(self, times: int = 1) -> None:
+        """Wait until the program has begun to serve so many times."""
+        self.until_log("serving", times)
+        with self.connect() as sock:  # signals are handled from now on
+            sock.sendall(self.target.request("/"))
+            assert wire.receive_all(sock), self.log
+
     def until_version(self, version: str) -> None:
         until(lambda: self.ask() == version, self.log)
 
@@ -165,7 +172,7 @@ def spawning(
         spawned.script.write_text(text)
         spawned.start(*arguments, GATEWAYS_PROTOCOL=protocol)
         try:
-            spawned.until_log("serving")
+            spawned.until_serving()
             yield spawned
         finally:
             spawned.process.kill()
