@@ -57,6 +57,8 @@ class RecordingLog:
     def __init__(self) -> None:
         self.entries: list[tuple[str, str]] = []
         self.requests: list[dict[str, Any]] = []
+        #: Those of the requests, in the same order.
+        self.numbers: list[int] = []
 
     def debug(self, text: str) -> None:
         self.entries.append(("debug", text))
@@ -90,15 +92,8 @@ class RecordingLog:
         aborted: bool,
         number: int,
     ) -> None:
-        self.requests.append(
-            {
-                "path": environ.get("PATH_INFO"),
-                "status": status,
-                "size": size,
-                "aborted": aborted,
-                "number": number,
-            }
-        )
+        self.requests.append({"path": environ.get("PATH_INFO"), "status": status, "size": size, "aborted": aborted})
+        self.numbers.append(number)
 
     def text(self, *levels: str) -> str:
         """All lines, or those of ``levels``."""
