@@ -14,12 +14,10 @@ import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from gateways.errors import ConfigError, GatewayError
+from gateways.errors import GatewayError
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from gateways.settings import Settings
 
 #: The longest report that is read, bytes: a line of an error, and not what a program that went astray writes.
 _MAX_REPORT = 64 * 1024
@@ -72,12 +70,6 @@ class Daemon:
         except OSError:
             pass  # the foreground was killed, and the program goes on
         self.close()
-
-
-def refuse_lost_logs(settings: Settings) -> None:
-    """Raise ``ConfigError`` when a program in the background would log to a terminal that it has left."""
-    if settings.daemonize and settings.error_log == "-":
-        raise ConfigError("daemonize needs error_log, a file: a program in the background has no standard error output")
 
 
 def daemonize() -> Daemon:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gateways.errors import ConfigError
 from gateways.manager.citizenship import Citizenship
 from gateways.manager.control import ControlSocket
-from gateways.manager.daemon import Daemon, daemonize, refuse_lost_logs
+from gateways.manager.daemon import Daemon, daemonize
 from gateways.manager.desk import Desk
 from gateways.manager.entries import SlowLog
 from gateways.manager.equipment import Equipment
@@ -42,7 +42,6 @@ def launch_plan(plan: Plan) -> int:
     Returns the exit code of ``Master.run``. Raises ``ConfigError`` and ``BindError`` before anything was forked.
     """
     complete_standard_streams()
-    refuse_lost_logs(plan.master)
     daemon = daemonize() if plan.master.daemonize else Daemon()
     with ExitStack() as stack:
         stack.enter_context(daemon)

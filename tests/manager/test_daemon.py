@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from gateways.errors import ConfigError
-from gateways.manager.daemon import Daemon, refuse_lost_logs
-from gateways.settings import Settings
+from gateways.manager.daemon import Daemon
 from tests.support.serving import PATIENCE, until
 
 #: Goes to the background, writes what it sees there to a file, and then does what the test says.
@@ -165,10 +164,3 @@ def test_in_the_foreground_reports_go_nowhere() -> None:
         daemon.failed(3, "x")
     with pytest.raises(ConfigError), Daemon():
         raise ConfigError("passes")
-
-
-def test_a_log_that_would_be_lost_is_refused() -> None:
-    with pytest.raises(ConfigError, match="daemonize needs error_log, a file"):
-        refuse_lost_logs(Settings(daemonize=True))
-    refuse_lost_logs(Settings(daemonize=True, error_log="/var/log/app.log"))
-    refuse_lost_logs(Settings())
