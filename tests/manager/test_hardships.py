@@ -89,7 +89,10 @@ def at_a_terminal(*flags: str) -> Iterator[tuple[Managed, int]]:
     ours, theirs = os.openpty()
     try:
         prefix = [sys.executable, "-c", TAKE_TERMINAL, os.ttyname(theirs)]
-        with managing(*flags, "--error-log", "-", prefix=prefix) as managed:
+        with managing(*flags, "--error-log", "-", prefix=prefix, ready=False) as managed:
+            log = b""
+            while b"notice: ready: " not in log:
+                log += os.read(ours, 4096)
             os.close(theirs)
             theirs = -1
             yield managed, ours
