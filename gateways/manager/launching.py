@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from gateways.config.here import working_directory
 from gateways.errors import ConfigError
 from gateways.manager.citizenship import Citizenship
 from gateways.manager.control import ControlSocket
@@ -104,6 +105,7 @@ def _make_pool(plan: PoolPlan, whole: Plan, master: Master, stack: ExitStack) ->
         master.board,
         slow_log,
         master.dumps.file,
+        working_directory(),
     )
     if access_log is not None:
         master.on_reopen.append(access_log.reopen)
