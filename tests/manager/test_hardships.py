@@ -17,8 +17,6 @@ from tests.support import wire
 from tests.support.managing import ROOT, Managed, children, descriptors, managing, zombies
 from tests.support.serving import until
 
-pytestmark = pytest.mark.managed
-
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to another user")
 
 

@@ -15,8 +15,6 @@ from tests.support.managing import Managed, alive, managing
 from tests.support.notifysocket import NotifySocket, notify_socket
 from tests.support.serving import PATIENCE, until
 
-pytestmark = pytest.mark.managed
-
 
 @pytest.fixture
 def systemd() -> Iterator[NotifySocket]:
