@@ -14,12 +14,10 @@ import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from gateways.errors import ConfigError, GatewayError
+from gateways.errors import GatewayError
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from gateways.settings import Settings
 
 #: The longest report that is read, bytes: a line of an error, and not what a program that went astray writes.
 _MAX_REPORT = 64 * 1024
@@ -28,22 +26,24 @@ _LOST = "the program ended before it was ready, without saying why; its error lo
 
 
 class Daemon:
-    """The process in the background; ``fd`` leads to the one in the foreground.
+    """The process in the background, as a context manager; ``fd`` leads to the one in the foreground.
 
-    ``Daemon()``, without one, stands for a process that stays in the foreground: its reports go nowhere. As a context
-    manager it reports the exception that ends the block, unless a report was made before.
+    ``Daemon()``, without one, stands for a process that stays in the foreground: its reports go nowhere. A failure is
+    reported at the end of the block, when nothing is left that would be in the way of another start; so is the
+    exception that ends it.
     """
 
     def __init__(self, fd: int = -1) -> None:
         self._fd = fd
+        self._failure: dict[str, Any] | None = None
 
     def ready(self) -> None:
         """Let the foreground end with status 0: the program serves."""
         self._report({"code": 0})
 
     def failed(self, code: int, message: str) -> None:
-        """Let the foreground print ``message`` and end with status ``code``."""
-        self._report({"code": code, "message": message})
+        """Have the foreground print ``message`` and end with status ``code``, when this process is about to end."""
+        self._failure = self._failure or {"code": code, "message": message}
 
     def close(self) -> None:
         """Give the descriptor back without a report: what a child does."""
@@ -61,6 +61,8 @@ class Daemon:
             self.failed(error.exit_code, str(error))
         elif isinstance(error, Exception):
             self.failed(1, f"{type(error).__name__}: {error}")
+        if self._failure is not None:
+            self._report(self._failure)
         self.close()
 
     def _report(self, report: dict[str, Any]) -> None:
@@ -72,12 +74,6 @@ class Daemon:
         except OSError:
             pass  # the foreground was killed, and the program goes on
         self.close()
-
-
-def refuse_lost_logs(settings: Settings) -> None:
-    """Raise ``ConfigError`` when a program in the background would log to a terminal that it has left."""
-    if settings.daemonize and settings.error_log == "-":
-        raise ConfigError("daemonize needs error_log, a file: a program in the background has no standard error output")
 
 
 def daemonize() -> Daemon:
@@ -103,7 +99,8 @@ def daemonize() -> Daemon:
             os._exit(0)
         os.write(sender, b'{"pid": %d}\n' % os.getpid())
     except OSError as error:
-        Daemon(sender).failed(1, f"cannot go to the background: {error.strerror}")
+        with Daemon(sender) as daemon:
+            daemon.failed(1, f"cannot go to the background: {error.strerror}")
         os._exit(1)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     _leave_terminal()

@@ -35,6 +35,8 @@ class Equipment:
     board: Scoreboard
     slow_log: SlowLog
     stacks: StackFile
+    #: The working directory by name, which is entered anew where there is no ``chdir``: it may lead elsewhere by now.
+    directory: str | None = None
 
     def settle(self) -> None:
         """Make this process, a child of the master, what the pool's processes are: environment, directory, user.
@@ -45,6 +47,11 @@ class Equipment:
         withhold(os.environ)
         self.privileges.drop()
         sys.path.insert(0, "")  # the working directory, as for python -m
+        if settings.chdir is None and self.directory is not None:
+            try:
+                os.chdir(self.directory)
+            except OSError:
+                pass  # it was removed, and the process stays where it is
         prepare_imports(settings.chdir, settings.python_path, settings.env)
 
     def reopen_logs(self, number: int = 0, frame: object = None) -> None:

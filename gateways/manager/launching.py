@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from gateways.config.here import working_directory
 from gateways.errors import ConfigError
 from gateways.manager.citizenship import Citizenship
 from gateways.manager.command import Command
-from gateways.manager.daemon import Daemon, daemonize, refuse_lost_logs
+from gateways.manager.daemon import Daemon, daemonize
 from gateways.manager.desk import Desk
 from gateways.manager.entries import SlowLog
 from gateways.manager.equipment import Equipment
@@ -53,7 +54,6 @@ def launch_plan(plan: Plan) -> int:
         try_out(plan, handover)
         report()
         return 0
-    refuse_lost_logs(plan.master)
     daemon = daemonize() if plan.master.daemonize and handover is None else Daemon()
     with ExitStack() as stack:
         stack.enter_context(daemon)
@@ -124,6 +124,7 @@ def _make_pool(plan: PoolPlan, whole: Plan, takeover: Takeover, master: Master, 
         master.board,
         slow_log,
         master.dumps.file,
+        working_directory(),
     )
     if access_log is not None:
         master.on_reopen.append(access_log.reopen)

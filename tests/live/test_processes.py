@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ import pytest
 from tests.live.deployments import DEPLOYMENTS, UNIX, Deployment, running
 from tests.live.sandbox import PROJECT, Sandbox
 from tests.live.servers import SERVICE_ENVIRONMENT, Nginx, Process, alive
-from tests.live.site import Site, wait_for_file, wait_until
+from tests.live.site import PATIENCE, Site, wait_for_file, wait_until
 from tests.support import requirements
 
 pytestmark = pytest.mark.live
@@ -55,14 +54,14 @@ def serves(pid: int) -> bool:
         return False  # closed while we looked
 
 
-def stop_in_mid_request(site: Site, signum: int) -> None:
-    """Send a signal to the process that answers a request: it finishes the request, and then ends."""
+def stop_in_mid_request(site: Site, signum: int, master: int = 0) -> None:
+    """Send a signal to the process that answers a request, or to its master: the request is finished before the end."""
     started, released = site.sandbox.signal("started"), site.sandbox.signal("released")
     target = f"{site.mount}/do/slow?started={started}&file={released}"
     with site.connect() as connection:
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode())
         pid = int(wait_for_file(started))
-        os.kill(pid, signum)
+        os.kill(master or pid, signum)
         time.sleep(0.2)
         assert alive(pid)
         released.touch()
@@ -127,7 +126,7 @@ def test_gateways_serve_finishes_the_request_in_hand(boot: Callable[[str], Site]
     site = boot(name)
     stop_in_mid_request(site, signal.SIGTERM)
     assert site.backend is not None
-    assert site.backend.popen.wait(5) == 0
+    assert site.backend.popen.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("name", ["apache-cgid", *SPAWNED])
@@ -189,9 +188,13 @@ def test_spawn_fcgi(machine: Sandbox) -> None:
 
 def exec_start(unit: str, machine: Sandbox) -> list[str]:
     """The command of a systemd unit, for the sandbox."""
-    found = re.search(r"^ExecStart=(.*)$", (PROJECT / "conf/systemd" / unit).read_text(), re.MULTILINE)
+    text = (PROJECT / "conf/systemd" / unit).read_text().replace("\\\n", "")
+    found = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
     assert found
-    return shlex.split(found[1].replace("/srv/example", str(machine.srv)).replace("/run/gateways", str(machine.run)))
+    command = found[1].replace("/srv/example", str(machine.srv))
+    for directory in ("/run/gateways", "/run/example"):
+        command = command.replace(directory, str(machine.run))
+    return shlex.split(command)
 
 
 def test_systemd_socket_activation(machine: Sandbox) -> None:
@@ -210,8 +213,8 @@ def test_systemd_socket_activation(machine: Sandbox) -> None:
         assert wait_until(lambda: "Listening on" in log.read_text())
         site = behind_nginx(machine, stack)
         assert site.get("/").status_code == 200, log.read_text()
-        stop_in_mid_request(site, signal.SIGTERM)
-        assert process.popen.wait(5) == 0
+        stop_in_mid_request(site, signal.SIGTERM, process.pid)
+        assert process.popen.wait(PATIENCE) == 0
         assert os.path.exists(path), "the socket is systemd's"
         os.unlink(path)
 
@@ -225,28 +228,8 @@ def test_systemd_standalone_service(machine: Sandbox) -> None:
     with ExitStack() as stack:
         stack.callback(process.kill)
         process.wait_for(path)
-        assert behind_nginx(machine, stack).get("/").status_code == 200
-        assert process.stop() == 0
+        site = behind_nginx(machine, stack)
+        assert site.get("/").status_code == 200
+        stop_in_mid_request(site, signal.SIGTERM, process.pid)
+        assert process.popen.wait(PATIENCE) == 0
         assert not os.path.exists(path)
-
-
-def test_supervisor_fcgi_program(machine: Sandbox) -> None:
-    """supervisor makes the socket and passes it as descriptor 0."""
-    text = (PROJECT / "conf/supervisor/example-fcgi.conf").read_text()
-    found = re.search(r"^command=(.*)$", text, re.MULTILINE)
-    assert found
-    path = f"{machine.run}/app.sock"
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
-        stack.callback(os.unlink, path)
-        listener.bind(path)
-        os.chmod(path, 0o666)
-        listener.listen()
-        log = machine.logs / "supervisor.log"
-        process = Process(
-            shlex.split(found[1].replace("/srv/example", str(machine.srv))),
-            log=log, cwd=machine.scripts, account=machine.account, stdin=listener.fileno(),
-        )  # fmt: skip
-        stack.callback(process.kill)
-        assert behind_nginx(machine, stack).get("/").status_code == 200, log.read_text()
-        assert process.stop() == 0

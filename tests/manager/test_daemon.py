@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from gateways.errors import ConfigError
-from gateways.manager.daemon import Daemon, refuse_lost_logs
-from gateways.settings import Settings
+from gateways.manager.daemon import Daemon
 from tests.support.serving import PATIENCE, until
 
 #: Goes to the background, writes what it sees there to a file, and then does what the test says.
@@ -90,7 +89,14 @@ write("ended", 1)
 
 
 def test_a_failure_is_told_where_the_command_was_typed(tmp_path: Path) -> None:
-    result = run(tmp_path, 'daemon.failed(4, "cannot listen on unix:/a: b\\u00e9")')
+    code = """
+with daemon:
+    daemon.failed(4, "cannot listen on unix:/a: b\\u00e9")
+    daemon.failed(3, "what comes of it")
+    write("cleaned", 1)
+"""
+    result = run(tmp_path, code)
+    assert (tmp_path / "cleaned").exists()
     assert (result.returncode, result.stdout) == (4, "before\n")
     assert result.stderr == "gateways: error: cannot listen on unix:/a: b\u00e9\n"
     until(lambda: gone(facts(tmp_path)["pid"]))
@@ -151,7 +157,7 @@ write("alive", 1)
 @pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])
 def test_descriptors_that_are_closed_at_the_start(tmp_path: Path, closed: str) -> None:
     closing = "".join(f"exec {fd}>&-\n" for fd in closed.split())
-    code = "daemon.failed(3, 'told')" if "2" not in closed else "daemon.failed(3, '')"
+    code = f"with daemon: daemon.failed(3, {'' if '2' in closed else 'told'!r})"
     program = "import sys\nfrom gateways.server.spawned import complete_standard_streams\ncomplete_standard_streams()\n"
     command = ["sh", "-c", f'{closing}exec "$@"', "sh", sys.executable, "-c", program + PROGRAM + code]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
@@ -165,10 +171,3 @@ def test_in_the_foreground_reports_go_nowhere() -> None:
         daemon.failed(3, "x")
     with pytest.raises(ConfigError), Daemon():
         raise ConfigError("passes")
-
-
-def test_a_log_that_would_be_lost_is_refused() -> None:
-    with pytest.raises(ConfigError, match="daemonize needs error_log, a file"):
-        refuse_lost_logs(Settings(daemonize=True))
-    refuse_lost_logs(Settings(daemonize=True, error_log="/var/log/app.log"))
-    refuse_lost_logs(Settings())
