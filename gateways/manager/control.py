@@ -58,12 +58,22 @@ class ControlSocket:
         self.sock, self.file = inherited or _listen(self.path)
         self.sock.setblocking(False)
 
+    def replaced(self) -> None:
+        """Tell all who are connected that another program goes on in this process: they have to connect again."""
+        for conversation in self._conversations.values():
+            conversation.tell({"replaced": True})
+
     # For the loop
 
     def interests(self) -> dict[int, int]:
-        """Return the descriptors to poll, and for what: ``select.POLLIN``, ``POLLOUT``, or 0 for a hang-up only."""
-        for conversation in list(self._conversations.values()):
-            self._close_if_over(conversation)  # the end of a reload may have been the last it waited for
+        """Return the descriptors to poll, and for what: ``select.POLLIN``, ``POLLOUT``, or 0 for a hang-up only.
+
+        Connections that are over are closed here and not before: what is left out now has to be forgotten at once, as
+        the next file that is opened gets its number.
+        """
+        for conversation in [conversation for conversation in self._conversations.values() if conversation.over]:
+            del self._conversations[conversation.fd]
+            conversation.close()
         wanted = {fd: conversation.interest for fd, conversation in self._conversations.items()}
         if len(wanted) < MAX_CONNECTIONS and not self._resume_at:
             wanted[self.sock.fileno()] = select.POLLIN
@@ -91,7 +101,6 @@ class ControlSocket:
         for conversation in list(self._conversations.values()):
             if now >= conversation.deadline:
                 conversation.on_deadline(now)
-                self._close_if_over(conversation)
 
     def close(self) -> None:
         """Close everything, and remove the file if it is still ours."""
@@ -125,12 +134,6 @@ class ControlSocket:
         line = conversation.on_events(events)
         if line is not None:
             self._ask(conversation, line)
-        self._close_if_over(conversation)
-
-    def _close_if_over(self, conversation: Conversation) -> None:
-        if conversation.over:
-            self._conversations.pop(conversation.fd, None)
-            conversation.close()
 
     def _ask(self, conversation: Conversation, line: bytes) -> None:
         """Have the master answer, and never fail: it has better things to do than to die of a question."""

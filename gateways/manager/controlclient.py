@@ -20,6 +20,9 @@ _MAX_LINE = 8 << 20
 #: How often to try where the backlog is full, seconds.
 _RETRY = 0.05
 
+#: Questions whose outcome the successor of the master knows; others are asked anew.
+_FOLLOWED = ("reload", "upgrade")
+
 Line = Mapping[str, Any]
 
 
@@ -42,8 +45,8 @@ def ask_and_follow(
     """Ask, call ``say`` with each line for people until that has ended, and return the last line.
 
     ``path`` is that of the control socket, ``question`` is such as ``{"ask": "reload"}``, and ``patience`` the seconds
-    that the master may be silent. Where another program goes on in the master's process meanwhile, that one is asked
-    how it ended.
+    that the master may be silent. Where another program goes on in the master's process meanwhile, that one is asked,
+    for the outcome of a reload or an upgrade.
 
     Raises ``FailedError`` when it was tried and failed, ``ConfigError`` when the master refuses the question, and
     ``ConnectError`` when none can be reached there or it does not answer; its kind ``MasterGoneError`` when it ends.
@@ -76,7 +79,9 @@ def _with_successors(path: str, question: Mapping[str, Any], patience: float) ->
                 return
             if "replaced" in line:
                 break
-        question = {"ask": "outcome"}  # it waits in the backlog, which the new program has inherited
+        if question["ask"] in _FOLLOWED:
+            question = {"ask": "outcome"}
+        # It waits in the backlog, which the new program has inherited.
 
 
 def _lines(path: str, question: Mapping[str, Any], patience: float) -> Iterator[Line]:

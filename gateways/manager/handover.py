@@ -49,12 +49,12 @@ class PassedWorker(NamedTuple):
     leaving: bool = False
 
 
-class PassedControl(NamedTuple):
-    """The control socket."""
+class PassedFile(NamedTuple):
+    """The control socket, with the identity of its file, or the pid file."""
 
     path: str
     fd: int
-    file: Identity
+    file: Identity | None = None
 
 
 class PassedPool(NamedTuple):
@@ -63,16 +63,17 @@ class PassedPool(NamedTuple):
     next_worker: int
     generation: int
     workers: tuple[PassedWorker, ...] = ()
+    graceful_timeout: float = 30.0
 
 
 class Handover(NamedTuple):
-    """All of it. ``board`` and ``pid_file`` are descriptors, -1 for none; ``why`` says who asked for the upgrade."""
+    """All of it. ``board`` is a descriptor, -1 for none; ``why`` says who asked for the upgrade."""
 
     listeners: tuple[PassedListener, ...] = ()
     pools: Mapping[str, PassedPool] = {}
-    control: PassedControl | None = None
+    control: PassedFile | None = None
+    pid_file: PassedFile | None = None
     board: int = -1
-    pid_file: int = -1
     why: str = ""
     trial: bool = False
 
@@ -80,9 +81,8 @@ class Handover(NamedTuple):
         """Return all descriptors that are passed."""
         found = [listener.fd for listener in self.listeners]
         found += [worker.fd for pool in self.pools.values() for worker in pool.workers]
-        found += [self.board, self.pid_file]
-        if self.control is not None:
-            found.append(self.control.fd)
+        found += [file.fd for file in (self.control, self.pid_file) if file is not None]
+        found.append(self.board)
         return [fd for fd in found if fd >= 0]
 
     def for_trial(self) -> Handover:
@@ -95,11 +95,7 @@ def describe(handover: Handover) -> str:
 
     Raises ``OverflowError`` when there are more workers than one variable has room for: some thousand.
     """
-    pools = {
-        name: [pool.next_worker, pool.generation, [[*worker[:5], int(worker.leaving)] for worker in pool.workers]]
-        for name, pool in handover.pools.items()
-    }
-    whole = {"version": VERSION, "pid": os.getpid(), **handover._asdict(), "pools": pools}
+    whole = {"version": VERSION, "pid": os.getpid(), **handover._asdict()}
     text = json.dumps(whole, separators=(",", ":"))
     if len(text) > _MAX_TEXT:
         raise OverflowError(
@@ -135,31 +131,40 @@ def _parse(whole: Mapping[str, Any]) -> tuple[Handover, int]:
     if whole["version"] != VERSION:
         raise ValueError(f"version {whole['version']}, not {VERSION}")
     pools = {}
-    for name, (next_worker, generation, rows) in whole["pools"].items():
-        workers = tuple(_parse_worker(*map(int, row)) for row in rows)
-        pools[str(name)] = PassedPool(int(next_worker), int(generation), workers)
-    control = whole["control"]
+    for name, (next_worker, generation, rows, timeout) in whole["pools"].items():
+        workers = tuple(map(_parse_worker, rows))
+        pools[str(name)] = PassedPool(int(next_worker), int(generation), workers, float(timeout))
     handover = Handover(
         tuple(_parse_listener(row) for row in whole["listeners"]),
         pools,
-        None if control is None else PassedControl(str(control[0]), int(control[1]), _identity(control[2])),
+        _parse_file(whole["control"]),
+        _parse_file(whole["pid_file"]),
         int(whole["board"]),
-        int(whole["pid_file"]),
         str(whole["why"]),
         bool(whole["trial"]),
     )
     return handover, int(whole["pid"])
 
 
-def _parse_worker(number: int, generation: int, pid: int, fd: int, slot: int, leaving: int) -> PassedWorker:
+def _parse_worker(row: list[Any]) -> PassedWorker:
+    number, generation, pid, fd, slot, leaving = map(int, row)
     return PassedWorker(number, generation, pid, fd, slot, bool(leaving))
 
 
 def _parse_listener(row: list[Any]) -> PassedListener:
     pool, protocol, address, fd, file = row
-    return PassedListener(str(pool), str(protocol), str(address), int(fd), None if file is None else _identity(file))
+    return PassedListener(str(pool), str(protocol), str(address), int(fd), _identity(file))
 
 
-def _identity(pair: list[Any]) -> Identity:
+def _parse_file(row: list[Any] | None) -> PassedFile | None:
+    if row is None:
+        return None
+    path, fd, file = row
+    return PassedFile(str(path), int(fd), _identity(file))
+
+
+def _identity(pair: list[Any] | None) -> Identity | None:
+    if pair is None:
+        return None
     device, inode = pair
     return int(device), int(inode)

@@ -28,6 +28,8 @@ class Inbox:
             self._before.append((number, signal.signal(number, _do_nothing)))
         # A full pipe holds thousands of signals already: one that does not fit is no loss, and no warning.
         self._wakeup_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        # The master that executed this program has blocked them, so that none was lost until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number for number, _ in self._before])
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateways.errors import ConfigError
 from gateways.manager.citizenship import Citizenship
-from gateways.manager.control import ControlSocket
+from gateways.manager.command import Command
 from gateways.manager.daemon import Daemon, daemonize, refuse_lost_logs
 from gateways.manager.desk import Desk
 from gateways.manager.entries import SlowLog
 from gateways.manager.equipment import Equipment
 from gateways.manager.facts import Facts
+from gateways.manager.handover import read
 from gateways.manager.master import Master
 from gateways.manager.operations import Operations
-from gateways.manager.pidfile import PidFile
-from gateways.manager.policy import Policy
 from gateways.manager.pool import Pool
 from gateways.manager.rules import Rules
-from gateways.manager.scoreboard import Scoreboard
 from gateways.manager.slowlog import Dumps
 from gateways.manager.subreaper import become_subreaper
+from gateways.manager.takeover import Takeover
 from gateways.manager.titles import set_title
+from gateways.manager.trial import report, try_out
+from gateways.manager.upgrading import Upgrading
 from gateways.server.errorlog import ErrorLog
-from gateways.server.opening import addresses_of, addresses_to_serve, count, listen, open_access_log
+from gateways.server.opening import addresses_of, addresses_to_serve, count, open_access_log
 from gateways.server.privileges import Privileges
 from gateways.server.spawned import complete_standard_streams
 
 if TYPE_CHECKING:
     from gateways.config import Plan, PoolPlan
+    from gateways.manager.control import ControlSocket
 
 #: Slots for workers beyond twice the most of all pools: those that drain while two reloads follow each other.
 _SPARE_SLOTS = 16
@@ -41,9 +44,15 @@ def launch_plan(plan: Plan) -> int:
 
     Returns the exit code of ``Master.run``. Raises ``ConfigError`` and ``BindError`` before anything was forked.
     """
+    command = Command.of_this_process()
     complete_standard_streams()
+    handover = read(os.environ)
+    if handover is not None and handover.trial:
+        try_out(plan, handover)
+        report()
+        return 0
     refuse_lost_logs(plan.master)
-    daemon = daemonize() if plan.master.daemonize else Daemon()
+    daemon = daemonize() if plan.master.daemonize and handover is None else Daemon()
     with ExitStack() as stack:
         stack.enter_context(daemon)
         error_log = ErrorLog(plan.master.error_log, plan.master.log_level)
@@ -52,11 +61,13 @@ def launch_plan(plan: Plan) -> int:
             error_log.notice(notice)
         if plan.master.ignored_variables:
             error_log.notice(f"no settings, ignored: {', '.join(plan.master.ignored_variables)}")
-        if plan.master.pid_file is not None:
-            pid_file = PidFile(plan.master.pid_file)
-            pid_file.take()
+        takeover = Takeover(handover, error_log)
+        pid_file = takeover.pid_file(plan.master.pid_file)
+        if pid_file is not None:
             stack.callback(pid_file.remove)
-        master = _make_master(plan, error_log, stack)
+        master = _make_master(plan, takeover, error_log, stack)
+        control = _open_control(plan, takeover, master, stack)
+        Upgrading(master, command, plan.file, control, pid_file)
         Citizenship(master, daemon)
         set_title(f"gateways: master of {', '.join(pool.name for pool in plan.pools)}")
         code = master.run()
@@ -65,31 +76,37 @@ def launch_plan(plan: Plan) -> int:
         return code
 
 
-def _make_master(plan: Plan, error_log: ErrorLog, stack: ExitStack) -> Master:
+def _make_master(plan: Plan, takeover: Takeover, error_log: ErrorLog, stack: ExitStack) -> Master:
     become_subreaper()
     most = sum(pool.settings.workers for pool in plan.pools)
-    board = Scoreboard.create(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
+    board = takeover.board(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
     dumps = Dumps()
     stack.callback(dumps.close)
     master = Master(error_log, board, dumps)
     for pool in plan.pools:
-        master.pools.append(_make_pool(pool, plan, master, stack))
+        master.pools.append(_make_pool(pool, plan, takeover, master, stack))
     facts = Facts(master)
     master.operations = Operations(master, facts.status)
-    if plan.master.control is not None:
-        control = ControlSocket(plan.master.control, master.operations, error_log)
-        stack.callback(control.close)
-        Desk(control, master)
+    takeover.begin(master, monotonic())
+    master.operations.last = takeover.ticket
     return master
 
 
-def _make_pool(plan: PoolPlan, whole: Plan, master: Master, stack: ExitStack) -> Pool:
+def _open_control(plan: Plan, takeover: Takeover, master: Master, stack: ExitStack) -> ControlSocket | None:
+    control = takeover.control(plan.master.control, master.operations)
+    if control is not None:
+        stack.callback(control.close)
+        Desk(control, master)
+    return control
+
+
+def _make_pool(plan: PoolPlan, whole: Plan, takeover: Takeover, master: Master, stack: ExitStack) -> Pool:
     settings = plan.settings
-    only = len(whole.pools) == 1
-    if not only and not addresses_of(settings):
+    addresses = addresses_of(settings) or takeover.addresses_of(plan.name)
+    if not addresses and len(whole.pools) > 1:
         raise ConfigError(f"pool {plan.name} has nothing to listen on: give it fastcgi or scgi")
     privileges = Privileges.of(settings)
-    listeners = listen(addresses_to_serve(settings) if only else addresses_of(settings), settings, stack)
+    listeners = takeover.listen(addresses or addresses_to_serve(settings), settings, stack)
     access_log = open_access_log(settings, False, master.error_log, stack)
     slow_log = SlowLog(settings.slow_log, master.error_log)
     stack.callback(slow_log.close)
@@ -113,5 +130,8 @@ def _make_pool(plan: PoolPlan, whole: Plan, master: Master, stack: ExitStack) ->
         master.error_log.notice(
             f"serving {listener.protocol} on {listener.address}: {plan.application}, {settings.pm}, {workers}"
         )
-    policy = Policy(Rules.of(settings), monotonic())
-    return Pool(equipment, policy, master.loop, master.dumps, master.shed)
+    now = monotonic()
+    policy = takeover.policy(plan.name, Rules.of(settings), now)
+    pool = Pool(equipment, policy, master.loop, master.dumps, master.shed)
+    takeover.adopt(pool, now)
+    return pool

@@ -63,6 +63,9 @@ class Master:
         self._announced = False
         self._exit_code = 0
         self._ended = False
+        self._lost: list[Pool] = []
+        #: Other children: what is called with the status of each that has ended.
+        self.claims: dict[int, Callable[[int], object]] = {}
         self._unclaimed: dict[int, int] = {}
         self._inbox: Inbox | None = None
 
@@ -71,7 +74,7 @@ class Master:
     def run(self) -> int:
         """Serve until stopped."""
         inbox = self._inbox = Inbox()
-        self.loop.watch(inbox.fileno(), lambda events: self._on_signals())
+        self.loop.watch(inbox.fileno(), lambda events: self.heed())
         try:
             now = monotonic()
             for pool in self.pools:
@@ -87,12 +90,19 @@ class Master:
 
     def _over(self) -> bool:
         for pool in self.pools:
-            if pool.gave_up and not self._ended:
-                self.error_log.error(f"{pool.name}: {pool.gave_up}")
-                for call in self.on_give_up:
-                    call(GAVE_UP, f"pool {pool.name}: {pool.gave_up}")
-                self.end_at_once(GAVE_UP)
+            if pool.gave_up and not self._ended and pool not in self._lost:
+                self._on_gave_up(pool)
         return self._ended or all(pool.over for pool in self.pools)
+
+    def _on_gave_up(self, pool: Pool) -> None:
+        if pool.inheritance.spared and any(other.processes for other in self.pools):
+            self.error_log.error(f"{pool.name}: {pool.gave_up}; the other pools serve on")
+            self._lost.append(pool)
+            return
+        self.error_log.error(f"{pool.name}: {pool.gave_up}")
+        for call in self.on_give_up:
+            call(GAVE_UP, f"pool {pool.name}: {pool.gave_up}")
+        self.end_at_once(GAVE_UP)
 
     def _look(self) -> float:
         """Let everybody look at the clock; return how long all can wait, seconds."""
@@ -108,7 +118,7 @@ class Master:
 
     def _announce(self) -> None:
         """Say that all pools serve, after a start and after each reload."""
-        if self._announced or self.stopping or not all(pool.is_settled() for pool in self.pools):
+        if self._announced or self.stopping or not all(pool.is_settled() or pool.over for pool in self.pools):
             return
         self._announced = True
         workers = sum(len(pool.processes) for pool in self.pools)
@@ -116,13 +126,13 @@ class Master:
         for call in self.on_serving:
             call()
 
-    def shed(self) -> Iterator[Callable[[], object]]:
-        """Give what a child has to let go of, so that nothing of the master's lives on in it."""
+    def shed(self, child_of: Pool) -> Iterator[Callable[[], object]]:
+        """Give what a child of a pool has to let go of, so that nothing of the master's lives on in it."""
         if self._inbox is not None:
             yield self._inbox.shed
         yield from self.closers
         for pool in self.pools:
-            yield from pool.close_in_child()
+            yield from pool.close_in_child(pool is child_of)
 
     # Children
 
@@ -136,6 +146,8 @@ class Master:
             if not pid:
                 break
             self._unclaimed[pid] = status
+        for pid in self.claims.keys() & self._unclaimed.keys():
+            self.claims.pop(pid)(self._unclaimed.pop(pid))
         now = monotonic()
         for pool in self.pools:
             for nursery in [nursery for nursery in pool.nurseries.values() if nursery.pid in self._unclaimed]:
@@ -147,8 +159,12 @@ class Master:
                     pool.on_channel(process, now)
                 if process.pid in self._unclaimed:
                     pool.on_exit(process, describe_exit(self._unclaimed.pop(process.pid), bool(process.killed)), now)
-        if len(self._unclaimed) > _MOST_UNCLAIMED:
-            self._unclaimed.clear()  # orphans of the application's own making
+        if not self._expects_unknown() or len(self._unclaimed) > _MOST_UNCLAIMED:
+            self._unclaimed.clear()  # orphans of the application's own making; their numbers may come again
+
+    def _expects_unknown(self) -> bool:
+        """Say whether a worker may have been forked by a nursery that has not told its pid yet."""
+        return any(not process.pid for pool in self.pools for process in pool.processes.values())
 
     def end_at_once(self, code: int) -> None:
         """Kill everything and let ``run`` return ``code``."""
@@ -190,10 +206,13 @@ class Master:
         for pool in self.pools:
             pool.signal(signal.SIGUSR1)
 
-    def _on_signals(self) -> None:
+    def heed(self) -> bool:
+        """Obey the signals that have come. Returns whether there was one that says something."""
         assert self._inbox is not None
-        for number in self._inbox.take():
+        numbers = self._inbox.take()
+        for number in numbers:
             self._on_signal(signal.Signals(number))
+        return bool(set(numbers) - {signal.SIGCHLD, signal.SIGWINCH})
 
     def _on_signal(self, number: signal.Signals) -> None:
         try:

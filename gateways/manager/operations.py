@@ -29,8 +29,9 @@ class Operations:
         self.replace: Callable[[str], Ticket] | None = None
         #: Says why a reload has to replace the master, too: gateways.toml has changed. Empty when it has not.
         self.outdated: Callable[[], str] = lambda: ""
-        self._last = Ticket()
-        self._last.end()
+        #: The ticket of the reload or upgrade that goes on, or was the last.
+        self.last = Ticket()
+        self.last.end()
         self._stop = Ticket()
 
     def reload(self, pool: str | None = None, why: str = "gateways reload") -> Ticket:
@@ -41,9 +42,9 @@ class Operations:
         pools = self._chosen(pool)
         reason = self.outdated()
         if reason and self.replace is not None:
-            self._last = self.replace(f"{why}: {reason}")
-            return self._last
-        ticket = self._last = Ticket(chosen.name for chosen in pools)
+            self.last = self.replace(f"{why}: {reason}")
+            return self.last
+        ticket = self.last = Ticket(chosen.name for chosen in pools)
         now = monotonic()
         for call in master.on_reload:
             call()
@@ -59,12 +60,12 @@ class Operations:
             raise ConfigError("this master cannot replace itself")
         if self._master.stopping:
             raise ConfigError("the master is stopping")
-        self._last = self.replace(why)
-        return self._last
+        self.last = self.replace(why)
+        return self.last
 
     def outcome(self) -> Ticket:
         """Return the ticket of the reload that goes on, or was the last."""
-        return self._last
+        return self.last
 
     def stop(self, why: str = "gateways stop") -> Ticket:
         """Begin the graceful stop."""

@@ -26,7 +26,7 @@ _FLOCK = "hhlli"
 class PidFile:
     """The pid file at ``path``; ``take`` writes it, ``remove`` removes it.
 
-    ``fd`` is what ``keep`` returned before this process executed itself anew, else -1.
+    ``fd`` is what ``fileno`` returned before this process executed itself anew, else -1.
     """
 
     def __init__(self, path: str, fd: int = -1) -> None:
@@ -49,10 +49,8 @@ class PidFile:
                 raise ConfigError(f"pid_file {self.path!r} cannot be written: {_why(self.path, error)}") from None
         self._owner = os.getpid()
 
-    def keep(self) -> int:
-        """Let the lock survive the next exec, and return the descriptor for the ``PidFile`` after it."""
-        if self._fd >= 0:
-            os.set_inheritable(self._fd, True)
+    def fileno(self) -> int:
+        """Return the descriptor; the lock survives exec if it is inheritable, for the ``PidFile`` after it."""
         return self._fd
 
     def remove(self) -> None:

@@ -164,6 +164,11 @@ class Policy:
         return self._generations.current
 
     @property
+    def next_worker(self) -> int:
+        """The number of the worker that will be started next."""
+        return self._roster.next_number
+
+    @property
     def trial(self) -> int | None:
         """The generation that boots beside it, at a reload."""
         return self._generations.trial

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateways.manager import moves
 from gateways.manager.channel import Channel, pair
+from gateways.manager.inheritance import Inheritance
 from gateways.manager.nurseries import Nursery
 from gateways.manager.process import Process, fork
 from gateways.manager.scoreboard import BoardFull
@@ -24,15 +25,18 @@ if TYPE_CHECKING:
     from gateways.manager.slowlog import Dumps
 
     Outcome = Callable[[int, str], object]
-    Shed = Callable[[], Iterable[Callable[[], object]]]
+    Shed = Callable[["Pool"], Iterable[Callable[[], object]]]
 
 
 class Pool:
     """The workers of one application.
 
-    ``loop`` is the master's, ``dumps`` takes stacks for the slow log, ``shed`` gives what a child must let go of.
+    ``loop`` is the master's, ``dumps`` takes stacks for the slow log, ``shed`` gives what a child of it must let go of.
     ``over`` is true when a stop has ended, ``gave_up`` says why the pool cannot live.
     """
+
+    #: What tells a worker to stop and to serve who waits at its listeners, as nobody else will.
+    _last_word = "last"
 
     def __init__(self, equipment: Equipment, policy: Policy, loop: Loop, dumps: Dumps, shed: Shed) -> None:
         self.equipment = equipment
@@ -46,6 +50,7 @@ class Pool:
         self._followers: list[Outcome] = []
         self._next_followers: list[Outcome] = []
         self.changed = ""
+        self.inheritance = Inheritance()
         self._loop = loop
         self._dumps = dumps
         self._shed = shed
@@ -57,6 +62,21 @@ class Pool:
     def begin(self, now: float) -> None:
         """Start the first workers."""
         self._do(self.policy.begin(now), now)
+        for number in self.inheritance.leaving:
+            self.tell(moves.Retiring(number, "an earlier master has told it to stop"), now)
+
+    def adopt(self, process: Process, leaving: bool, now: float) -> None:
+        """Take over the worker of an earlier master, before ``begin``. ``leaving``: it accepts no more already."""
+        self.processes[process.number] = process
+        self.inheritance.adopted.add(process.number)
+        self._listen_to(process)
+        self.policy.adopt(process.number, now)
+        if leaving:
+            self.inheritance.leaving.append(process.number)
+
+    def follow(self, follower: Outcome) -> None:
+        """Have ``follower`` told how the reload ends that goes on."""
+        self._followers.append(follower)
 
     def reload(self, why: str, now: float, follower: Outcome | None = None) -> None:
         """Start a new generation; ``follower`` is told how it ended, with the failure or ""."""
@@ -72,6 +92,7 @@ class Pool:
             self._stopping = True
             for listener in self.equipment.listeners:
                 listener.remove_file()
+            self.inheritance.release()
             self.tell(moves.StopAsked(), now)
 
     def tell(self, event: moves.Event, now: float) -> None:
@@ -156,7 +177,8 @@ class Pool:
 
     def is_settled(self) -> bool:
         """Say whether its workers serve, and no reload is going on."""
-        return self.policy.up and self.policy.reload_state.state != "booting"
+        serves = self.policy.up or not self.inheritance.adopted.isdisjoint(self.processes)
+        return serves and self.policy.reload_state.state != "booting"
 
     # What is to be done
 
@@ -186,7 +208,8 @@ class Pool:
         if isinstance(action, moves.Go):
             process.channel.tell("go")
         elif isinstance(action, moves.Stop):
-            process.channel.tell(f"{'last' if action.last else 'stop'} {action.reason}")
+            word = self._last_word if action.last else "stop"
+            self.inheritance.dismiss(process, f"{word} {action.reason}", monotonic())
         elif isinstance(action, moves.Dump):
             log = self.equipment.slow_log
             self._dumps.ask(self.name, log, process, action.number, action.seconds, monotonic())
@@ -207,7 +230,7 @@ class Pool:
             return
         slot = process.slot
         assert slot is not None
-        close = self._shed()
+        close = self._shed(self)
         try:
             process.pid = fork(lambda: work(self.equipment, number, generation, theirs, slot), close)
         except OSError as error:
@@ -222,15 +245,18 @@ class Pool:
         except OSError:
             self.equipment.board.release(slot)
             raise
-        channel = Channel(ours, lambda text: self._log.warning(f"{self.name}: worker {number}: {text}"))
-        return Process(number, generation, channel, slot), theirs
+        return Process(number, generation, Channel(ours, self.complaints_of(number)), slot), theirs
+
+    def complaints_of(self, number: int) -> Callable[[str], None]:
+        """Return what logs a complaint about what a worker says."""
+        return lambda text: self._log.warning(f"{self.name}: worker {number}: {text}")
 
     def _order(self, process: Process, theirs: socket.socket, now: float) -> None:
         """Let the nursery of its generation fork a worker; make that nursery first, if need be."""
         nursery = self.nurseries.get(process.generation)
         try:
             if nursery is None:
-                close = [*self._shed(), theirs.close]
+                close = [*self._shed(self), theirs.close]
                 nursery = Nursery(self.equipment, process.generation, close)
                 self.nurseries[process.generation] = nursery
                 self._listen_to_nursery(nursery)
@@ -291,8 +317,12 @@ class Pool:
         if process.kill():
             process.killed = f"killed: {reason}"
 
-    def close_in_child(self) -> Iterable[Callable[[], object]]:
-        """Give what a child of the master, of this pool or another, has no use for."""
+    def close_in_child(self, ours: bool) -> Iterable[Callable[[], object]]:
+        """Give what a child of the master has no use for; ``ours``: it will be a worker of this pool."""
+        yield from self.inheritance.closers()
+        if not ours:
+            for listener in self.equipment.listeners:
+                yield listener.sock.close
         for nursery in self.nurseries.values():
             yield from nursery.closers()
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: Signals that the master handles: a child begins with the system's own ways.
 _HANDLED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGTTIN", "SIGTTOU", "SIGWINCH")
-#: What a terminal sends to all processes, and the master alone obeys.
-_OF_TERMINALS = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2")
+#: What a terminal sends to all processes and the master alone obeys; and USR1, until there is a server to obey it.
+_IGNORED = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 #: The exit status of a child that failed where nothing else says why.
 CRASHED = 70
 
@@ -73,7 +73,7 @@ def _become(main: Callable[[], int], close: Iterable[Callable[[], object]], mask
     try:
         signal.set_wakeup_fd(-1)
         for name in _HANDLED:
-            signal.signal(getattr(signal, name), _ignore if name in _OF_TERMINALS else signal.SIG_DFL)
+            signal.signal(getattr(signal, name), _ignore if name in _IGNORED else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for let_go in close:
             let_go()

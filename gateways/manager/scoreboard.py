@@ -121,7 +121,21 @@ class Scoreboard:
             os.close(self._fd)
             self._fd = -1
 
+    @property
+    def slots(self) -> int:
+        """For how many workers there is room."""
+        return len(self._slots)
+
+    @property
+    def records(self) -> int:
+        """For how many threads of each worker there is room."""
+        return self._words[_RECORDS]
+
     # The master's side
+
+    def claimed(self) -> list[Slot]:
+        """Return the slots that are somebody's."""
+        return [slot for slot in self._slots if self._is_taken(slot)]
 
     def claim(self, pool: str, worker: int, generation: int) -> Slot:
         """Return a free slot for a worker that is about to be forked. Raises ``BoardFull``."""

@@ -1,7 +1,7 @@
 """What is told to those who wait for something to end: a reload, an upgrade, the stop.
 
 The master makes a ticket, tells it how things go, and ends it once; whoever follows it, now or later, hears of that.
-A line is what is sent: a dictionary of JSON values. The last one has ``done`` and ``failure``, or ``replaced``.
+A line is what is sent: a dictionary of JSON values. The last one has ``done`` and ``failure``.
 """
 
 from __future__ import annotations
@@ -53,11 +53,10 @@ class Ticket:
 
     def end(self, failure: str = "") -> None:
         """Tell all followers that it is over. What comes after that is not heard."""
-        self._conclude(done(failure))
-
-    def replaced(self) -> None:
-        """Tell all followers that another program goes on in this process: they have to connect again."""
-        self._conclude({"replaced": True})
+        if self.outcome is None:
+            self.outcome = done(failure)
+            self._spread(self.outcome)
+            self._followers.clear()
 
     def follow(self, follower: Follower) -> None:
         """Call ``follower`` with each line from now on; at once with the last one there was."""
@@ -71,12 +70,6 @@ class Ticket:
         """Do not call ``follower`` any more."""
         if follower in self._followers:
             self._followers.remove(follower)
-
-    def _conclude(self, line: Line) -> None:
-        if self.outcome is None:
-            self.outcome = line
-            self._spread(line)
-            self._followers.clear()
 
     def _spread(self, line: Line) -> None:
         for follower in list(self._followers):  # one that cannot be told leaves meanwhile

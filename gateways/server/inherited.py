@@ -121,6 +121,20 @@ def passed_by_systemd(address: Address, environ: MutableMapping[str, str]) -> li
     return found
 
 
+def pass_again(environ: MutableMapping[str, str]) -> list[int]:
+    """Put the variables back, for a program that this process executes in its place; return what has to stay open.
+
+    Nothing, when systemd passed nothing or some of it was closed since: a number may be another file's by now.
+    """
+    descriptors = [fd for _, fd in _passed]
+    if any(why_not_listening(fd) for fd in descriptors):
+        return []
+    if descriptors:
+        environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(descriptors)))
+        environ["LISTEN_FDNAMES"] = ":".join(name for name, _ in _passed)
+    return descriptors
+
+
 def _read(environ: MutableMapping[str, str]) -> list[tuple[str, int]]:
     """Read the variables and remove them."""
     names = environ.get("LISTEN_FDNAMES", "").split(":")

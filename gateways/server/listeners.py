@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from gateways.addresses import Address
 from gateways.errors import BindError
 from gateways.server.inherited import passed_by_systemd, take_socket
 from gateways.server.peers import PeerFilter, filter_for
-from gateways.server.unixsockets import SocketFile, listen_unix, owner_ids
+from gateways.server.unixsockets import SocketFile, hand_over, listen_unix, owner_ids
 
 _NAMES = {"fastcgi": "FastCGI", "scgi": "SCGI"}
 
@@ -21,11 +21,23 @@ class Listener:
     """A listening socket, non-blocking and closed in children, and what is spoken on it.
 
     ``protocol`` is ``fastcgi`` or ``scgi``. ``address`` is where it listens, with the port that was chosen for port 0;
-    for an inherited socket it is the address that was asked for. ``peers`` is None when everybody may connect.
-    ``shared`` says that others may accept from it, too, and ``refusing`` that ``refuse`` was called.
+    for an inherited socket it is the address that was asked for. ``peers`` is None when everybody may connect, ``file``
+    that of a Unix socket, and ``asked`` the address in the settings. ``shared`` says that others may accept from it,
+    too, and ``refusing`` that ``refuse`` was called.
     """
 
-    __slots__ = ("_file", "address", "fast_path", "inherited", "peers", "protocol", "refusing", "shared", "sock")
+    __slots__ = (
+        "address",
+        "asked",
+        "fast_path",
+        "file",
+        "inherited",
+        "peers",
+        "protocol",
+        "refusing",
+        "shared",
+        "sock",
+    )
 
     def __init__(
         self,
@@ -33,16 +45,19 @@ class Listener:
         protocol: str,
         address: Address,
         inherited: bool = False,
+        *,
         peers: PeerFilter | None = None,
         file: SocketFile | None = None,
+        asked: Address | None = None,
     ) -> None:
         self.sock = sock
         self.protocol = protocol
         self.address = address
+        self.asked = asked or address
         self.inherited = self.shared = inherited
         self.refusing = False
         self.peers = peers
-        self._file = file
+        self.file = file
         #: The C part that serves its usual requests, where there is one (fastpath.py).
         self.fast_path: Any = None
 
@@ -65,9 +80,9 @@ class Listener:
 
     def remove_file(self) -> None:
         """Remove the file of a Unix socket, if it is still the one this process bound: nobody connects any more."""
-        if self._file is not None:
-            self._file.remove()
-            self._file = None
+        if self.file is not None:
+            self.file.remove()
+            self.file = None
 
     def close(self) -> None:
         """Close the socket, and remove its file."""
@@ -106,7 +121,7 @@ def open_listeners(
     listeners: list[Listener] = []
     try:
         for sock in _inherit(address, environ) if inherited else _bind(address):
-            listener = Listener(sock, protocol, _address_of(sock, address), inherited)
+            listener = Listener(sock, protocol, _address_of(sock, address), inherited, asked=address)
             listeners.append(listener)
             listener.peers = filter_for(sock, protocol, allowed_clients, environ)
             if not inherited:
@@ -116,6 +131,33 @@ def open_listeners(
             listener.close()
         raise
     return listeners
+
+
+def keep_listener(
+    sock: socket.socket,
+    protocol: str,
+    address: Address,
+    file: SocketFile | None = None,
+    *,
+    backlog: int = 1024,
+    socket_mode: int = 0o660,
+    socket_owner: str | None = None,
+    socket_group: str | None = None,
+    allowed_clients: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Listener:
+    """Return a listener for a socket that this process has open already, with settings that may have changed.
+
+    Raises what ``open_listeners`` does; the socket stays open then.
+    """
+    sock.setblocking(False)
+    inherited = address.kind in ("fd", "systemd")
+    peers = filter_for(sock, protocol, allowed_clients, os.environ if environ is None else environ)
+    if file is not None:
+        hand_over(file.path, socket_mode, *owner_ids(socket_owner, socket_group))
+    if not inherited:
+        _listen(sock, address, backlog)
+    return Listener(sock, protocol, _address_of(sock, address), inherited, peers=peers, file=file, asked=address)
 
 
 def _inherit(address: Address, environ: MutableMapping[str, str]) -> Iterator[socket.socket]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateways.addresses import parse_address
 from gateways.errors import BootError, ConfigError
@@ -48,19 +48,17 @@ def listen(addresses: Iterable[tuple[str, str]], settings: Settings, stack: Exit
     """Open the addresses; ``stack`` closes them. Raises ``BindError`` and ``ConfigError``."""
     listeners: list[Listener] = []
     for protocol, text in addresses:
-        opened = open_listeners(
-            protocol,
-            parse_address(text),
-            backlog=settings.backlog,
-            socket_mode=settings.socket_mode,
-            socket_owner=settings.socket_owner,
-            socket_group=settings.socket_group,
-            allowed_clients=settings.allowed_clients,
-        )
+        opened = open_listeners(protocol, parse_address(text), **listening_settings(settings))
         for listener in opened:
             stack.callback(listener.close)
         listeners += opened
     return listeners
+
+
+def listening_settings(settings: Settings) -> dict[str, Any]:
+    """Return the keywords of ``open_listeners`` and ``keep_listener`` that are settings."""
+    names = ("backlog", "socket_mode", "socket_owner", "socket_group", "allowed_clients")
+    return {name: getattr(settings, name) for name in names}
 
 
 def open_access_log(settings: Settings, spawned: bool, error_log: ErrorLog, stack: ExitStack) -> AccessLog | None:

@@ -25,19 +25,22 @@ _LOCK_INTERVAL = 0.01
 
 
 class SocketFile:
-    """The file of a Unix socket that this process has bound."""
+    """The file of a Unix socket that this process has bound.
 
-    __slots__ = ("_identity", "_pid", "path")
+    ``identity``, default that of the file as it is now, tells it from one that another process puts there.
+    """
 
-    def __init__(self, path: str) -> None:
+    __slots__ = ("_pid", "identity", "path")
+
+    def __init__(self, path: str, identity: tuple[int, int] | None = None) -> None:
         self.path = path
-        self._identity = _identity(path)
+        self.identity = identity or _identity(path)
         self._pid = os.getpid()
 
     def is_ours(self) -> bool:
         """Say whether the file at the path is still the one that was bound. True only while the socket is open."""
         try:
-            return _identity(self.path) == self._identity
+            return _identity(self.path) == self.identity
         except OSError:
             return False
 
@@ -65,7 +68,7 @@ def listen_unix(path: str, backlog: int, mode: int, owner: int, group: int) -> t
         try:
             file = _bind(sock, path, mode, locked)
             try:
-                _hand_over(path, mode, owner, group)
+                hand_over(path, mode, owner, group)
                 sock.listen(backlog)
                 if not file.is_ours():
                     raise BindError(f"cannot listen on unix:{path}: another process has replaced the socket")
@@ -194,7 +197,7 @@ def _bind(sock: socket.socket, path: str, mode: int, locked: bool) -> SocketFile
         raise BindError(f"cannot listen on unix:{path}: another process has removed the socket") from None
 
 
-def _hand_over(path: str, mode: int, owner: int, group: int) -> None:
+def hand_over(path: str, mode: int, owner: int, group: int) -> None:
     """Give the file its owner, and the rest of its mode where a default ACL of the directory took bits away."""
     try:
         if (owner, group) != (-1, -1):

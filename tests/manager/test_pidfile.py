@@ -27,7 +27,8 @@ file.take()
 print(os.getpid(), flush=True)
 word = sys.stdin.readline().strip()
 if word == "exec":
-    os.environ["KEPT"] = str(file.keep())
+    os.environ["KEPT"] = str(file.fileno())
+    os.set_inheritable(file.fileno(), True)
     os.execv(sys.executable, [sys.executable, "-c", os.environ["CODE"], sys.argv[1]])
 if word == "fork":
     if os.fork() == 0:

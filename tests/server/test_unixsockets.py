@@ -115,14 +115,14 @@ def test_CVE_2014_0185_the_mode_is_right_from_the_first_instant(
 
 def test_nobody_can_connect_before_the_file_has_its_owner(socket_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = socket_dir / "s"
-    hand_over = unixsockets._hand_over
+    hand_over = unixsockets.hand_over
     refused = []
 
     def watched(*arguments: object) -> None:
         refused.append(not answers(path))
         hand_over(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(unixsockets, "_hand_over", watched)
+    monkeypatch.setattr(unixsockets, "hand_over", watched)
     sock, file = listen(path)
     file.remove()
     sock.close()
@@ -150,7 +150,7 @@ def test_a_socket_that_is_replaced_while_it_starts(socket_dir: Path, monkeypatch
             path.unlink()
             servers.enter_context(alive(path))
 
-        monkeypatch.setattr(unixsockets, "_hand_over", replace)
+        monkeypatch.setattr(unixsockets, "hand_over", replace)
         with pytest.raises(BindError, match="another process has replaced the socket"):
             listen(path)
         assert answers(path)
@@ -272,7 +272,7 @@ def test_a_symbolic_link_in_the_place_of_the_socket_is_not_followed(socket_dir: 
     precious.write_text("")
     before = precious.stat()
     (socket_dir / "s").symlink_to(precious)
-    unixsockets._hand_over(str(socket_dir / "s"), 0o666, NOBODY, NOBODY)
+    unixsockets.hand_over(str(socket_dir / "s"), 0o666, NOBODY, NOBODY)
     after = precious.stat()
     assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
 
