@@ -7,22 +7,23 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from gateways.manager.startdirectory import StartDirectory
+from gateways.config.here import working_directory
+from gateways.server.origin import command_words
 
 
 class Command(NamedTuple):
     """The words of a command, the first of them the path of the interpreter, and the directory it was given in."""
 
-    words: tuple[str, ...]
-    directory: StartDirectory
+    words: list[bytes]
+    directory: str | None
 
     @classmethod
     def of_this_process(cls) -> Command:
         """Return that of this process; to be called before it changes its directory or its title."""
-        return cls((sys.executable, *_arguments()), StartDirectory(os.environ))
+        return cls(command_words(), working_directory())
 
     def __str__(self) -> str:
-        return " ".join(self.words)
+        return " ".join(map(os.fsdecode, self.words))
 
     def execute(self, environ: Mapping[str, str], descriptors: Iterable[int] = ()) -> None:
         """Become this command, in this process, with ``descriptors`` open. Returns only by ``OSError``."""
@@ -31,7 +32,7 @@ class Command(NamedTuple):
         sys.stderr.flush()
         here = _open_directory()
         try:
-            self.directory.enter()  # one that is gone is said by what is looked for in it
+            self._enter_directory()
             for fd in descriptors:
                 os.set_inheritable(fd, True)
             os.execve(self.words[0], self.words, environ)
@@ -42,16 +43,12 @@ class Command(NamedTuple):
                 os.fchdir(here)
                 os.close(here)
 
-
-def _arguments() -> list[str]:
-    """Return the arguments of the interpreter: its own flags, the program, and those of the program."""
-    if sys.version_info >= (3, 10):
-        return sys.orig_argv[1:]
-    try:
-        with open("/proc/self/cmdline", "rb") as file:
-            return [os.fsdecode(word) for word in file.read().split(b"\0")[1:-1]]
-    except OSError:
-        return ["-m", "gateways", *sys.argv[1:]]
+    def _enter_directory(self) -> None:
+        """Enter it by its name, which may lead elsewhere by now: a link to the newest release."""
+        try:
+            os.chdir(self.directory or ".")
+        except OSError:
+            pass  # gone: what is looked for in it says so
 
 
 def _open_directory() -> int:

@@ -48,8 +48,6 @@ def launch_plan(plan: Plan) -> int:
     command = Command.of_this_process()
     complete_standard_streams()
     handover = read(os.environ)
-    if not plan.managed:
-        raise ConfigError("workers is 0 now, and a master cannot become a single server: stop it and start it anew")
     if handover is not None and handover.trial:
         try_out(plan, handover)
         report()
@@ -104,11 +102,11 @@ def _open_control(plan: Plan, takeover: Takeover, master: Master, stack: ExitSta
 
 def _make_pool(plan: PoolPlan, whole: Plan, takeover: Takeover, master: Master, stack: ExitStack) -> Pool:
     settings = plan.settings
-    only = len(whole.pools) == 1
-    if not only and not addresses_of(settings):
+    addresses = addresses_of(settings) or takeover.addresses_of(plan.name)
+    if not addresses and len(whole.pools) > 1:
         raise ConfigError(f"pool {plan.name} has nothing to listen on: give it fastcgi or scgi")
     privileges = Privileges.of(settings)
-    listeners = takeover.listen(addresses_to_serve(settings) if only else addresses_of(settings), settings, stack)
+    listeners = takeover.listen(addresses or addresses_to_serve(settings), settings, stack)
     access_log = open_access_log(settings, False, master.error_log, stack)
     slow_log = SlowLog(settings.slow_log, master.error_log)
     stack.callback(slow_log.close)

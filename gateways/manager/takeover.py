@@ -73,6 +73,10 @@ class Takeover:
 
     # Sockets
 
+    def addresses_of(self, pool: str) -> list[tuple[str, str]]:
+        """Return protocol and address of what ``pool`` listens on; for one whose settings say nothing of it."""
+        return list(dict.fromkeys((row.protocol, row.address) for row in self._passed.listeners if row.pool == pool))
+
     def listen(self, addresses: Iterable[tuple[str, str]], settings: Settings, stack: ExitStack) -> list[Listener]:
         """Return listeners for ``addresses``: those that were passed on, and new ones. ``stack`` closes them.
 

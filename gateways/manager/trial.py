@@ -42,6 +42,10 @@ _INHERITED = ("fd:", "systemd:")
 
 #: What is kept of its output, bytes: the reason of a failure is at its end.
 _KEPT = 16384
+#: What a pipe holds at most, unless somebody has changed that.
+_PIPE = 1 << 20
+#: The longest reason, characters.
+_MAX_REASON = 1000
 
 
 def try_out(plan: Plan, handover: Handover) -> None:
@@ -53,7 +57,7 @@ def try_out(plan: Plan, handover: Handover) -> None:
     with ExitStack() as stack:
         error_log = ErrorLog(plan.master.error_log, plan.master.log_level)
         stack.callback(error_log.close)
-        for _, _, settings in plan.pools:
+        for name, _, settings in plan.pools:
             Rules.of(settings)
             Privileges.of(settings)
             for finding in inspect(settings):
@@ -61,6 +65,8 @@ def try_out(plan: Plan, handover: Handover) -> None:
                     raise ConfigError(f"{finding.setting}: {finding.text}")
             open_access_log(settings, False, error_log, stack)
             addresses = [(protocol, parse_address(text)) for protocol, text in addresses_of(settings)]
+            if not addresses and all(listener.pool != name for listener in handover.listeners):
+                raise ConfigError(f"pool {name} has nothing to listen on: give it fastcgi or scgi")
             new = [(protocol, str(address)) for protocol, address in addresses if address not in taken]
             listen([(protocol, text) for protocol, text in new if not text.startswith(_INHERITED)], settings, stack)
 
@@ -108,18 +114,22 @@ class Trial:
         self._failure = self._failure or reason
         os.kill(self.pid, signal.SIGKILL)  # it is ours until it was reaped, and then this object is not used any more
 
-    def _receive(self) -> None:
+    def _receive(self) -> bool:
+        """Read some of what it says. Returns whether there may be more."""
         try:
             data = os.read(self._read, _KEPT)
         except BlockingIOError:
-            return
-        if data:
-            self._output = (self._output + data)[-_KEPT:]
-        else:
+            return False
+        self._output = (self._output + data)[-_KEPT:]
+        if not data:
             self._master.loop.unwatch(self._read)
+        return bool(data)
 
     def _ended(self, status: int) -> None:
-        self._receive()  # what is left; a child of the child may hold the pipe open
+        # What is left in the pipe, and no more: a child of the child may hold it open, and write on.
+        for _ in range(_PIPE // _KEPT):
+            if not self._receive():
+                break
         self._master.loop.unwatch(self._read)
         os.close(self._read)
         self._over(self._failure or _read_outcome(self._output.decode("utf-8", "replace"), status))
@@ -131,7 +141,7 @@ def _become(command: Command, environ: Mapping[str, str], output: int) -> int:
     try:
         command.execute(environ)
     except OSError as error:
-        os.write(2, f"{command.words[0]}: {error.strerror}\n".encode(errors="surrogateescape"))
+        os.write(2, command.words[0] + f": {error.strerror}\n".encode())
     return 127
 
 
@@ -143,4 +153,4 @@ def _read_outcome(output: str, status: int) -> str:
     if status == 0:
         return "it ended without having been tried: it is no version that knows of this"
     reason = lines[-1].removeprefix("gateways: error: ") if lines and PASSED not in lines else ""
-    return "".join(c if c.isprintable() else "?" for c in reason) or describe_exit(status)
+    return "".join(c if c.isprintable() else "?" for c in reason[:_MAX_REASON]) or describe_exit(status)

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from gateways.addresses import parse_address
+from gateways.declared import HANDOVER
+from gateways.errors import ConfigError
 from gateways.hooks import Hooks, WorkerInfo
 from gateways.loader import prepare_imports
 from gateways.server.errorlog import ErrorLog
@@ -55,6 +57,8 @@ def launch(
     when ``graceful_timeout`` passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
     ``BindError``.
     """
+    if HANDOVER in os.environ:
+        raise ConfigError("workers is 0 now, and a master cannot become a single server: stop it and start it anew")
     complete_standard_streams()
     # First, because all relative paths start in chdir.
     prepare_imports(settings.chdir, settings.python_path, settings.env)

@@ -69,7 +69,7 @@ def _environ() -> dict[bytes, bytes]:
 
 def _command(main: ModuleType) -> list[bytes]:
     """Return the command; that of a script goes by way of RERUN."""
-    words = _words()
+    words = command_words()
     script = getattr(main, "__file__", None)
     if script is None or getattr(main, "__spec__", None) is not None:
         return words  # -m or -c
@@ -84,7 +84,8 @@ def _command(main: ModuleType) -> list[bytes]:
     return [words[0], *flags, os.fsencode(RERUN), os.fsencode(os.path.abspath(script)), *words[at + 1 :]]
 
 
-def _words() -> list[bytes]:
+def command_words() -> list[bytes]:
+    """Return the words that started this process; before its title is set, which overwrites them on Python 3.9."""
     interpreter = os.fsencode(sys.executable or "python3")
     words: list[str] | None = getattr(sys, "orig_argv", None)  # Python 3.10
     if words:

@@ -17,9 +17,9 @@ def loop(socket_dir):
 
 @pytest.mark.parametrize("failure", ["", "no module named app"])
 def test_the_new_program_tells_how_it_ended(loop, capsys, failure):
-    first, second = loop.master.ticket, Ticket()
-    loop.call(lambda: second.end(failure))
-    loop.master.upgrade = lambda: loop.call(first.replaced) or first
+    second = Ticket()
+    second.end(failure)
+    loop.master.upgrade = lambda: loop.call(loop.control.replaced) or Ticket()
     loop.master.outcome = lambda: second
     assert main(["upgrade", "--control", loop.control.path]) == (1 if failure else 0)
     out, err = capsys.readouterr()

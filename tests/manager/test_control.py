@@ -156,6 +156,25 @@ def test_figures_that_are_no_json_are_a_fault_too(loop, peers):
     assert line["failure"].startswith("the master failed to answer: TypeError")
 
 
+def test_all_who_are_connected_hear_of_another_program(loop, peers):
+    ask(loop, follower := peers(loop), ask="reload")
+    silent = peers(loop)
+    loop.settle()
+    loop.control.replaced()
+    loop.settle()
+    assert lines(follower) == lines(silent) == [{"replaced": True}]
+
+
+def test_a_descriptor_is_closed_only_when_the_loop_lets_go_of_it(loop, peers):
+    ask(loop, peers(loop), ask="reload")
+    (fd,) = loop.control.interests().keys() - {loop.control.sock.fileno()}
+    loop.master.ticket.end()
+    os.fstat(fd)  # another file must not get its number while the loop may still know it
+    assert fd not in loop.control.interests()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
 # Who may
 
 
@@ -246,6 +265,7 @@ def test_who_does_not_ask_is_cut_off_and_others_are_not(loop, peers):
     ask(loop, follower := peers(loop), ask="reload")
     loop.clock.now += ASK_TIMEOUT / 2
     loop.control.expire()
+    loop.settle()
     assert lines(silent) == []
     loop.clock.now += HEARTBEAT / 2
     loop.control.expire()

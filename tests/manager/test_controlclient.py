@@ -79,16 +79,21 @@ def test_a_refusal_is_a_wrong_use(loop):
 
 
 def test_a_replaced_master_is_asked_again(loop):
-    replaced, loop.master.ticket = loop.master.ticket, Ticket()
+    given, last = Ticket(), Ticket()
+    last.end()
 
     def reload(pool: object) -> Ticket:
-        return replaced
+        loop.call(loop.control.replaced)
+        return given
 
-    loop.master.reload = reload  # type: ignore[method-assign]
-    loop.call(replaced.replaced)
-    loop.call(loop.master.ticket.end)
+    loop.master.reload, loop.master.ticket = reload, last  # type: ignore[method-assign]
     assert ask(loop.control.path, {"ask": "reload"}) == done()
     assert loop.master.asked == ["outcome"]
+
+
+def test_what_a_replaced_master_has_not_answered_is_asked_again(socket_dir):
+    with impostor(socket_dir / "control", b'{"replaced": true}\n', b'{"done": true, "failure": "", "status": 1}\n'):
+        assert ask(str(socket_dir / "control"), {"ask": "status"})["status"] == 1
 
 
 def test_a_master_that_ends_meanwhile(socket_dir):

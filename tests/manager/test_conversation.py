@@ -172,11 +172,11 @@ def test_a_follower_hears_that_the_master_lives(pair):
 
 def test_a_ticket_that_has_ended_is_answered_at_once(pair):
     ticket = Ticket()
-    ticket.replaced()
+    ticket.end("no")
     pair.ask()
     pair.conversation.follow(ticket)
     assert pair.conversation.over
-    assert pair.heard() == [{"replaced": True}]
+    assert pair.heard() == [done("no")]
 
 
 def test_a_closed_follower_is_forgotten(pair):

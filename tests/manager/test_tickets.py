@@ -50,14 +50,6 @@ def test_the_end_of_all_is_the_end():
     assert ticket.outcome == done("stopped meanwhile")
 
 
-def test_a_replaced_master_tells_them_to_come_again():
-    heard: list[object] = []
-    ticket = Ticket()
-    ticket.follow(heard.append)
-    ticket.replaced()
-    assert heard == [{"replaced": True}]
-
-
 def test_who_leaves_hears_nothing_more_and_the_others_do():
     class Leaver:
         def __init__(self) -> None:
