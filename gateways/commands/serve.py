@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from gateways.config import load_plan
-from gateways.declared import HANDOVER, Setting
+from gateways.declared import Setting
 from gateways.server.launch import launch
 from gateways.settings import Settings
 
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     sys.path.insert(0, "")  # the working directory, as for python -m; also after --chdir
     flags = {name: value for name, value in vars(arguments).items() if name in Settings.settings and value is not None}
     plan = load_plan(arguments.config, arguments.application, flags)
-    if plan.managed or HANDOVER in os.environ:
+    if plan.managed:
         from gateways.manager.launching import launch_plan
 
         return launch_plan(plan)

@@ -8,6 +8,7 @@ Programs that are executed keep nothing in any case.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Protocol
 from weakref import WeakSet
 
@@ -25,6 +26,15 @@ _owners: WeakSet[Owner] = WeakSet()
 def watch(owner: Owner) -> None:
     """Call ``owner.leave_to_parent`` in each process that is forked from this one while ``owner`` lives."""
     _owners.add(owner)
+
+
+def close(descriptors: Iterable[int]) -> None:
+    """Close them all; some may be closed already."""
+    for fd in descriptors:
+        try:
+            os.close(fd)
+        except OSError:
+            pass
 
 
 def _after_fork() -> None:

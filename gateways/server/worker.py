@@ -11,12 +11,11 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from gateways.server import signals
+from gateways.server import forks, signals
 from gateways.server.acceptor import Acceptor
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.fastpath import make_fast_paths
-from gateways.server.forks import watch as watch_forks
 from gateways.server.service import peer_name
 from gateways.server.spawned import ParentWatch
 
@@ -86,7 +85,7 @@ class Server(Crew):
         before = signals.install(self, self._spawned, self._managed) if self._owns_process else []
         threading.Thread(target=self._enforce_stop, name="gateways-stop", daemon=True).start()
         self._poller.register(self._wake_out)
-        watch_forks(self)
+        forks.watch(self)
         if self._parent is not None and self._parent.fileno() >= 0:
             self._poller.register(self._parent.fileno())
         self._acceptor.resume()
@@ -168,11 +167,7 @@ class Server(Crew):
         descriptors = [connection.fd for connection in self._connections.values()]
         if self._board.busy is not None:
             descriptors.append(self._board.busy.fd)
-        for fd in {*descriptors, *self._acceptor.listeners, self._wake_out, self._wake_in}:
-            try:
-                os.close(fd)
-            except OSError:
-                pass
+        forks.close({*descriptors, *self._acceptor.listeners, self._wake_out, self._wake_in})
         self._poller.close()
 
     # What connections ask for (Service)
