@@ -59,6 +59,7 @@ def test_L21_a_child_that_comes_back_does_not_serve(socket_dir: Path, applicatio
 
 def test_L21_a_child_does_not_wait_for_a_lock_that_another_thread_held() -> None:
     with serving(hello) as served:
+        served.check_alive()
         with served.server._lock:  # as the thread that promotes another one does
             child = fork()
             if not child:
