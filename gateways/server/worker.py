@@ -163,6 +163,8 @@ class Server(Crew):
         self.forked = True
         if self._owns_process:
             signals.leave_to_parent()
+        if self._lock.locked():
+            self._lock.release()  # the monitor held it, which is not here to give it back
         self._leader = None  # whoever leads comes back from its loop, to where ``forked`` is looked at
         descriptors = [connection.fd for connection in self._connections.values()]
         if self._board.busy is not None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import wire
+from tests.support.applications import hello
+from tests.support.processes import fork
 from tests.support.program import running
-from tests.support.serving import until
+from tests.support.serving import serving, until
 
 APPLICATION = """
 import os, sys, time
@@ -53,3 +55,13 @@ def test_L21_a_child_that_comes_back_does_not_serve(socket_dir: Path, applicatio
 
         until(has_ended)
         assert program.ask("/leave")
+
+
+def test_L21_a_child_does_not_wait_for_a_lock_that_another_thread_held() -> None:
+    with serving(hello) as served:
+        served.check_alive()
+        with served.server._lock:  # as the thread that promotes another one does
+            child = fork()
+            if not child:
+                os._exit(served.server._lock.locked())
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
