@@ -97,7 +97,7 @@ function showAlert(place, text) {
 }
 
 function reloadText(pool) {
-  if (pool.reload === "failed") return `The last reload failed, the workers of before serve on: ${pool["reload failure"]}`;
+  if (pool.reload === "failed") return `The last reload failed, the old workers serve on: ${pool["reload failure"]}`;
   return pool.reload === "booting" ? "New workers are starting." : "";
 }
 

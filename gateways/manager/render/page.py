@@ -181,7 +181,7 @@ _CELLS = {"in hand": _in_hand, "duration": _duration, "request": _request}
 
 def _reload_text(figures: Mapping[str, Figure]) -> str:
     if figures["reload"] == "failed":
-        return f"The last reload failed, the workers of before serve on: {figures['reload failure']}"
+        return f"The last reload failed, the old workers serve on: {figures['reload failure']}"
     return "New workers are starting." if figures["reload"] == "booting" else ""
 
 

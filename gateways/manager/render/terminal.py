@@ -65,7 +65,7 @@ def _pool(pool: PoolFigures, width: int) -> list[str]:
     parts += [f"{number} {name}" for name, number in troubles.items() if number]
     lines += _wrap(parts, width)
     if pool.reload_state == "failed":
-        lines += ["  the last reload failed, the workers of before serve on:", f"  {pool.reload_failure}"]
+        lines += ["  the last reload failed, the old workers serve on:", f"  {pool.reload_failure}"]
     elif pool.reload_state == "booting":
         why = f": {pool.reload_why}" if pool.reload_why else ""
         lines.append(f"  new workers have been starting for {duration_text(pool.reload_since)}{why}")

@@ -41,7 +41,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 def test_a_reload_that_failed_or_goes_on() -> None:
     text = render(with_pool(reload_state="failed", reload_failure="No module named 'shop'"), 100)
-    assert "  the last reload failed, the workers of before serve on:\n  No module named 'shop'\n" in text
+    assert "  the last reload failed, the old workers serve on:\n  No module named 'shop'\n" in text
     text = render(with_pool(reload_state="booting", reload_since=3.0, reload_why="SIGHUP"), 100)
     assert "  new workers have been starting for 3.0 s: SIGHUP\n" in text
 
