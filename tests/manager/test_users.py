@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import pwd
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.managing import Managed, managing
+from tests.support.processes import INSIST
 from tests.support.publicpython import Public
 from tests.support.serving import until
 from tests.support.source import CHECKOUT
@@ -97,6 +100,7 @@ fastcgi = "unix:{dir}/socket"
 user = "daemon"
 fastcgi = "unix:{dir}/second"
 """.replace("APPLICATION", str(public.options.pop("application")))
+    public.options["environ"].update(dict.fromkeys(INSIST, ""))  # it would win over the file
     with managing(config=config, **public.options) as managed:
         assert who(managed)[0] == pwd.getpwnam("nobody").pw_uid
         target = managed.target._replace(address=f"{managed.directory}/second")
@@ -104,13 +108,31 @@ fastcgi = "unix:{dir}/second"
         assert who(second)[0] == pwd.getpwnam("daemon").pw_uid
 
 
-def test_root_that_was_not_told_is_refused_before_anything_is_made(public: Public) -> None:
-    options = {**public.options, "environ": {**public.options["environ"], "GATEWAYS_USER": ""}}
-    with managing("--workers", "1", ready=False, **options) as managed:
-        assert managed.wait() == 2
-        assert "this would serve as root" in managed.log
-        assert not (managed.directory / "log").exists()
-        assert not (managed.directory / "socket").exists()
+@pytest.mark.skipif(os.geteuid() != 0, reason="this is not root")
+@pytest.mark.parametrize("more", [[], ["--daemonize", "--pid-file", "pid"]])
+def test_root_that_was_not_told_is_refused_before_anything_is_made(socket_dir: Path, more: list[str]) -> None:
+    words = [
+        "serve",
+        "app",
+        "--workers",
+        "1",
+        "--fastcgi",
+        "unix:s",
+        "--error-log",
+        "log",
+        "--control",
+        "control",
+        *more,
+    ]
+    environ = {name: value for name, value in os.environ.items() if name not in INSIST}
+    result = subprocess.run(
+        [sys.executable, "-m", "gateways", *words],
+        cwd=socket_dir, env={**environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr.startswith("gateways: error: this would serve as root, ")
+    assert result.stderr.count("\n") == 1
+    assert list(socket_dir.iterdir()) == []
 
 
 def test_the_capabilities_of_our_unit_are_enough(public: Public) -> None:
