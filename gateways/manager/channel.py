@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 #: The longest line, bytes: room for the stacks of a worker, which are the most that one has to say.
 MAX_LINE = 65536
 #: What one look at a channel reads at most, bytes: a worker that writes without end must not keep the master.
 _MAX_READ = 4 * MAX_LINE
+#: The line that brings descriptors: the logs, opened anew.
+LOGS = "logs"
+#: Descriptors that one line brings at most.
+MAX_DESCRIPTORS = 8
 #: Half of what every system takes for one line without asking whether somebody reads.
 _MAX_TOLD = 2048
 
@@ -69,12 +73,18 @@ class Channel:
                 self._complain(f"what is no message: {line[:80]!r}")
         return messages
 
-    def tell(self, line: str) -> bool:
-        """Send ``line``, such as ``go`` or ``stop reload``. False when the worker is gone, or does not read."""
+    def tell(self, line: str, descriptors: Sequence[int] = ()) -> bool:
+        """Send ``line``, such as ``go`` or ``stop reload``, and copies of ``descriptors``.
+
+        False when the worker is gone, or does not read.
+        """
         data = line.replace("\n", " ").encode("utf-8", "backslashreplace")[:_MAX_TOLD] + b"\n"
         try:
             # All or nothing, as long as the line is small; the signal would be that of a peer that has gone.
-            return self._sock.send(data, socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)) == len(data)
+            flags = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
+            if descriptors:
+                return socket.send_fds(self._sock, [data], descriptors, flags) == len(data)
+            return self._sock.send(data, flags) == len(data)
         except OSError:
             return False
 

@@ -11,6 +11,8 @@ from gateways.loader import prepare_imports
 from gateways.manager.notify import withhold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateways.manager.entries import SlowLog
     from gateways.manager.scoreboard import Scoreboard
     from gateways.manager.stacks import StackFile
@@ -38,6 +40,16 @@ class Equipment:
     #: The working directory by name, which is entered anew where there is no ``chdir``: it may lead elsewhere by now.
     directory: str | None = None
 
+    def logs(self) -> list[int]:
+        """Return the descriptors of the logs that the pool's processes write, for another of them to ``adopt_logs``."""
+        return [log.fileno() for log in (self.error_log, self.access_log) if log is not None]
+
+    def adopt_logs(self, descriptors: Sequence[int]) -> None:
+        """Write to these files from now on: the master has opened them anew, where this user may not."""
+        for log, fd in zip((self.error_log, self.access_log), descriptors):
+            if log is not None:
+                log.adopt(fd)
+
     def settle(self) -> None:
         """Make this process, a child of the master, what the pool's processes are: environment, directory, user.
 
@@ -53,9 +65,3 @@ class Equipment:
             except OSError:
                 pass  # it was removed, and the process stays where it is
         prepare_imports(settings.chdir, settings.python_path, settings.env)
-
-    def reopen_logs(self, number: int = 0, frame: object = None) -> None:
-        """Open the logs anew, in a process that serves nobody yet; can be the handler of a signal."""
-        self.error_log.reopen()
-        if self.access_log is not None:
-            self.access_log.reopen()

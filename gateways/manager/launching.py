@@ -33,6 +33,8 @@ from gateways.server.privileges import Privileges
 from gateways.server.spawned import complete_standard_streams
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateways.config import Plan, PoolPlan
     from gateways.manager.control import ControlSocket
 
@@ -52,6 +54,7 @@ def launch_plan(plan: Plan) -> int:
         try_out(plan, handover)
         report()
         return 0
+    privileges = {pool.name: Privileges.of(pool.settings) for pool in plan.pools}  # before a file is made as root
     daemon = daemonize() if plan.master.daemonize and handover is None else Daemon()
     with ExitStack() as stack:
         stack.enter_context(daemon)
@@ -65,7 +68,7 @@ def launch_plan(plan: Plan) -> int:
         pid_file = takeover.pid_file(plan.master.pid_file)
         if pid_file is not None:
             stack.callback(pid_file.remove)
-        master = _make_master(plan, takeover, error_log, stack)
+        master = _make_master(plan, privileges, takeover, error_log, stack)
         control = _open_control(plan, takeover, master, stack)
         Upgrading(master, command, plan.file, control, pid_file)
         Citizenship(master, daemon)
@@ -76,7 +79,9 @@ def launch_plan(plan: Plan) -> int:
         return code
 
 
-def _make_master(plan: Plan, takeover: Takeover, error_log: ErrorLog, stack: ExitStack) -> Master:
+def _make_master(
+    plan: Plan, privileges: Mapping[str, Privileges], takeover: Takeover, error_log: ErrorLog, stack: ExitStack
+) -> Master:
     become_subreaper()
     most = sum(pool.settings.workers for pool in plan.pools)
     board = takeover.board(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
@@ -84,7 +89,7 @@ def _make_master(plan: Plan, takeover: Takeover, error_log: ErrorLog, stack: Exi
     stack.callback(dumps.close)
     master = Master(error_log, board, dumps)
     for pool in plan.pools:
-        master.pools.append(_make_pool(pool, plan, takeover, master, stack))
+        master.pools.append(_make_pool(pool, privileges[pool.name], len(plan.pools) == 1, takeover, master, stack))
     facts = Facts(master)
     master.operations = Operations(master, facts.status)
     takeover.begin(master, monotonic())
@@ -100,12 +105,13 @@ def _open_control(plan: Plan, takeover: Takeover, master: Master, stack: ExitSta
     return control
 
 
-def _make_pool(plan: PoolPlan, whole: Plan, takeover: Takeover, master: Master, stack: ExitStack) -> Pool:
+def _make_pool(
+    plan: PoolPlan, privileges: Privileges, only: bool, takeover: Takeover, master: Master, stack: ExitStack
+) -> Pool:
     settings = plan.settings
     addresses = addresses_of(settings) or takeover.addresses_of(plan.name)
-    if not addresses and len(whole.pools) > 1:
+    if not addresses and not only:
         raise ConfigError(f"pool {plan.name} has nothing to listen on: give it fastcgi or scgi")
-    privileges = Privileges.of(settings)
     listeners = takeover.listen(addresses or addresses_to_serve(settings), settings, stack)
     access_log = open_access_log(settings, False, master.error_log, stack)
     slow_log = SlowLog(settings.slow_log, master.error_log)

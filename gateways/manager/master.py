@@ -206,11 +206,11 @@ class Master:
             pool.stop(now)
 
     def reopen_logs(self) -> None:
-        """Open all logs anew: the master first, which may create files where its workers may not."""
+        """Open all logs anew, and hand them to the workers, which may have no right to open them."""
         for call in self.on_reopen:
             call()
         for pool in self.pools:
-            pool.reopen_logs()
+            pool.hand_out_logs()
 
     def heed(self) -> bool:
         """Obey the signals that have come. Returns whether there was one that says something."""

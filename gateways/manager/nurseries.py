@@ -24,6 +24,7 @@ class Nursery:
 
     def __init__(self, equipment: Equipment, generation: int, close: Iterable[Callable[[], object]]) -> None:
         self.generation = generation
+        self._equipment = equipment
         self.failure = ""
         self.ended = False
         self._ready = False
@@ -81,14 +82,6 @@ class Nursery:
                 pass
         self.channel.close()
 
-    def reopen_logs(self) -> None:
-        """Have it open its logs anew: the workers it forks inherit them."""
-        if self.pid:
-            try:
-                os.kill(self.pid, signal.SIGUSR1)
-            except ProcessLookupError:
-                pass
-
     def closers(self) -> Iterator[Callable[[], object]]:
         """Give what another child of the master has no use for."""
         yield self.channel.close
@@ -101,6 +94,7 @@ class Nursery:
             order = json.dumps({"worker": worker, "slot": slot}).encode()
             with channel:
                 try:
-                    socket.send_fds(self.channel, [order], [channel.fileno()])
+                    # With the logs, which may have been opened anew since the nursery was forked.
+                    socket.send_fds(self.channel, [order], [channel.fileno(), *self._equipment.logs()])
                 except OSError:
                     pass  # it is ending: the worker's channel ends, too, and that is how the pool learns of it

@@ -10,13 +10,13 @@ from __future__ import annotations
 import gc
 import json
 import os
-import signal
 import socket
 import warnings
 from typing import TYPE_CHECKING
 
 from gateways.errors import GatewayError
 from gateways.hooks import Hooks, WorkerInfo
+from gateways.manager.channel import MAX_DESCRIPTORS
 from gateways.manager.process import fork
 from gateways.manager.subreaper import end_with_parent
 from gateways.manager.titles import set_title
@@ -35,7 +35,6 @@ def nurse(equipment: Equipment, generation: int, channel: socket.socket, master:
     """Run a nursery in this process, until its channel or the process ``master`` ends. Returns the exit code."""
     settings = equipment.settings
     channel.setblocking(True)
-    signal.signal(signal.SIGUSR1, equipment.reopen_logs)  # workers are forked with the files that it has
     set_title(f"gateways: nursery of {equipment.name}, generation {generation}")
     try:
         equipment.settle()
@@ -53,12 +52,13 @@ def nurse(equipment: Equipment, generation: int, channel: socket.socket, master:
     _say(channel, {"event": "ready"})
     while True:
         try:
-            data, descriptors, _, _ = socket.recv_fds(channel, MAX_ORDER, 1)
+            data, descriptors, _, _ = socket.recv_fds(channel, MAX_ORDER, MAX_DESCRIPTORS)
         except ConnectionResetError:  # the master has not read what we said
             return 0
         if not data:
             return 0
         order = json.loads(data)
+        equipment.adopt_logs(descriptors[1:])
         with socket.socket(fileno=descriptors[0]) as of_worker:
             try:
                 _fork_worker(equipment, generation, order, (channel, of_worker), application, hooks)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateways.manager import moves
-from gateways.manager.channel import Channel, pair
+from gateways.manager.channel import LOGS, Channel, pair
 from gateways.manager.inheritance import Inheritance
 from gateways.manager.nurseries import Nursery
 from gateways.manager.process import Process, fork
@@ -51,8 +50,6 @@ class Pool:
         self._followers: list[Outcome] = []
         self._next_followers: list[Outcome] = []
         self.changed = ""
-        # Workers that a nursery was about to fork when logs were opened anew: they may have the old ones.
-        self._late: set[int] = set()
         self.inheritance = Inheritance()
         self._loop = loop
         self._dumps = dumps
@@ -128,8 +125,6 @@ class Pool:
             if event == "born":
                 # Whom a nursery has forked the kernel tells, and where it does not, only the process itself.
                 process.pid = process.pid or process.channel.peer or _number(message.get("pid"))
-                if process.number in self._late:
-                    process.kill(signal.SIGUSR1)
             elif event == "ready":
                 self.tell(moves.Ready(process.number), now)
             elif event == "failed":
@@ -165,7 +160,6 @@ class Pool:
         """A worker has ended, and was reaped."""
         del self.processes[process.number]
         self.on_channel(process, now)  # its last words
-        self._late.discard(process.number)
         self._loop.unwatch(process.channel.fileno())
         process.channel.close()
         if process.slot is not None:
@@ -310,13 +304,10 @@ class Pool:
 
     # Signals and the end
 
-    def reopen_logs(self) -> None:
-        """Have all processes open their logs anew."""
+    def hand_out_logs(self) -> None:
+        """Let the workers write to the logs that were opened anew. They could not do so as another user than root."""
         for process in list(self.processes.values()):
-            if not process.kill(signal.SIGUSR1):
-                self._late.add(process.number)
-        for nursery in self.nurseries.values():
-            nursery.reopen_logs()
+            process.channel.tell(LOGS, self.equipment.logs())
 
     def kill(self, reason: str) -> None:
         """Kill all workers."""

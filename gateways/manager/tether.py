@@ -18,11 +18,13 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from gateways.manager.channel import MAX_LINE
+from gateways.manager.channel import MAX_DESCRIPTORS, MAX_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_INT = 4
+_ANCILLARY = socket.CMSG_SPACE(MAX_DESCRIPTORS * _INT)
 #: How long one message waits for a master that does not read, seconds: it is busy at most for milliseconds.
 _SAY_TIMEOUT = 1.0
 
@@ -54,6 +56,8 @@ class Tether:
         self._patience = patience
         self._lock = _thread.allocate_lock()
         self._cut = False  # the last message broke off in the middle of its line
+        #: What came with the lines that ``on_line`` was called with, for it to take; it is in its thread's hands.
+        self.descriptors: list[int] = []
         _open.add(self)
 
     def start(self) -> None:
@@ -134,7 +138,11 @@ class Tether:
         fd = self._sock.fileno()
         while True:
             try:
-                return os.read(fd, 4096)
+                data, ancillary, _, _ = self._sock.recvmsg(4096, _ANCILLARY, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+                for level, kind, content in ancillary:
+                    if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                        self.descriptors += memoryview(content[: len(content) // _INT * _INT]).cast("i")
+                return data
             except BlockingIOError:
                 _wait(fd, select.POLLIN, None)
             except OSError:

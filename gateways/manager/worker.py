@@ -12,12 +12,12 @@ master                     worker
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
 from gateways.errors import GatewayError
 from gateways.hooks import Hooks, WorkerInfo
+from gateways.manager.channel import LOGS
 from gateways.manager.stacks import ASK, stacks_message
 from gateways.manager.statusapp import StatusApplication
 from gateways.manager.tether import Tether
@@ -69,7 +69,6 @@ class Worker:
 
     def run(self, application: Application | None = None, hooks: Hooks | None = None) -> int:
         """Live. ``application`` is there already when a nursery has loaded it."""
-        signal.signal(signal.SIGUSR1, self._equipment.reopen_logs)  # until the server takes it
         self._slot.set_pid(os.getpid())
         info = self._info
         set_title(f"gateways: worker {info.number} of {info.pool}, generation {info.generation}")
@@ -123,6 +122,10 @@ class Worker:
         order, _, reason = line.partition(" ")
         if order == ASK:
             self._tether.say(stacks_message())
+            return
+        if order == LOGS:
+            descriptors, self._tether.descriptors = self._tether.descriptors, []
+            self._equipment.adopt_logs(descriptors)
             return
         if order in ("stop", "last"):
             self._stop = reason or order

@@ -83,6 +83,14 @@ class AccessLog:
         """Open the file anew, after it was renamed."""
         self._file.reopen()
 
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        return self._file.fileno()
+
+    def adopt(self, fd: int) -> None:
+        """Write to the open file ``fd`` from now on, and take it."""
+        self._file.adopt(fd)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

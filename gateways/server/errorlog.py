@@ -61,6 +61,14 @@ class ErrorLog:
         """Open the file anew, after it was renamed; the old one is kept when that fails."""
         self._file.reopen()
 
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        return self._file.fileno()
+
+    def adopt(self, fd: int) -> None:
+        """Write to the open file ``fd`` from now on, and take it."""
+        self._file.adopt(fd)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

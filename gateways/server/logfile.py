@@ -91,6 +91,15 @@ class LogFile:
         os.dup2(fd, self._fd, inheritable=False)  # in one step: other threads are writing
         os.close(fd)
 
+    def fileno(self) -> int:
+        """Return the descriptor, for another process to ``adopt`` a copy of."""
+        return self._fd
+
+    def adopt(self, fd: int) -> None:
+        """Write to the open file ``fd`` from now on: another process has opened it where this one may not. Takes it."""
+        os.dup2(fd, self._fd, inheritable=False)
+        os.close(fd)
+
     def close(self) -> None:
         """Close the descriptor. Nothing may be written after that."""
         os.close(self._fd)

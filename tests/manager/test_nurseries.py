@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,10 +17,17 @@ from tests.support.serving import until
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
+class Equipment:
+    """What a nursery needs of it: the logs that go along with each order."""
+
+    def logs(self) -> list[int]:
+        return [1, 2]
+
+
 def start(monkeypatch: pytest.MonkeyPatch, life: Any) -> Nursery:
     """Start one that lives like ``life(channel)`` instead of loading an application."""
     monkeypatch.setattr(nurseries, "nurse", lambda equipment, generation, channel, master: life(channel))
-    return Nursery(cast(Any, None), 1, [])
+    return Nursery(cast(Any, Equipment()), 1, [])
 
 
 def read_all(nursery: Nursery) -> list[tuple[int, str]]:
@@ -40,7 +48,8 @@ def test_orders_wait_until_it_has_loaded(monkeypatch: pytest.MonkeyPatch, tmp_pa
     def life(channel: Any) -> int:
         channel.setblocking(True)
         channel.send(b'{"event": "ready"}')
-        note.write_bytes(channel.recv(1000))
+        order, descriptors, _, _ = socket.recv_fds(channel, 1000, 8)
+        note.write_bytes(order + b" %d" % len(descriptors))
         return 0
 
     nursery = start(monkeypatch, life)
@@ -48,7 +57,7 @@ def test_orders_wait_until_it_has_loaded(monkeypatch: pytest.MonkeyPatch, tmp_pa
     nursery.order(7, 3, theirs)
     assert theirs.fileno() >= 0
     read_all(nursery)
-    assert note.read_text() == '{"worker": 7, "slot": 3}'
+    assert note.read_text() == '{"worker": 7, "slot": 3} 3'  # the channel, and the logs
     assert theirs.fileno() == -1, "the child has it now"
     nursery.end()
     ours.close()

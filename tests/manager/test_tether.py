@@ -73,6 +73,32 @@ def test_what_was_said_before_the_start_is_heard(line: Line) -> None:
     until(lambda: line.heard == ["go"])
 
 
+def test_descriptors_come_with_their_line(line: Line) -> None:
+    ours, theirs = os.pipe()
+    seen: list[tuple[str, list[int]]] = []
+
+    def hear(text: str) -> None:
+        taken, line.tether.descriptors = line.tether.descriptors, []
+        seen.append((text, taken))
+
+    line.tether._on_line = hear
+    line.channel.tell("go")
+    assert line.channel.tell("logs", [theirs, theirs])
+    line.channel.tell("after")
+    os.close(theirs)
+    line.tether.start()
+    until(lambda: len(seen) == 3)
+    copies = [fd for _, taken in seen for fd in taken]
+    assert len(copies) == 2
+    assert {text: bool(taken) for text, taken in seen}["after"] is False
+    for fd in copies:
+        assert not os.get_inheritable(fd)
+        os.write(fd, b"x")
+        os.close(fd)
+    assert os.read(ours, 10) == b"xx"
+    os.close(ours)
+
+
 def test_a_fault_in_a_callback_does_not_cut_the_line(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(text: str) -> None:
         if text == "go":

@@ -172,6 +172,20 @@ def test_L26_reopening_follows_a_renamed_file(tmp_path: Path, reports: Reports) 
     log.close()
 
 
+def test_a_file_that_another_process_has_opened_is_adopted(tmp_path: Path, reports: Reports) -> None:
+    mine, other = (LogFile("log", str(tmp_path / name), 2, reports.append) for name in ("mine", "other"))
+    mine.write(b"before\n")
+    number = mine.fileno()
+    mine.adopt(os.dup(other.fileno()))
+    mine.write(b"after\n")
+    assert mine.fileno() == number
+    assert not os.get_inheritable(number)
+    assert (tmp_path / "mine").read_bytes() == b"before\n"
+    assert (tmp_path / "other").read_bytes() == b"after\n"
+    mine.close()
+    other.close()
+
+
 def test_reopening_finds_the_file_again_after_the_application_changed_the_directory(
     tmp_path: Path, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
