@@ -6,12 +6,15 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from gateways.manager.moves import Finished, GiveUp, Kill, Reloaded, Start
 from gateways.manager.rules import Rules
 from tests.manager.world import GOOD, Fate, World
+
+#: A life takes longer than an example of other properties.
+lives = settings(max_examples=settings.default.max_examples // 3)
 
 SHORT = st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0, 4.0])
 LONG = st.sampled_from([math.inf, math.inf, math.inf, 0.0, 0.1, 0.6, 3.0, 20.0])
@@ -51,6 +54,7 @@ PLANS = st.lists(
 )
 
 
+@lives
 @given(RULES, st.lists(FATES, min_size=1, max_size=8), PLANS, st.integers(0, 3))
 def test_it_always_ends(rules: Rules, fates: list[Fate], plan: list[tuple[float, str]], adopted: int) -> None:
     world = World(rules, fates, plan, adopted=min(adopted, rules.workers)).run(40.0)
@@ -63,6 +67,7 @@ def test_it_always_ends(rules: Rules, fates: list[Fate], plan: list[tuple[float,
     event("gave up" if world.gave_up else "was stopped")
 
 
+@lives
 @given(RULES, st.lists(FATES, min_size=1, max_size=8), PLANS)
 def test_it_never_spins(rules: Rules, fates: list[Fate], plan: list[tuple[float, str]]) -> None:
     world = World(rules, fates, plan).run(40.0)
@@ -70,6 +75,7 @@ def test_it_never_spins(rules: Rules, fates: list[Fate], plan: list[tuple[float,
     assert world.ticks <= 10 * 41 + 4 * (len(world.seen) + world.events)
 
 
+@lives
 @given(RULES, st.lists(FATES, min_size=1, max_size=8), PLANS, st.integers(0, 3))
 def test_it_recovers(rules: Rules, fates: list[Fate], plan: list[tuple[float, str]], adopted: int) -> None:
     """When new workers are good again, it has as many as it may, all of one generation."""
@@ -81,6 +87,7 @@ def test_it_recovers(rules: Rules, fates: list[Fate], plan: list[tuple[float, st
     assert world.policy.reload_state.state != "booting"
 
 
+@lives
 @given(RULES, PLANS)
 def test_with_good_workers_nobody_is_killed_and_every_reload_succeeds(
     rules: Rules, plan: list[tuple[float, str]]
@@ -99,6 +106,7 @@ def test_with_good_workers_nobody_is_killed_and_every_reload_succeeds(
     assert world.policy.counters[1:4] == (0, 0, 0)
 
 
+@lives
 @given(st.integers(1, 6), st.lists(st.floats(5, 40), max_size=15), st.lists(FATES, min_size=1, max_size=5))
 def test_a_reload_never_takes_capacity(workers: int, reloads: list[float], fates: list[Fate]) -> None:
     """Good workers serve, and are only ever stopped when as many others do; whatever the new ones do until they are."""
