@@ -7,6 +7,8 @@ from collections import deque
 
 #: A master that comes this much later than it was asked to was suspended, seconds. A busy machine is quicker.
 _LATE = 1.0
+#: A machine that was suspended is not suspended again this soon; it is overloaded, and time does pass, seconds.
+_AWAKE = 5.0
 #: So many suspensions are remembered. One that is forgotten counts as lived by a request that is older than it.
 _REMEMBERED = 32
 
@@ -25,15 +27,21 @@ class Clock:
         self._due = math.inf
         self._gaps: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         self._lost = 0.0
+        self._woke = -math.inf
 
     def look(self, now: float) -> None:
         """Take a reading of the monotonic clock."""
-        asleep_since = max(self._due, self.seen)
-        if now - asleep_since > _LATE:
-            self._gaps.append((asleep_since, now))
-            self._lost += now - asleep_since
+        due = max(self._due, self.seen)
+        if now - due > _LATE:
+            self._skip(self.seen if self.now - self._woke >= _AWAKE else due, now)
         self.seen = max(self.seen, now)
         self.now = self.seen - self._lost
+
+    def _skip(self, since: float, until: float) -> None:
+        """Count the time between these readings as not lived."""
+        self._gaps.append((since, until))
+        self._lost += until - since
+        self._woke = until - self._lost
 
     def wake_in(self, seconds: float) -> None:
         """Remember that the next reading is due in ``seconds``; infinite: it may come at any time."""

@@ -15,6 +15,8 @@ _LONGEST_WAIT = 30.0
 _LONGEST_WAIT_SERVED = 2.0
 #: So many times in a row a quick death is made good at once.
 _FREE = 3
+#: One that retires this soon had next to no use: max_memory may be less than the application takes by itself, seconds.
+_USELESS = 0.1
 #: For this time after a worker died, starts are counted: no more than so many a second, seconds.
 _CALM = 10.0
 _STARTS_A_SECOND = 5
@@ -69,6 +71,11 @@ class Pacing:
         self._wave = next_number
         if self._quick > _FREE:
             self._after_death = now + _wait(self._quick - _FREE, _LONGEST_WAIT_SERVED)
+
+    def retired(self, seconds: float, now: float) -> None:
+        """A worker retires that has served for ``seconds``."""
+        if seconds < _USELESS:
+            self._last_death = now
 
     def started(self, now: float) -> None:
         self._filled = self._level(now) + 1

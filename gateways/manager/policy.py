@@ -215,6 +215,8 @@ class Policy:
         elif worker.phase is Phase.SERVING:
             if isinstance(event, Failed):
                 self._lost(worker, event.reason)
+            else:
+                self._pacing.retired(self._clock.now - worker.since, self._clock.now)
             self._roster.leaves(worker)
         else:
             self._roster.leaves(worker)
@@ -322,9 +324,9 @@ class Policy:
         return len(self._roster.of(self.generation, Phase.STARTING))
 
     def _room(self) -> int:
-        """As many of a generation may finish what they have in hand as may serve."""
+        """As many of a generation may finish what they have in hand as may serve, and as many again of earlier ones."""
         processes = sum(worker.generation == self.generation for worker in self._roster)
-        return max(0, 2 * self.rules.workers - processes)
+        return max(0, min(2 * self.rules.workers - processes, 4 * self.rules.workers - len(self._roster)))
 
 
 def _one_line(text: str) -> str:

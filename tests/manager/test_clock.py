@@ -19,20 +19,29 @@ def test_a_punctual_master_lives_all_of_its_time() -> None:
 
 
 def test_a_late_master_did_not_live_in_between() -> None:
+    """Nobody knows when it fell asleep: so nothing counts since it was last awake."""
     clock = Clock(100.0)
     clock.wake_in(1.0)
     clock.look(3601.0)
-    assert clock.now == 101.0
+    assert clock.now == 100.0
     assert clock.seen == 3601.0
     clock.look(3602.0)
-    assert clock.now == 102.0
+    assert clock.now == 101.0
+
+
+def test_a_master_that_is_always_late_is_overloaded_and_its_time_passes() -> None:
+    clock = Clock(100.0)
+    for turn in range(1, 61):
+        clock.wake_in(1.0)
+        clock.look(100.0 + 5.0 * turn)
+    assert clock.now == 100.0 + 59.0, "all but the first second that it had asked for"
 
 
 @pytest.mark.parametrize(
     ("since", "lived"),
     [
-        (100.0, 3.0),  # before: one second, and two after it
-        (101.0, 2.0),
+        (99.0, 3.0),  # one second before, and two after it
+        (100.0, 2.0),
         (2000.0, 2.0),  # while suspended
         (3602.0, 1.0),
         (3603.0, 0.0),
@@ -76,6 +85,6 @@ def test_many_suspensions_cost_no_memory() -> None:
     for turn in range(1, 1000):
         clock.wake_in(1.0)
         clock.look(turn * 100.0)
-    assert clock.now == 999.0
+    assert clock.now == 998.0
     assert clock.lived(999 * 100.0 - 50.0) == 0.0
     assert len(clock._gaps) < 100

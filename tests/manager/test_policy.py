@@ -248,6 +248,28 @@ def test_L19_what_dies_soon_is_not_started_more_than_five_times_a_second() -> No
     assert 7 * 50 < len(times) < 8 * 50 + 16, "half of 16 a second, which is more than 5"
 
 
+def test_what_retires_at_once_is_not_started_more_than_five_times_a_second() -> None:
+    """max_memory is less than what the application takes by itself."""
+    fake = Fake(2)
+    while fake.now < 20:
+        for worker in starts([action for _, action in fake.log]):
+            if fake.policy.phase_of(worker):
+                fake.ready(worker)
+                fake.tell(Retiring(worker, "max_memory"))
+                fake.exit(worker)
+        fake.pass_time(0.05)
+    assert 80 < len(fake.times(Start)) <= 105
+
+
+def test_L29_workers_that_retire_quickly_but_were_of_use_are_replaced_at_once() -> None:
+    fake = serving(4)
+    for worker in range(1, 201):
+        fake.pass_time(0.1)
+        assert starts(fake.tell(Retiring(worker, "max_requests"))) == [worker + 4]
+        fake.ready(worker + 4)
+        fake.exit(worker)
+
+
 def test_L3_random_kills_are_made_good_at_once() -> None:
     """500 in 5 minutes; of four workers, one that has just begun may be the next."""
     fake = serving(4)

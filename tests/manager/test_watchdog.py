@@ -198,9 +198,9 @@ def test_the_limits_hold_for_the_time_that_was_lived() -> None:
     fake.pass_time(8)
     (slow, *_), (late, *_) = dumps(fake)
     ((killed, _),) = kills(fake)
-    assert slow - woke == pytest.approx(5 - 4, abs=0.02)  # it was awake until the tick that it had asked for
-    assert late - woke == pytest.approx(10 - 4, abs=0.02)
-    assert killed - woke == pytest.approx(10 - 4 + 0.1, abs=0.03)
+    assert slow - woke == pytest.approx(5 - 3, abs=0.02)
+    assert late - woke == pytest.approx(10 - 3, abs=0.02)
+    assert killed - woke == pytest.approx(10 - 3 + 0.1, abs=0.03)
 
 
 def test_a_suspension_is_noticed_by_an_event_as_well() -> None:
