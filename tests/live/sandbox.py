@@ -73,9 +73,11 @@ class Sandbox:
     - srv/example/public, srv/example/static: files that need no application
     - srv/example/hosting: a document root for .htaccess
     - run, log: sockets and logs; signals: files by which tests and applications tell each other what happened
+
+    Without ``applications``, the first and its Python are left out: that saves some seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, applications: bool = True) -> None:
         # Short, because a Unix socket's path holds 107 bytes at most.
         self.root = Path(tempfile.mkdtemp(prefix="gw-", dir="/tmp"))
         self.account = as_web_account()
@@ -93,8 +95,9 @@ class Sandbox:
         self.root.chmod(0o755)
         self.own(self.run, self.logs, self.signals)
         self.signals.chmod(0o777)
-        self.python = self._make_venv()
-        self._install_scripts()
+        if applications:
+            self.python = self._make_venv()
+            self._install_scripts()
 
     def close(self) -> None:
         """Remove everything."""

@@ -17,6 +17,7 @@ from gateways.config import load_plan
 from gateways.errors import BootError, ConfigError
 from gateways.settings import Settings
 from tests.live.deployments import DEPLOYMENTS, LIGHTTPD
+from tests.live.machines import FRONTS
 from tests.live.sandbox import PROJECT
 from tests.support import requirements
 
@@ -24,15 +25,17 @@ CONF = PROJECT / "conf"
 UNITS = sorted((CONF / "systemd").iterdir())
 PROGRAMS = sorted((CONF / "supervisor").iterdir())
 CONTAINER = sorted((CONF / "container").iterdir())
+KUBERNETES = sorted((CONF / "kubernetes").iterdir())  # test_kubernetes.py
 
 DEFAULTS = Settings()
 
 
 def test_every_file_for_a_web_server_is_booted() -> None:
     files = {str(path.relative_to(CONF)) for path in CONF.rglob("*") if path.is_file()}
-    others = {str(path.relative_to(CONF)) for path in (*UNITS, *PROGRAMS, *CONTAINER)}
+    others = {str(path.relative_to(CONF)) for path in (*UNITS, *PROGRAMS, *CONTAINER, *KUBERNETES)}
     ours = {"gateways.toml"}  # tests/config/test_example.py
-    assert files - others - ours == {deployment.conf for deployment in DEPLOYMENTS}
+    several = {front.conf for front in FRONTS}  # test_machines.py
+    assert files - others - ours - several == {deployment.conf for deployment in DEPLOYMENTS}
 
 
 def test_lighttpd_writes_only_where_debian_lets_it() -> None:
@@ -184,6 +187,8 @@ def option(words: list[str], flag: str) -> str:
 def commands() -> list[str]:
     """Every command line of ours in conf/, in comments too."""
     found = [shlex.join(json.loads(text)[1:]) for text in instructions("CMD")]
+    for path in KUBERNETES:
+        found += [shlex.join(json.loads(text)[1:]) for text in re.findall(r'\["gateways", [^]]*\]', path.read_text())]
     for path in sorted(CONF.rglob("*")):
         if path.is_file():
             for line in joined(path.read_text()).splitlines():

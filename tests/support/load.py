@@ -36,12 +36,14 @@ class Target(NamedTuple):
     """Whom to ask, and how: ``fastcgi``, ``scgi``, ``uwsgi`` to a backend, ``http`` to the web server before it.
 
     ``keep`` keeps connections for further requests (FastCGI and HTTP). ``more`` are variables beside the usual ones.
+    With a ``body`` the requests are POST (HTTP only).
     """
 
     protocol: str
     address: Address
     keep: bool = False
     more: wire.Pairs = ()
+    body: bytes = b""
 
     @property
     def family(self) -> int:
@@ -56,8 +58,12 @@ class Target(NamedTuple):
             return sock
 
     def request(self, path: str) -> bytes:
-        """Write a GET request for ``path``."""
+        """Write a GET request for ``path``, or a POST request."""
         text = path.encode()
+        if self.body:
+            assert self.protocol == "http"
+            head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+            return head % (text, len(self.body)) + self.body
         if self.protocol == "http":
             return b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % text
         given = {b"PATH_INFO": text, b"REQUEST_URI": text}

@@ -19,6 +19,8 @@ PACKAGES = {
     "nginx": "nginx",
     "apache2": "apache2",
     "lighttpd": "lighttpd",
+    "haproxy": "haproxy",
+    "ip": "iproute2",
     "cgi-fcgi": "libfcgi-bin",
     "spawn-fcgi": "spawn-fcgi",
     "chromium": "chromium",
