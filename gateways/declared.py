@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Callable, ClassVar, NamedTuple, NoReturn, TypeVar
 
 from gateways.errors import ConfigError
@@ -192,7 +192,11 @@ class Declared:
                     continue
                 values[name] = self.settings[name].kind.over(values[name], read)
                 origins[name] = layer
+        self._derive(values, origins)
         self.__dict__.update(values, given=frozenset(origins), origins=origins, ignored_variables=ignored)
+
+    def _derive(self, values: dict[str, Any], given: Container[str]) -> None:
+        """Change the default of a setting that was not ``given`` by what others say."""
 
     def _read(self, layer: Layer, name: str, value: object) -> object:
         if name not in self.settings:

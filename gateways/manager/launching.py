@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from gateways.manager.takeover import Takeover
 from gateways.manager.titles import set_title
 from gateways.manager.trial import report, try_out
 from gateways.manager.upgrading import Upgrading
+from gateways.manager.watch import ChangedFiles, RestartFile
 from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_of, addresses_to_serve, count, open_access_log
 from gateways.server.privileges import Privileges
@@ -94,7 +96,18 @@ def _make_master(
     master.operations = Operations(master, facts.status)
     takeover.begin(master, monotonic())
     master.operations.last = takeover.ticket
+    for pool_of_master in master.pools:
+        pool_of_master.on_changed = ChangedFiles(partial(_reload, master, pool_of_master.name)).changed
+    if plan.master.restart_file is not None:
+        master.helpers.append(RestartFile(plan.master.restart_file, partial(_reload, master, None)).tick)
     return master
+
+
+def _reload(master: Master, pool: str | None, why: str) -> None:
+    """Begin a reload that nobody waits for."""
+    if not master.stopping:
+        master.error_log.notice(f"{why}: reloading")
+        master.operations.reload(pool, why)
 
 
 def _open_control(plan: Plan, takeover: Takeover, master: Master, stack: ExitStack) -> ControlSocket | None:

@@ -49,7 +49,8 @@ class Pool:
         # Who waits for the reload that goes on, and for the one after it: called with generation and failure, or "".
         self._followers: list[Outcome] = []
         self._next_followers: list[Outcome] = []
-        self.changed = ""
+        #: Called with file and time when a worker sees that a file has changed (setting reload).
+        self.on_changed: Callable[[str, int], object] = lambda file, time: None
         self.inheritance = Inheritance()
         self._loop = loop
         self._dumps = dumps
@@ -136,7 +137,7 @@ class Pool:
             elif event == ASK:
                 self._dumps.answered(process, message)
             elif event == "changed":
-                self.changed = str(message.get("file"))
+                self.on_changed(str(message["file"]), int(message["time"]))
         if process.channel.ended:
             self._loop.unwatch(process.channel.fileno())
             nursery = self.nurseries.get(process.generation)

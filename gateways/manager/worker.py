@@ -23,10 +23,12 @@ from gateways.manager.statusapp import StatusApplication
 from gateways.manager.tether import Tether
 from gateways.manager.titles import set_title
 from gateways.manager.warmup import warm_up
+from gateways.server.changes import signature
 from gateways.server.opening import load_application
 from gateways.server.renewal import make_renewal
 from gateways.server.routes import with_routes
 from gateways.server.slot import Phase
+from gateways.server.watching import Watcher
 from gateways.server.worker import Server
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Worker:
         self._stop: str | None = None
         self._last = False
         self._server: ManagedServer | None = None
+        self._watcher: Watcher | None = None
         self._tether = Tether(channel, self._on_line, self._on_gone, ORPHAN_PATIENCE)
 
     def run(self, application: Application | None = None, hooks: Hooks | None = None) -> int:
@@ -92,12 +95,16 @@ class Worker:
 
     def _get_ready(self, application: Application | None, hooks: Hooks | None) -> tuple[Hooks, Server]:
         equipment, settings = self._equipment, self._equipment.settings
+        if settings.reload:
+            self._watcher = Watcher(equipment.application, self._on_change, equipment.error_log)
         self._slot.phase = Phase.LOADING
         if application is None or hooks is None:
             equipment.settle()
             hooks = Hooks.load(settings.hooks, equipment.error_log.error)
             hooks.boot(settings)
             answer = settings.on_boot_error == "answer"
+            if settings.reload and self._info.generation == 1:
+                answer = settings.on_boot_error != "exit"  # there is no old one, and somebody is about to mend it
             application = load_application(equipment.application, settings, answer, equipment.error_log)
         hooks.post_fork(self._info)
         self._slot.phase = Phase.WARMING_UP
@@ -113,8 +120,16 @@ class Worker:
             renewal=make_renewal(settings),
         )
         server.tether = self._tether
+        if self._watcher is not None:
+            self._watcher.start()
         hooks.ready(self._info)
         return hooks, server
+
+    # In the watcher's thread
+
+    def _on_change(self, file: str) -> None:
+        # The time tells the master which changes are one: all workers see it.
+        self._tether.say({"event": "changed", "file": file, "time": (signature(file) or (0,))[0]})
 
     # In the tether's thread
 
@@ -129,6 +144,8 @@ class Worker:
             return
         if order in ("stop", "last"):
             self._stop = reason or order
+            if self._watcher is not None:
+                self._watcher.stop()
             if self._server is not None:
                 self._server.stop(last=order == "last")
             elif order == "stop":

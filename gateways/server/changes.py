@@ -30,10 +30,15 @@ _AT_ONCE = 64
 
 
 class Files(NamedTuple):
-    """Paths of files: ``first`` are looked at each time, ``others`` by turns."""
+    """Paths of files: ``first`` are looked at each time, ``others`` by turns.
+
+    ``listed`` is everything in some directory, looked at each time: what comes to be there later has changed. The
+    others come to be known when they are loaded, which is no change.
+    """
 
     first: Sequence[str]
     others: Sequence[str] = ()
+    listed: Sequence[str] = ()
 
 
 def signature(path: str) -> Signature:
@@ -61,14 +66,14 @@ class Changes:
         self._known: dict[str, Signature] = {}
         self._found: dict[str, Signature] = {}
         self._turn = 0
-        self._learn(files())
+        self._learn(files(), True)
 
     def changed(self) -> str:
         """Look, and return the first file that has changed, or "". It is returned once."""
         files = self._files()
-        self._learn(files)
+        self._learn(files, False)
         found: dict[str, Signature] = {}
-        for path in dict.fromkeys((*files.first, *self._found, *self._next(files.others))):
+        for path in dict.fromkeys((*files.listed, *files.first, *self._found, *self._next(files.others))):
             now = signature(path)
             if now is not None and now != self._known[path]:
                 found[path] = now
@@ -81,13 +86,21 @@ class Changes:
         self._known.update(found)
         return next(iter(found))
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether something has changed that the next look may return."""
+        return bool(self._found)
+
     def reason(self) -> str:
         """The same, as a sentence."""
         path = self.changed()
         return f"{path} has changed" if path else ""
 
-    def _learn(self, files: Files) -> None:
+    def _learn(self, files: Files, begin: bool) -> None:
         """Note what is new among the files as it is now."""
+        for path in files.listed:
+            if path not in self._known and not begin:
+                self._known[path] = None
         for paths in files:
             for path in paths:
                 if path not in self._known:
@@ -149,7 +162,7 @@ class LoadedFiles:
                     tops[path] = None
             elif name == "__main__" or ("." not in name and not is_installed(path)):
                 tops[path] = None
-                places[_place(path)] = None
+                places[place_of(path)] = None
             elif not is_installed(path):
                 others[path] = None
         restart = [os.path.join(place, name) for place in list(places)[:_AT_ONCE] for name in RESTART_FILES]
@@ -171,7 +184,7 @@ def module_files() -> Iterable[tuple[str, str]]:
             yield name, os.path.abspath(path)
 
 
-def _place(path: str) -> str:
+def place_of(path: str) -> str:
     """Return the directory that a top-level module is imported from."""
     directory, name = os.path.split(path)
     return os.path.dirname(directory) if name.startswith("__init__.") else directory

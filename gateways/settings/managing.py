@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from typing import Any
+
 from gateways.declared import Declared, setting
 from gateways.values import (
     Choice,
@@ -161,7 +164,8 @@ class Managing(Declared):
         False,
         Switch(),
         RELOADING,
-        "For development: reload when a file of the application changes. Faster with the package watchfiles.",
+        "For development: reload when a file of the application changes. Without workers it is one worker. Faster with "
+        "the package watchfiles.",
     )
     restart_file: str | None = setting(
         None,
@@ -228,3 +232,7 @@ class Managing(Declared):
         "Go on in the background, when all workers are ready; the exit status says whether that worked. Not needed "
         "under systemd or supervisor.",
     )
+
+    def _derive(self, values: dict[str, Any], given: Container[str]) -> None:
+        if values["reload"] and "workers" not in given:
+            values["workers"] = 1  # somebody has to load the application, and somebody else to have it loaded again

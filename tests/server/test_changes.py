@@ -118,6 +118,14 @@ def test_new_files_are_learnt(app: str, tmp_path: Path) -> None:
     assert looks(changes) == ["", files[1], ""]
 
 
+def test_what_is_new_in_a_directory_has_changed(app: str, tmp_path: Path) -> None:
+    files = [app]
+    changes = Changes(lambda: Files((), listed=files), FUTURE)
+    assert looks(changes) == ["", "", ""]
+    files.append(write(tmp_path / "new.py", ""))
+    assert looks(changes) == ["", files[1], ""]
+
+
 def test_of_many_files_a_few_are_looked_at_at_once(app: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [write(tmp_path / f"m{number}.py", "") for number in range(1000)]
     changes = Changes(lambda: Files([app], many), FUTURE)
@@ -160,7 +168,7 @@ def load(modules: dict[str, types.ModuleType], **paths: object) -> None:
 def test_script_modules_and_restart_files(modules: dict[str, types.ModuleType]) -> None:
     load(modules, __main__="/srv/cgi/app.fcgi", site="/srv/app/site/__init__.py")
     load(modules, **{"site.views": "/srv/app/site/views.py", "settings": "/srv/etc/settings.py", "built_in": None})
-    first, others = LoadedFiles()()
+    first, others, _ = LoadedFiles()()
     assert set(first) == {
         *("/srv/cgi/app.fcgi", "/srv/cgi/restart.txt", "/srv/cgi/tmp/restart.txt"),
         *("/srv/app/site/__init__.py", "/srv/app/restart.txt", "/srv/app/tmp/restart.txt"),
@@ -176,7 +184,7 @@ def test_installed_packages_are_left_out(modules: dict[str, types.ModuleType]) -
     load(modules, yaml="/usr/lib/python3/dist-packages/yaml/__init__.py")
     load(modules, **{"flask.app": "/srv/venv/lib/python3.11/site-packages/flask/app.py"})
     load(modules, **{"gateways.core": os.path.join(os.path.dirname(GATEWAYS), "core", "__init__.py")})
-    assert LoadedFiles()() == ((GATEWAYS,), ())
+    assert LoadedFiles()() == Files((GATEWAYS,))
 
 
 def test_an_installed_script_is_watched(modules: dict[str, types.ModuleType]) -> None:
@@ -200,12 +208,12 @@ def test_modules_with_a_will_of_their_own(modules: dict[str, types.ModuleType]) 
     modules["lazy"] = Lazy("lazy")
     modules["no_module"] = object()  # type: ignore[assignment]
     modules["none"] = None  # type: ignore[assignment]
-    assert LoadedFiles()() == ((GATEWAYS,), ())
+    assert LoadedFiles()() == Files((GATEWAYS,))
 
 
 def test_what_is_looked_at_each_time_is_bounded(modules: dict[str, types.ModuleType]) -> None:
     load(modules, **{f"m{number}": f"/srv/{number}/m{number}.py" for number in range(1000)})
-    first, others = LoadedFiles()()
+    first, others, _ = LoadedFiles()()
     assert len(first) == 64 + 2 * 64
     assert {*first, *others} > {f"/srv/{number}/m{number}.py" for number in range(1000)}
 
