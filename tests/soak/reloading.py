@@ -156,14 +156,13 @@ def stopping(server: Server, plan: Plan) -> Iterator[Figure]:
 
 def cut_off(server: Server) -> Figure:
     """L2: a request that lasts longer than graceful_timeout."""
-    with server.running(Wish(graceful_timeout=1.0)) as running:
-        with running.loading(20.0, "/sleep/20"):
-            time.sleep(0.5)
-            running.stop()
-            ended = running.wait(lambda: not running.alive, "to end")
-            waited(lambda: not running.processes(), 2)
-            left = len(running.processes())
-            running.kill()
+    with server.running(Wish(graceful_timeout=1.0)) as running, running.loading(20.0, "/sleep/20"):
+        time.sleep(0.5)
+        running.stop()
+        ended = running.wait(lambda: not running.alive, "to end")
+        waited(lambda: not running.processes(), 2)
+        left = len(running.processes())
+        running.kill()
     text = f"ended after {ended:.2f} s" + (f", {left} processes left" if left else "")
     what = "requests of 20 s in hand and graceful_timeout 1 s"
     return Figure(what, "ended ≤ 2 s, no process left", text, ended <= 2.0 and not left, {"ended": ended, "left": left})
