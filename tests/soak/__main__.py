@@ -96,6 +96,7 @@ def measure(scenario: Scenario, servers: Iterable[Server], plan: Plan) -> Result
             print(f"{scenario.name:4}FAIL {server.name}:", file=sys.stderr)
             traceback.print_exc()
     result.seconds = time.monotonic() - begun
+    print(f"{scenario.name:4}took {result.seconds:.0f} s", file=sys.stderr)
     return result
 
 

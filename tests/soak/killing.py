@@ -155,7 +155,7 @@ def everything_stopped(server: Server, plan: Plan) -> Iterator[Figure]:
 
 def live_threads(server: Server, plan: Plan) -> Iterator[Figure]:
     """L22: workers are forked while threads run and take locks; does each of them answer?"""
-    count = plan.count(200, 40) if server.name == OURS else plan.count(40, 10)
+    count = plan.count(200, 40) if server.name == OURS else plan.count(20, 5)
     with server.running(Wish(workers=2, preload=True, at_boot="threads 4")) as running:
         hung, slow = 0, 0.0
         for _ in range(count):
@@ -180,7 +180,7 @@ def live_threads(server: Server, plan: Plan) -> Iterator[Figure]:
 
 def signals(server: Server, plan: Plan) -> Iterator[Figure]:
     """L23: signals that nobody needs, each millisecond."""
-    seconds = plan.count(30, 8)
+    seconds = plan.count(30, 5)
     numbers_of = [signal.SIGWINCH, signal.SIGUSR1] if server.name == OURS else [signal.SIGWINCH]
     names = ", ".join(signal.Signals(number).name for number in numbers_of)
     with server.running(Wish()) as running:

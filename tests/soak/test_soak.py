@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak import report
+from tests.soak import reloading, report
 from tests.soak.__main__ import arguments, measure, scenarios
 from tests.soak.model import OURS, PHP, UWSGI, Figure, Plan, Result, Scenario, SoakError, Wish
 from tests.soak.peers import PhpFpm, Uwsgi, all_servers
@@ -96,6 +96,5 @@ def test_how_the_peers_are_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_scenario_of_ours_from_end_to_end() -> None:
-    [figure] = scenarios()["L29"].run(Ours(), Plan(quick=True))
-    assert figure.numbers["failed"] == 0
+def test_ours_from_end_to_end() -> None:
+    assert reloading.cut_off(Ours()).numbers["left"] == 0
