@@ -34,7 +34,7 @@ class Citizenship:
 
     def _serving(self) -> None:
         pools = self._master.pools
-        workers = sum(len(pool.processes) for pool in pools)
+        workers = sum(pool.serving() for pool in pools)
         text = f"{count(workers, 'worker')} in {count(len(pools), 'pool')}"
         failed = [pool for pool in pools if pool.policy.reload_state.reason]
         for pool in failed:

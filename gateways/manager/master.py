@@ -124,7 +124,7 @@ class Master:
         if self._announced or self.stopping or not all(pool.is_settled() or pool.over for pool in self.pools):
             return
         self._announced = True
-        workers = sum(len(pool.processes) for pool in self.pools)
+        workers = sum(pool.serving() for pool in self.pools)
         self.error_log.notice(f"ready: {count(workers, 'worker')} in {count(len(self.pools), 'pool')}")
         for call in self.on_serving:
             call()

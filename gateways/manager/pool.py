@@ -177,6 +177,10 @@ class Pool:
             del self.nurseries[nursery.generation]
             self._end_nursery(nursery)
 
+    def serving(self) -> int:
+        """Return how many workers there are of the generation that serves, without those that only finish."""
+        return sum(process.generation == self.policy.generation for process in self.processes.values())
+
     def is_settled(self) -> bool:
         """Say whether its workers serve, and no reload is going on."""
         serves = self.policy.up or not self.inheritance.adopted.isdisjoint(self.processes)
