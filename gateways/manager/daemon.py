@@ -137,10 +137,17 @@ def _wait_in_foreground(first: int, receiver: int) -> NoReturn:
         except KeyboardInterrupt:
             report = {"code": _INTERRUPTED}
             if pid is not None:
-                os.kill(pid, signal.SIGTERM)
+                _terminate(pid)
     if report.get("message"):
         print(f"gateways: error: {report['message']}", file=sys.stderr, flush=True)
     os._exit(report["code"])  # what was registered with atexit belongs to the process that goes on
+
+
+def _terminate(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # it has just ended
 
 
 def _receive(pipe: IO[bytes]) -> dict[str, Any]:

@@ -20,14 +20,15 @@ class Inbox:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
+        # First: a signal that comes between a handler and this would be lost. A full pipe holds thousands of signals
+        # already: one that does not fit is no loss, and no warning.
+        self._wakeup_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._before: list[tuple[int, Any]] = []
         for name in NAMES:
             number = getattr(signal, name)
             if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue
             self._before.append((number, signal.signal(number, _do_nothing)))
-        # A full pipe holds thousands of signals already: one that does not fit is no loss, and no warning.
-        self._wakeup_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         # The master that executed this program has blocked them, so that none was lost until now.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [number for number, _ in self._before])
 

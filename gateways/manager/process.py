@@ -73,7 +73,9 @@ def _become(main: Callable[[], int], close: Iterable[Callable[[], object]], mask
     try:
         signal.set_wakeup_fd(-1)
         for name in _HANDLED:
-            signal.signal(getattr(signal, name), _ignore if name in _IGNORED else signal.SIG_DFL)
+            number = getattr(signal, name)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup: also for what the application starts
+                signal.signal(number, _ignore if name in _IGNORED else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for let_go in close:
             let_go()

@@ -43,9 +43,9 @@ def install(server: Obedient, spawned: bool, managed: bool) -> Before:
         # Functions, not SIG_IGN, which the programs that the application starts would inherit.
         handlers.update(dict.fromkeys(("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"), _ignore))
     else:
-        handlers["SIGINT"] = stop
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else nohup: it is not to end with its terminal
-            handlers["SIGHUP"] = stop
+        handlers["SIGINT"] = handlers["SIGHUP"] = stop
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup: nothing here is to end with its terminal
+        del handlers["SIGHUP"]
     before = []
     for name, handler in handlers.items():
         number = getattr(signal, name)

@@ -62,6 +62,8 @@ def test_nohup_is_obeyed() -> None:
         worker = managed.worker()
         for pid in (worker, managed.pid):
             os.kill(pid, signal.SIGHUP)
+        ignored = Path(f"/proc/{worker}/status").read_text().partition("SigIgn:")[2].split()[0]
+        assert int(ignored, 16) >> (signal.SIGHUP - 1) & 1, "what the application starts would end"
         # What comes after it in time has happened, so it has had its turn.
         order(managed, "reopen")
         assert managed.worker() == worker

@@ -49,3 +49,19 @@ def test_nohup_is_respected() -> None:
         inbox.close()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_that_comes_while_it_is_made_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = signal.signal
+
+    def install_and_send(number: int, handler: object) -> object:
+        before = real(number, handler)  # type: ignore[arg-type]
+        if number == signal.SIGTERM:
+            os.kill(os.getpid(), number)
+        return before
+
+    monkeypatch.setattr(signal, "signal", install_and_send)
+    inbox = Inbox()
+    monkeypatch.undo()
+    assert inbox.take() == [signal.SIGTERM]
+    inbox.close()

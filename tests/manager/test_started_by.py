@@ -70,6 +70,26 @@ def test_the_watchdog_is_fed_while_all_workers_are_busy(systemd: NotifySocket) -
                 systemd.until(WATCHDOG="1")
 
 
+def test_an_upgrade_is_told_like_a_reload_and_keeps_the_pid_file(systemd: NotifySocket) -> None:
+    environ = {**systemd.environ, "WATCHDOG_USEC": "200000"}
+    prefix = ["sh", "-c", 'export WATCHDOG_PID=$$; exec "$@"', "sh"]
+    with managing("--workers", "1", "--pid-file", "{dir}/pid", environ=environ, prefix=prefix) as managed:
+        path = managed.directory / "pid"
+        systemd.until(READY="1")
+        before, inode = managed.worker(), path.stat().st_ino
+        for _ in range(2):
+            managed.signal(signal.SIGUSR2)
+            systemd.until(RELOADING="1")
+            systemd.until(READY="1")
+            systemd.until(WATCHDOG="1")
+            assert path.read_text() == f"{managed.pid}\n"
+            assert path.stat().st_ino == inode
+        until(lambda: managed.worker() != before)
+        assert managed.stop() == 0
+        systemd.until(STOPPING="1")
+        assert not path.exists()
+
+
 def test_nobody_is_told_that_a_start_has_failed(systemd: NotifySocket) -> None:
     with managing(
         "--workers", "1", "--boot-retries", "1", environ=systemd.environ, at_boot="fail", ready=False
