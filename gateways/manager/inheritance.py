@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateways.server.listeners import Listener
 
 #: How long connections may wait at a listener that nobody is let in to, and how often to look, seconds.
-_PATIENCE = 2.0
+_PATIENCE = 5.0
 _INTERVAL = 0.02
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from gateways.cli import main
 from gateways.manager.controlclient import ask
+from tests.support import wire
 from tests.support.managing import ROOT, Managed, alive, descriptors, managing, zombies
 from tests.support.serving import connect, until
 
@@ -40,10 +41,23 @@ def gateways(managed: Managed, command: str, *flags: str) -> int:
     return main([command, "--control", str(managed.control), *flags])
 
 
-def upgraded(managed: Managed, times: int = 1) -> None:
-    """Wait until new workers have taken over so many times, and no old one is left."""
-    managed.until("replacing the master", times)
-    until(lambda: managed.log.count("] notice: ready: ") > times)
+def upgraded(managed: Managed) -> None:
+    """Wait until new workers have taken over."""
+    managed.until("replacing the master")
+    until(lambda: "] notice: ready: " in managed.log.rpartition("replacing the master")[2])
+
+
+def all_of(managed: Managed, count: int) -> set[int]:
+    """Wait until all workers serve, and return their process ids."""
+    managed.until("] notice: ready: ")
+    until(lambda: len(managed.workers()) == count)
+    return set(managed.workers())
+
+
+def request(path: str, body: bytes) -> bytes:
+    """Write a POST request."""
+    given = {b"PATH_INFO": path.encode(), b"REQUEST_URI": path.encode()}
+    return wire.request([(name, given.get(name, value)) for name, value in wire.post(len(body))], body)
 
 
 def configure(managed: Managed, text: str) -> None:
@@ -53,7 +67,7 @@ def configure(managed: Managed, text: str) -> None:
 
 def test_L32_an_upgrade_loses_nothing(capsys: Capture) -> None:
     with managing("--workers", "2", *CONTROL, "--pid-file", "{dir}/pid") as managed:
-        before = set(managed.workers())
+        before = all_of(managed, 2)
         with managed.loading(50, keep=True) as kept, managed.loading(50) as single:
             assert gateways(managed, "upgrade") == 0
             until(lambda: before.isdisjoint(managed.workers()))
@@ -105,14 +119,17 @@ def test_a_stop_right_behind_the_upgrade() -> None:
 def test_a_request_in_hand_is_finished_by_its_worker() -> None:
     with managing("--workers", "1", *CONTROL) as managed:
         worker = managed.worker()
-        sock = managed.send("/sleep/2")
+        data = request("/count", b"x" * 1000)
+        sock = managed.connect()
+        sock.sendall(data[:-500])  # the worker waits for the rest
         until(lambda: ask(str(managed.control), {"ask": "status"})["status"]["pools"][0]["active"] == 1)
         assert gateways(managed, "upgrade") == 0
         until(lambda: managed.worker() != worker)
         rows = ask(str(managed.control), {"ask": "status"})["status"]["pools"][0]["workers"]
         assert worker in [row["pid"] for row in rows]  # the new master sees what the old worker has in hand
         assert gateways(managed, "upgrade") == 0  # and again, while it still finishes
-        assert managed.receive(sock).status == "200 OK"
+        sock.sendall(data[-500:])
+        assert managed.receive(sock).body == b"1000"
         until(lambda: not alive(worker))
         assert "died" not in managed.log
 
@@ -132,6 +149,7 @@ def test_another_version_takes_over(tmp_path: Path) -> None:
         assert ask(str(managed.control), {"ask": "status"})["status"]["version"] == "99.1"
 
         # A version that does not even start changes nothing.
+        until(lambda: len(managed.workers()) == 1)
         worker = managed.worker()
         (library / "gateways" / "manager" / "launching.py").write_text("import nosuch\n")
         assert gateways(managed, "upgrade") == 1
@@ -142,7 +160,7 @@ def test_another_version_takes_over(tmp_path: Path) -> None:
 @PRELOAD
 def test_an_application_that_fails_leaves_the_old_workers(capsys: Capture, flags: tuple[str, ...]) -> None:
     with managing("--workers", "2", *CONTROL, *flags) as managed:
-        before = set(managed.workers())
+        before = all_of(managed, 2)
         managed.at_boot("fail")
         with managed.loading(50) as load:
             assert gateways(managed, "upgrade") == 1
@@ -156,7 +174,7 @@ def test_an_application_that_fails_leaves_the_old_workers(capsys: Capture, flags
 
 def test_an_upgrade_while_a_reload_goes_on(capsys: Capture) -> None:
     with managing("--workers", "2", *CONTROL) as managed:
-        before = set(managed.workers())
+        before = all_of(managed, 2)
         managed.at_boot("sleep 600")
         managed.signal(signal.SIGHUP)
         until(lambda: len(managed.workers()) == 4)
@@ -185,7 +203,7 @@ def test_nothing_is_left_open_by_many_upgrades() -> None:
 
 def test_a_changed_file_is_obeyed_by_a_reload() -> None:
     with managing(config=CONFIG) as managed:
-        before = set(managed.workers())
+        before = all_of(managed, 2)
         with managed.loading(50) as load:
             configure(managed, CONFIG.replace("workers = 2", "workers = 3"))
             managed.signal(signal.SIGHUP)
@@ -209,11 +227,11 @@ def test_a_changed_file_is_obeyed_by_a_reload() -> None:
 )
 def test_a_file_with_a_mistake_changes_nothing(capsys: Capture, change: tuple[str, str], reason: str) -> None:
     with managing(config=CONFIG) as managed:
-        before = managed.workers()
+        before = all_of(managed, 2)
         configure(managed, CONFIG.replace(*change))
         assert gateways(managed, "reload") == 1
         assert reason in capsys.readouterr().err
-        assert managed.workers() == before
+        assert set(managed.workers()) == before
         configure(managed, CONFIG)
         assert gateways(managed, "reload") == 0
 
@@ -233,6 +251,7 @@ def test_addresses_come_and_go() -> None:
 
 def test_an_address_that_goes_is_served_until_the_new_workers_are_ready() -> None:
     with managing(config=CONFIG.replace("workers = 2", "workers = 2\nthreads = 1")) as managed:
+        all_of(managed, 2)
         configure(managed, CONFIG.replace("{dir}/socket", "{dir}/other").replace("workers = 2", "workers = 1"))
         managed.at_boot("fail")
         assert gateways(managed, "reload") == 1
