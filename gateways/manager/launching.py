@@ -84,7 +84,8 @@ def launch_plan(plan: Plan) -> int:
 def _make_master(
     plan: Plan, privileges: Mapping[str, Privileges], takeover: Takeover, error_log: ErrorLog, stack: ExitStack
 ) -> Master:
-    become_subreaper()
+    if not become_subreaper() and any(pool.settings.preload for pool in plan.pools):
+        raise ConfigError("preload: this system does not let the master have the workers that another process forks")
     most = sum(pool.settings.workers for pool in plan.pools)
     board = takeover.board(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
     dumps = Dumps()

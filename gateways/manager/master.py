@@ -15,6 +15,7 @@ from gateways.errors import GatewayError
 from gateways.manager.exits import describe_exit
 from gateways.manager.inbox import Inbox
 from gateways.manager.loop import Loop
+from gateways.manager.subreaper import reap
 from gateways.server.opening import count
 
 if TYPE_CHECKING:
@@ -141,14 +142,7 @@ class Master:
 
     def _reap(self) -> None:
         """Collect all that have ended: workers, nurseries, and orphans that became ours as a subreaper or PID 1."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if not pid:
-                break
-            self._unclaimed[pid] = status
+        self._unclaimed.update(reap())
         for pid in self.claims.keys() & self._unclaimed.keys():
             self.claims.pop(pid)(self._unclaimed.pop(pid))
         now = monotonic()

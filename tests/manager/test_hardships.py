@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -204,6 +206,35 @@ def test_orphans_are_collected_and_signals_obeyed(contained: bool, preload: str)
             assert sock.recv(1, socket.MSG_PEEK)
             os.kill(master, signal.SIGTERM)
             until(lambda: b"4\n" in sock.recv(65536))
+        assert managed.wait() == 0
+
+
+def test_the_image_is_run_and_found_healthy() -> None:
+    """The commands of conf/container/Dockerfile, as process 1."""
+    text = (ROOT / "conf/container/Dockerfile").read_text().replace("\\\n", "")
+    served, asked = (json.loads(line) for line in re.findall(r"CMD (\[.*\])$", text, re.MULTILINE))
+    place = served.pop(served.index("--fastcgi") + 1)
+    served.remove("--fastcgi")
+    assert served[:3] == ["gateways", "serve", "app:application"]
+    with managing(*served[3:], prefix=namespace()) as managed:
+
+        def check() -> int:
+            changes = {place: f"unix:{managed.directory}/socket", "4s": "0.5s"}
+            words = [changes.get(word, word) for word in asked[1:]]
+            command = [sys.executable, "-m", "gateways", *words]
+            return subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
+
+        [master] = children(managed.pid)
+        workers = children(master)
+        assert len(workers) == 4
+        assert check() == 0
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        assert check() != 0
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: check() == 0)
+        os.kill(master, signal.SIGTERM)
         assert managed.wait() == 0
 
 
