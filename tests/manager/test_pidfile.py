@@ -259,7 +259,7 @@ def test_a_link_is_not_followed(path: Path) -> None:
 
 def test_a_directory_that_may_not_be_written(path: Path) -> None:
     path.parent.chmod(0o755)
-    for parent in path.parents[1:3]:
+    for parent in list(path.parents)[1:3]:
         parent.chmod(0o755)
     if os.geteuid() != 0:
         path.parent.chmod(0o555)
