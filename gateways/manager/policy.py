@@ -285,8 +285,6 @@ class Policy:
             self._roster.say("error", f"{reason}; it is tried again in {self._pacing.held(now):.1f} s")
 
     def _end(self, reason: str) -> None:
-        if self._ending:
-            return
         self._ending = True
         self._generations.end()
         for worker in self._roster:

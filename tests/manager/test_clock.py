@@ -29,6 +29,15 @@ def test_a_late_master_did_not_live_in_between() -> None:
     assert clock.now == 101.0
 
 
+def test_each_suspension_counts_for_nothing_when_it_was_awake_in_between() -> None:
+    clock = Clock(100.0)
+    for turn in range(1, 4):
+        for second in range(6):
+            clock.wake_in(1.0)
+            clock.look(1000.0 * turn + second)
+    assert clock.now == 100.0 + 3 * 5.0
+
+
 def test_a_master_that_is_always_late_is_overloaded_and_its_time_passes() -> None:
     clock = Clock(100.0)
     for turn in range(1, 61):

@@ -275,6 +275,7 @@ def test_the_end_during_a_reload() -> None:
         Stop(1, "the pool stops", True),
         Stop(2, "the pool stops", False),
     ]
+    assert fake.policy.reload_state.state == "failed"
     assert fake.ready(2) == []
     assert fake.exit(1, 2) == [Finished()]
 

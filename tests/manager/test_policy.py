@@ -229,6 +229,16 @@ def test_L19_what_dies_at_once_is_not_started_more_than_five_times_a_second() ->
     assert times[-1] > 57, "but it does not stop"
 
 
+def test_one_that_served_before_it_died_ends_a_row_of_quick_deaths() -> None:
+    fake = serving(1)
+    worker = 1
+    for _ in range(10):
+        for seconds in (0.1, 0.1, 0.1, 1.0):
+            fake.pass_time(seconds)
+            (worker,) = starts(fake.exit(worker, how="killed by SIGSEGV"))
+            fake.ready(worker)
+
+
 def test_L19_what_dies_soon_is_not_started_more_than_five_times_a_second() -> None:
     """Not so soon that each start waits longer than the one before."""
     fake = serving(16)
@@ -367,6 +377,14 @@ def test_fewer_and_more_workers() -> None:
     assert starts(fake.policy.resize(+5, fake.clock)) == [5]
     (said,) = fake.policy.resize(+1, fake.clock)
     assert said == Say("warning", "the number of workers stays 3: the setting workers allows no more")
+
+
+def test_those_that_are_too_many_have_their_time_from_then_on() -> None:
+    fake = serving(2, graceful_timeout=5.0)
+    fake.clock += 60
+    fake.policy.resize(-1, fake.clock)
+    assert fake.pass_time(5.4) == []
+    assert len(only(fake.pass_time(0.2), Kill)) == 1
 
 
 def test_fewer_workers_are_not_replaced() -> None:
