@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,10 @@ def pytest_configure() -> None:
             del os.environ[name]
     os.environ.update(processes.INSIST)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # every address a test asks is on this machine
+    # A shell that starts the tests in the background, or nohup, has them ignored, and so would be what the tests start.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture
