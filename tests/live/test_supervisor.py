@@ -155,7 +155,8 @@ def test_the_life_of_a_program(supervised: Start, nginx: Site, name: str) -> Non
 
 
 def test_an_application_that_cannot_be_loaded_is_not_tried_for_ever(supervised: Start) -> None:
-    program = supervised("example.conf", **{"app:application": "absent:application --boot-retries 2"})
+    """The master tries for longer than a second, so supervisor has it for RUNNING, and looks at its exit status."""
+    program = supervised("example.conf", **{"app:application": "absent:application"})
     assert wait_until(lambda: program.state() == "EXITED"), program.control("status")
     assert "there is no module 'absent'" in program.log
     assert "exit status 3" in (program.machine.run / "supervisord.log").read_text()
