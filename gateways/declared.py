@@ -15,9 +15,12 @@ PREFIX = "GATEWAYS_"
 #: What a master passes on to the program that replaces it.
 HANDOVER = PREFIX + "HANDOVER"
 
+#: What a program that a web server started tells the one that takes its place (server/origin.py).
+SUCCEEDS = PREFIX + "SUCCEEDS"
+
 #: Variables with our prefix that are read elsewhere: the configuration file, which protocol a process with an inherited
 #: socket speaks, and whether the C part is left alone.
-OTHER_VARIABLES = (PREFIX + "CONFIG", PREFIX + "PROTOCOL", PREFIX + "PURE", HANDOVER)
+OTHER_VARIABLES = (PREFIX + "CONFIG", PREFIX + "PROTOCOL", PREFIX + "PURE", HANDOVER, SUCCEEDS)
 
 
 #: Characters of a value that an error quotes.

@@ -136,12 +136,13 @@ class LoadedFiles:
     """What this process has loaded: its script, the application's modules, the package ``gateways``, and RESTART_FILES.
 
     Modules of the standard library are left out, and so are installed packages: ``pip`` takes its time, so that a
-    process would load one half of each. With ``only_restart`` it is RESTART_FILES alone. Called, it returns the
-    ``Files``.
+    process would load one half of each. With ``only_restart`` it is RESTART_FILES alone. ``more`` are other files that
+    are touched. Called, it returns the ``Files``.
     """
 
-    def __init__(self, only_restart: bool = False) -> None:
+    def __init__(self, only_restart: bool = False, more: Sequence[str] = ()) -> None:
         self._only_restart = only_restart
+        self._more = [os.path.abspath(path) for path in more]
         self._count = -1
         self._files = Files(())
 
@@ -165,7 +166,9 @@ class LoadedFiles:
                 places[place_of(path)] = None
             elif not is_installed(path):
                 others[path] = None
-        restart = [os.path.join(place, name) for place in list(places)[:_AT_ONCE] for name in RESTART_FILES]
+        restart = self._more + [
+            os.path.join(place, name) for place in list(places)[:_AT_ONCE] for name in RESTART_FILES
+        ]
         if self._only_restart:
             return Files(restart)
         first = list(tops)
@@ -180,8 +183,8 @@ def module_files() -> Iterable[tuple[str, str]]:
             path = object.__getattribute__(module, "__dict__").get("__file__")
         except AttributeError:
             continue
-        if isinstance(path, str):
-            yield name, os.path.abspath(path)
+        if isinstance(path, str) and os.path.isabs(path):  # relative ones are of the time before Python 3.9
+            yield name, path
 
 
 def place_of(path: str) -> str:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from gateways.settings import Settings
 
 
+#: Nobody would take the place of a process that is alone, unless a web server started it.
+_WITHOUT_EFFECT = frozenset({"max_requests", "max_requests_jitter", "max_memory", "restart_file", "renew_on"})
+
+
 class Status(Protocol):
     """What shows what this process is doing: where the server writes it, and the application that reads it."""
 
@@ -92,6 +96,8 @@ def launch(
             server: Server = SpawnedServer(*given, slot=slot, may_renew=not privileges.needed)
         else:
             server = Server(*given, slot=slot)
+            for setting in sorted(_WITHOUT_EFFECT & settings.given):
+                error_log.notice(f"{settings.label(setting)}: it has no effect without workers")
         hooks.ready(worker)
         for listener in listeners:
             threads = count(settings.threads, "thread")

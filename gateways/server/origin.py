@@ -11,11 +11,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from gateways.declared import SUCCEEDS
+
 if TYPE_CHECKING:
     from types import ModuleType
-
-#: What a program tells the one that takes its place: the process, when it left, and the parent that it has watched.
-VARIABLE = "GATEWAYS_SUCCEEDS"
 
 #: Runs a script as Python does, and answers for it when that fails.
 RERUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rerun.py")
@@ -29,6 +28,7 @@ class Origin(NamedTuple):
     ``environ``    the environment
     ``since``      the time of the clock before anything was loaded
     ``parent``     the process to watch, as the program before this one knew it; None when this one is the first
+    ``children``   processes that the program before this one has left: nobody else waits for their end
     """
 
     command: list[bytes]
@@ -36,25 +36,44 @@ class Origin(NamedTuple):
     environ: dict[bytes, bytes]
     since: float
     parent: int | None
+    children: tuple[int, ...]
 
 
 def _take_down() -> Origin:
     environ = _environ()
-    since, parent = _read(environ.pop(VARIABLE.encode(), b""))
-    os.environ.pop(VARIABLE, None)
+    since, parent, children = _read(environ.pop(SUCCEEDS.encode(), b""))
+    os.environ.pop(SUCCEEDS, None)
     try:
         directory = os.getcwd()
     except OSError:
         directory = ""
-    return Origin(_command(sys.modules["__main__"]), directory, environ, since, parent)
+    return Origin(_command(sys.modules["__main__"]), directory, environ, since, parent, children)
 
 
-def _read(text: bytes) -> tuple[float, int | None]:
+def tell(parent: int) -> dict[bytes, bytes]:
+    """Return the environment for the program that takes the place of this one, which has watched ``parent``."""
+    children = " ".join(map(str, _children()))
+    return {**origin.environ, SUCCEEDS.encode(): f"{os.getpid()} {time.time()!r} {parent} {children}".encode()}
+
+
+def _read(text: bytes) -> tuple[float, int | None, tuple[int, ...]]:
     words = text.split()
-    if len(words) == 3 and words[0] == b"%d" % os.getpid():  # and not inherited from a process that started this one
-        return float(words[1]), int(words[2])
+    if len(words) >= 3 and words[0] == b"%d" % os.getpid():  # and not inherited from a process that started this one
+        return float(words[1]), int(words[2]), tuple(map(int, words[3:]))
     # The first: it has done little else than computing since it began.
-    return time.time() - time.process_time(), None
+    return time.time() - time.process_time(), None, ()
+
+
+def _children() -> list[int]:
+    """Return the children of this process, as far as the system tells."""
+    found: list[int] = []
+    try:
+        for task in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{task}/children", "rb") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        pass
+    return found
 
 
 def _environ() -> dict[bytes, bytes]:

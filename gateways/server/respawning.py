@@ -14,6 +14,7 @@ executed again                  all answered, the longest after 0.3 seconds
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from gateways.server.changes import Changes, LoadedFiles
@@ -59,7 +60,10 @@ class SpawnedServer(Server):
         if not may_renew or not all(listener.address.kind == "fd" for listener in listeners):
             return
         self._successor = Successor(listeners, self._parent.parent if self._parent is not None else 0)
-        self._renewal = make_renewal(settings, look or _look(settings), settings.graceful_timeout / 2)
+        self._left = list(origin.children)
+        self._look = look or _look(settings)
+        wanted = self._look_around if self._look is not None or self._left else None
+        self._renewal = make_renewal(settings, wanted, settings.graceful_timeout / 2)
 
     def begin_anew(self) -> None:
         """To be called when ``run`` has returned: become a new program, if it has retired, and do not return then."""
@@ -80,6 +84,17 @@ class SpawnedServer(Server):
             self.graceful_timeout /= 2  # the other half it has waited for a moment without a request
         super().retire(reason)
 
+    def _look_around(self) -> str:
+        """Look for a reason to begin anew, and wait for what the program before this one has left."""
+        for pid in self._left[:]:
+            try:
+                ended = os.waitpid(pid, os.WNOHANG)[0]
+            except ChildProcessError:
+                ended = pid
+            if ended:
+                self._left.remove(pid)
+        return self._look() if self._look is not None else ""
+
     @property
     def _becomes_another(self) -> bool:
         return bool(self.retired) and not self._told
@@ -93,4 +108,5 @@ class SpawnedServer(Server):
 def _look(settings: Settings) -> Callable[[], str] | None:
     if settings.renew_on == "never":
         return None
-    return Changes(LoadedFiles(only_restart=settings.renew_on == "restart"), origin.since).reason
+    more = (settings.restart_file,) if settings.restart_file is not None else ()
+    return Changes(LoadedFiles(settings.renew_on == "restart", more), origin.since).reason

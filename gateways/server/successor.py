@@ -11,11 +11,10 @@ import atexit
 import os
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from gateways.server.forks import watch as watch_forks
-from gateways.server.origin import VARIABLE, origin
+from gateways.server.origin import origin, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,9 +71,8 @@ class Successor:
                 os.chdir(origin.directory)
         except OSError:
             pass  # it was removed
-        environ = {**origin.environ, VARIABLE.encode(): f"{os.getpid()} {time.time()!r} {self._parent}".encode()}
         try:
-            os.execve(origin.command[0], origin.command, environ)
+            os.execve(origin.command[0], origin.command, tell(self._parent))
         except OSError as error:
             print(f"gateways: cannot execute {os.fsdecode(origin.command[0])}: {error.strerror}", file=sys.stderr)
 

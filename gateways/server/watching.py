@@ -99,7 +99,12 @@ def directory_of(application: str) -> str:
     if "/" in where or where.endswith(".py"):
         return os.path.dirname(os.path.abspath(where))
     path = dict(module_files()).get(where.partition(".")[0], "")
-    return os.getcwd() if not path or is_installed(path) else place_of(path)
+    if path and not is_installed(path):
+        return place_of(path)
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""  # it was removed
 
 
 def sources(directory: str) -> Iterator[str]:

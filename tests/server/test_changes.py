@@ -187,6 +187,13 @@ def test_installed_packages_are_left_out(modules: dict[str, types.ModuleType]) -
     assert LoadedFiles()() == Files((GATEWAYS,))
 
 
+def test_restart_files_alone(modules: dict[str, types.ModuleType]) -> None:
+    load(modules, __main__="/srv/cgi/app.fcgi")
+    expected = Files(["/srv/touched", "/srv/cgi/restart.txt", "/srv/cgi/tmp/restart.txt"])
+    assert LoadedFiles(True, ["/srv/touched"])() == expected
+    assert "/srv/touched" in LoadedFiles(more=["/srv/touched"])().first
+
+
 def test_an_installed_script_is_watched(modules: dict[str, types.ModuleType]) -> None:
     load(modules, __main__="/srv/venv/lib/python3.11/site-packages/app.fcgi")
     assert "/srv/venv/lib/python3.11/site-packages/app.fcgi" in LoadedFiles()().first

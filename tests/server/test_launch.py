@@ -146,6 +146,13 @@ def test_without_addresses_the_sockets_it_was_started_with(monkeypatch: pytest.M
     assert server.may_renew
 
 
+def test_what_has_no_effect_is_said() -> None:
+    start(scgi="unix:s", max_requests=7, restart_file="r", threads=2)
+    assert "notice: keyword max_requests: it has no effect without workers" in log()
+    assert "notice: keyword restart_file: it has no effect without workers" in log()
+    assert log().count("no effect") == 2
+
+
 def test_with_neither_it_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "detect", lambda environ: Start("terminal", "", (), "standard input is a device"))
     with pytest.raises(ConfigError, match=r"nothing to listen on: .* --fastcgi ADDR .*standard input is a device"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from types import ModuleType
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from gateways.declared import SUCCEEDS
 from gateways.server import origin as module
-from gateways.server.origin import RERUN, VARIABLE, _command, _read, origin
+from gateways.server.origin import RERUN, _command, _read, origin, tell
 
 PYTHON = os.fsencode(sys.executable)
 RUN = os.fsencode(RERUN)
@@ -61,21 +63,35 @@ def test_the_command_where_python_does_not_tell_it(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_the_program_before_has_told() -> None:
-    assert _read(b"%d 1700000000.25 17" % os.getpid()) == (1700000000.25, 17)
-    assert _read(b"%d 1700000000.25 0" % os.getpid()) == (1700000000.25, 0)
+    assert _read(b"%d 1700000000.25 17" % os.getpid()) == (1700000000.25, 17, ())
+    assert _read(b"%d 1700000000.25 0 18 19" % os.getpid()) == (1700000000.25, 0, (18, 19))
+
+
+def test_what_is_told_is_read() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        try:
+            environ = tell(17)
+            since, parent, children = _read(environ[SUCCEEDS.encode()])
+            assert time.time() - 20 < since <= time.time()
+            assert parent == 17
+            assert child.pid in children
+            assert environ[b"PATH"] == origin.environ[b"PATH"]
+        finally:
+            child.kill()
 
 
 @pytest.mark.parametrize("text", ["", "1 1700000000.25 17", "17"])
 def test_the_first_program_began_not_long_ago(text: str) -> None:
-    since, parent = _read(text.encode())
+    since, parent, children = _read(text.encode())
     assert parent is None
+    assert children == ()
     assert since <= time.time()
     assert since >= time.time() - time.process_time() - 1
 
 
 def test_what_was_there_at_the_start() -> None:
     assert origin.environ[b"PATH"]
-    assert VARIABLE.encode() not in origin.environ
+    assert SUCCEEDS.encode() not in origin.environ
     assert origin.parent is None
     assert os.path.isabs(origin.directory)
     assert module.origin.since < time.time()

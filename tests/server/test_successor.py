@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support import source
+from tests.support.managing import children
 from tests.support.processes import fork
-from tests.support.serving import PATIENCE
+from tests.support.serving import PATIENCE, until
 from tests.support.spawning import Spawned, spawning
 
 #: What applications do to a process, each of which the next program would stumble over.
@@ -56,6 +58,18 @@ def test_exit_handlers_that_fail_or_hang(socket_dir: Path) -> None:
         (socket_dir / "restart.txt").touch()
         spawned.until_serving(2)
         assert "ZeroDivisionError" in spawned.log
+
+
+def test_what_the_application_has_started_is_waited_for(socket_dir: Path) -> None:
+    """A child that ends later would be a zombie for as long as the process lives."""
+    code = "import subprocess\nif 'GATEWAYS_SUCCEEDS' not in os.environ: subprocess.Popen(['sleep', '60'])"
+    with spawning(socket_dir, code=code) as spawned:
+        (socket_dir / "restart.txt").touch()
+        spawned.until_serving(2)
+        (child,) = children(spawned.process.pid)
+        os.kill(child, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{child}").exists())
+        assert spawned.end() == 0
 
 
 def test_an_interpreter_that_is_gone_ends_the_process(socket_dir: Path) -> None:
