@@ -67,13 +67,16 @@ class PassedPool(NamedTuple):
 
 
 class Handover(NamedTuple):
-    """All of it. ``board`` is a descriptor, -1 for none; ``why`` says who asked for the upgrade."""
+    """All of it. ``board`` and ``stacks`` are descriptors, of the scoreboard and of the file that workers write their
+    stacks to, -1 for none; ``why`` says who asked for the upgrade.
+    """
 
     listeners: tuple[PassedListener, ...] = ()
     pools: Mapping[str, PassedPool] = {}
     control: PassedFile | None = None
     pid_file: PassedFile | None = None
     board: int = -1
+    stacks: int = -1
     why: str = ""
     trial: bool = False
 
@@ -82,7 +85,7 @@ class Handover(NamedTuple):
         found = [listener.fd for listener in self.listeners]
         found += [worker.fd for pool in self.pools.values() for worker in pool.workers]
         found += [file.fd for file in (self.control, self.pid_file) if file is not None]
-        found.append(self.board)
+        found += [self.board, self.stacks]
         return [fd for fd in found if fd >= 0]
 
     def for_trial(self) -> Handover:
@@ -140,6 +143,7 @@ def _parse(whole: Mapping[str, Any]) -> tuple[Handover, int]:
         _parse_file(whole["control"]),
         _parse_file(whole["pid_file"]),
         int(whole["board"]),
+        int(whole["stacks"]),
         str(whole["why"]),
         bool(whole["trial"]),
     )

@@ -88,7 +88,7 @@ def _make_master(
         raise ConfigError("preload: this system does not let the master have the workers that another process forks")
     most = sum(pool.settings.workers for pool in plan.pools)
     board = takeover.board(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
-    dumps = Dumps()
+    dumps = Dumps(takeover.stacks())
     stack.callback(dumps.close)
     master = Master(error_log, board, dumps)
     for pool in plan.pools:

@@ -54,10 +54,12 @@ class _Asked:
 
 
 class Dumps:
-    """The stacks that were asked for, of all pools. One thread; times are monotonic seconds."""
+    """The stacks that were asked for, of all pools. One thread; times are monotonic seconds. ``file``: what
+    ``faulthandler`` writes to, by default a new one.
+    """
 
-    def __init__(self) -> None:
-        self.file = StackFile()
+    def __init__(self, file: StackFile | None = None) -> None:
+        self.file = file or StackFile()
         self._asked: dict[Process, _Asked] = {}
         self._signalled: _Asked | None = None
 

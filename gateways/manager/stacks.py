@@ -48,15 +48,22 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 class StackFile:
     """What ``faulthandler`` writes to: a file without a name, made by the master and inherited by all its workers.
 
-    They share its position, so whatever a worker writes after ``clear`` begins at 0.
+    They share its position, so whatever a worker writes after ``clear`` begins at 0. ``fd`` is that of ``fileno``
+    before the master was replaced, -1 for a new file.
     """
 
-    def __init__(self) -> None:
-        if hasattr(os, "memfd_create"):
+    def __init__(self, fd: int = -1) -> None:
+        if fd >= 0:
+            self._fd = fd
+        elif hasattr(os, "memfd_create"):
             self._fd = os.memfd_create("gateways-stacks", os.MFD_CLOEXEC)
         else:
             with tempfile.TemporaryFile() as file:
                 self._fd = os.dup(file.fileno())
+
+    def fileno(self) -> int:
+        """Return the descriptor. It is not inheritable."""
+        return self._fd
 
     def arm(self) -> None:
         """Have ``SIGNAL`` write the stacks of this process here, from now on."""

@@ -23,7 +23,9 @@ from gateways.manager.policy import Policy
 from gateways.manager.process import Process
 from gateways.manager.remnant import Remnant
 from gateways.manager.scoreboard import Scoreboard
+from gateways.manager.stacks import StackFile
 from gateways.manager.tickets import Ticket
+from gateways.server.inherited import remember_passed
 from gateways.server.listeners import Listener, keep_listener
 from gateways.server.opening import listen, listening_settings
 from gateways.server.unixsockets import SocketFile
@@ -47,7 +49,9 @@ class Takeover:
     def __init__(self, handover: Handover | None, error_log: ErrorLog) -> None:
         self.active = handover is not None
         self.ticket = Ticket()
-        if not self.active:
+        if self.active:
+            remember_passed(os.environ)
+        else:
             self.ticket.end()
         self._passed = handover or Handover()
         self._log = error_log
@@ -138,6 +142,10 @@ class Takeover:
                 self._shares_board = True
                 return board
         return Scoreboard.create(slots, records)
+
+    def stacks(self) -> StackFile:
+        """Return the file that old workers write their stacks to, too."""
+        return StackFile(self._passed.stacks)
 
     def policy(self, pool: str, rules: Rules, now: float) -> Policy:
         """Return the policy for ``pool``, which goes on counting."""

@@ -161,6 +161,7 @@ class Upgrading:
             control=None if control is None else _pass_control(control),
             pid_file=None if pid_file is None else PassedFile(pid_file.path, pid_file.fileno()),
             board=master.board.fileno(),
+            stacks=master.dumps.file.fileno(),
             why=self._why,
         )
 

@@ -121,6 +121,17 @@ def passed_by_systemd(address: Address, environ: MutableMapping[str, str]) -> li
     return found
 
 
+def remember_passed(environ: MutableMapping[str, str]) -> None:
+    """Take the variables out of ``environ``, also when none of the sockets is wanted yet: no child is to see them."""
+    if not why_not_passed(environ):
+        _passed[:] = _read(environ)
+        for _, fd in _passed:
+            try:
+                os.set_inheritable(fd, False)
+            except OSError:
+                pass  # not open: who wants it will be told
+
+
 def pass_again(environ: MutableMapping[str, str]) -> list[int]:
     """Put the variables back, for a program that this process executes in its place; return what has to stay open.
 

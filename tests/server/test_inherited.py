@@ -206,3 +206,31 @@ with take_socket(fd) as sock:
 
 def test_an_address_of_systemd_reads_as_it_was_written() -> None:
     assert str(Address("systemd", name="web")) == "systemd:web"
+
+
+# Passing them to another program in this process
+
+
+def test_what_was_passed_is_passed_again(listening: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inherited, "_passed", [("web", listening.fileno())])
+    variables = {"PATH": "/bin"}
+    assert inherited.pass_again(variables) == [listening.fileno()]
+    assert variables == {**environ(1, "web"), "PATH": "/bin"}
+
+
+def test_a_number_that_is_another_files_by_now_is_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.devnull, "rb") as file:
+        monkeypatch.setattr(inherited, "_passed", [("web", file.fileno())])
+        variables: dict[str, str] = {}
+        assert inherited.pass_again(variables) == []
+    assert variables == {}
+
+
+def test_children_see_no_variables_of_sockets_that_nobody_wants_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inherited, "_passed", [])
+    variables = environ(2, "web:other")
+    inherited.remember_passed(variables)
+    assert variables == {"PATH": "/bin"}
+    assert inherited._passed == [("web", 3), ("other", 4)]
+    inherited.remember_passed(variables)  # nothing more to read
+    assert len(inherited._passed) == 2

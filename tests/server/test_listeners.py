@@ -16,7 +16,7 @@ import pytest
 from gateways.addresses import Address, parse_address
 from gateways.errors import BindError, ConfigError
 from gateways.server import inherited
-from gateways.server.listeners import Listener, open_listeners
+from gateways.server.listeners import Listener, keep_listener, open_listeners
 from tests.support.processes import as_nobody
 
 
@@ -303,3 +303,24 @@ def test_one_that_refuses_still_gives_what_waits(socket_dir: Path) -> None:
             client.sendall(b"x")
             assert accepted.recv(1) == b"x"
         assert listener.refusing
+
+
+def test_a_socket_that_is_open_already_is_kept_with_other_settings(socket_dir: Path) -> None:
+    address = parse_address(f"unix:{socket_dir}/socket")
+    (before,) = open_listeners("fastcgi", address, socket_mode=0o660)
+    kept = keep_listener(before.sock, "scgi", address, before.file, socket_mode=0o600)
+    try:
+        assert (kept.protocol, kept.asked, kept.inherited) == ("scgi", address, False)
+        assert stat.S_IMODE(os.stat(socket_dir / "socket").st_mode) == 0o600
+        assert kept.fileno() == before.fileno()
+    finally:
+        kept.close()
+    assert not (socket_dir / "socket").exists()
+
+
+def test_a_port_that_is_kept_still_needs_those_who_may_connect() -> None:
+    with socket.socket() as sock:
+        sock.bind(("0.0.0.0", 0))
+        with pytest.raises(ConfigError):
+            keep_listener(sock, "fastcgi", parse_address("0.0.0.0:0"))
+        assert sock.fileno() >= 0
