@@ -6,20 +6,24 @@ import argparse
 import shutil
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from gateways.commands.arguments import add_master, kind, master
+from gateways.errors import ConnectError
 from gateways.manager.controlclient import ask
 from gateways.manager.place import control_of
 from gateways.values import Duration
 
-#: Cursor to the upper left corner; what is left of a line, and of the screen, goes.
-_HOME, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
+if TYPE_CHECKING:
+    from gateways.manager.snapshot import Overview
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``gateways status``."""
     add_master(parser, "", "the master could not answer; the reason is printed", pid_file=False)
-    parser.add_argument("--json", action="store_true", help="print all figures as JSON, with the names of php-fpm")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print all figures as JSON, with the names of php-fpm")
+    form.add_argument("--openmetrics", action="store_true", help="print the figures of the pools for Prometheus")
     parser.add_argument(
         "-w",
         "--watch",
@@ -34,31 +38,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the figures."""
     control = control_of(master(arguments))
-    if arguments.watch is None:
-        _print(arguments, control, sys.stdout.isatty())
-        return 0
     try:
-        while True:
-            _print(arguments, control, sys.stdout.isatty(), again=sys.stdout.isatty() and not arguments.json)
-            time.sleep(arguments.watch)
-    except KeyboardInterrupt:  # the way to end it
-        return 0
+        _show(arguments, control)
+    except KeyboardInterrupt:  # the way to end --watch
+        if arguments.watch is None:
+            raise
+    return 0
 
 
-def _print(arguments: argparse.Namespace, control: str, terminal: bool, again: bool = False) -> None:
-    from gateways.manager.render import document
+def _show(arguments: argparse.Namespace, control: str) -> None:
+    program = arguments.json or arguments.openmetrics
+    if arguments.watch is not None and sys.stdout.isatty() and not program:
+        _watch(arguments.watch, control)
+        return
+    while True:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1 << 16
+        text = _render(arguments, control, width)
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+        if arguments.watch is None:
+            return
+        time.sleep(arguments.watch)
+
+
+def _watch(interval: float, control: str) -> None:
+    """Draw the table again and again. Who watches a master wants to see it come back, too."""
     from gateways.manager.render.terminal import render
+    from gateways.manager.screen import Screen
+
+    overview = _overview(control)  # a wrong path is an error; only later it is news
+    with Screen(sys.stdout) as screen:
+        while True:
+            screen.draw(render(overview, screen.width))
+            screen.wait(interval)
+            try:
+                overview = _overview(control)
+            except ConnectError as error:
+                screen.draw(f"{error}\n\n{render(overview, screen.width)}")
+                screen.wait(interval)
+
+
+def _overview(control: str) -> Overview:
     from gateways.manager.snapshot import Overview
 
-    overview = Overview.from_json(ask(control, {"ask": "status"})["status"])
+    return Overview.from_json(ask(control, {"ask": "status"}).get("status"))
+
+
+def _render(arguments: argparse.Namespace, control: str, width: int) -> str:
+    from gateways.manager.render import document, metrics, terminal
+
+    overview = _overview(control)
     if arguments.json:
-        text = document.render(overview, None, full=True, everything=True, past=False)
-    else:
-        size = shutil.get_terminal_size()
-        text = render(overview, size.columns if terminal else 1 << 16)
-        if again:  # drawn over the last one: clearing first would flicker
-            lines = text.splitlines()[: size.lines - 1]
-            text = _HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
+        return document.render(overview, None, full=True, everything=True, past=False)
+    return metrics.render(overview) if arguments.openmetrics else terminal.render(overview, width)

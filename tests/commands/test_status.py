@@ -43,6 +43,18 @@ def test_figures_as_json(master: Loop, capsys: Capture) -> None:
     assert blog["pool"] == 'b"l\\o<g>'
 
 
+def test_figures_for_prometheus(master: Loop, capsys: Capture) -> None:
+    assert main(["status", "--openmetrics", "--control", master.control.path]) == 0
+    out = capsys.readouterr().out
+    assert 'gateways_workers{pool="shop",state="idle"} 1\n' in out
+    assert out.endswith("# EOF\n")
+
+
+def test_one_form_at_a_time(master: Loop, capsys: Capture) -> None:
+    assert main(["status", "--openmetrics", "--json", "--control", master.control.path]) == 2
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
 def test_a_master_of_another_version(master: Loop, capsys: Capture) -> None:
     master.master.figures = {"version": "9", "pools": [{"name": "new"}]}
     assert main(["status", "--control", master.control.path]) == 0
@@ -96,6 +108,33 @@ def test_watching_on_a_terminal(master: Loop) -> None:
     os.close(ours)
     screen = seen.split(b"\x1b[J")[1]
     assert screen.startswith(b"\x1b[Hgateways 1.2.3")
+    assert seen.startswith(b"\x1b[?25l")
     lines = screen.replace(b"\x1b[H", b"").replace(b"\x1b[K", b"").split(b"\r\n")
     assert len(lines) <= 8
     assert max(len(line) for line in lines) <= 60
+
+
+def test_a_master_that_ends_and_comes_back_is_watched(socket_dir: Path) -> None:
+    path = str(socket_dir / "control")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gateways", "status", "--watch", "100ms", "--control", path]
+
+    def until_seen(text: bytes) -> None:
+        seen = b""
+        while text not in seen:
+            seen += os.read(ours, 1000)
+
+    first, second = Loop(socket_dir / "control"), OVERVIEW.to_json()
+    first.master.figures, second["version"] = OVERVIEW.to_json(), "7.7.7"
+    with first, first.running(), subprocess.Popen(command, stdout=theirs) as process:
+        os.close(theirs)
+        until_seen(b"gateways 1.2.3")
+        first.call(first.control.file.remove)
+        until_seen(b"no master can be reached")
+        with Loop(socket_dir / "control") as again, again.running():
+            again.master.figures = second
+            until_seen(b"gateways 7.7.7")
+        process.send_signal(signal.SIGTERM)
+        until_seen(b"\x1b[?25h")  # the cursor is given back
+        assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+    os.close(ours)
