@@ -1,6 +1,6 @@
 """Run the scenarios of load and faults: ours, and php-fpm and uWSGI in the same run.
 
-Everything takes about 25 minutes, --quick about 6. Only loopback and Unix sockets are used, every load is bounded, and
+Everything takes about 30 minutes, --quick about 10. Only loopback and Unix sockets are used, every load is bounded, and
 what was started is stopped at the end. Exits with 1 when ours misses a goal.
 """
 

@@ -69,13 +69,9 @@ def master_killed(server: Server, plan: Plan) -> Iterator[Figure]:
             running.process.wait()
             ended.append(waited(lambda running=running: not running.processes(), 5.0))
             load.stop()
-            begun = time.monotonic()
             running.restart()
-            try:
-                running.wait_ready()
-                bound.append(time.monotonic() - begun)
-            except Exception:
-                bound.append(float("inf"))
+            took = waited(lambda running=running: not running.alive or len(running.workers()) == 4, ANSWER)
+            bound.append(took if took is not None and running.alive and running.answers() else float("inf"))
     gone = [seconds for seconds in ended if seconds is not None]
     text = f"workers gone after {ms(max(gone))}" if len(gone) == len(ended) else "workers still there after 5 s"
     text += f"; started again in {ms(max(bound))}" if max(bound) < float("inf") else "; cannot be started again"

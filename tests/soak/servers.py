@@ -141,7 +141,8 @@ class Running:
         """Wait for ``condition()``, and return how long that took."""
         took = waited(condition, seconds)
         if took is None:
-            raise SoakError(f"waited {seconds:g} s for {self.server.name} {what}:\n{self.log[-2000:]}")
+            state = "which runs" if self.alive else f"which has ended with {self.process.returncode}"
+            raise SoakError(f"waited {seconds:g} s for {self.server.name}, {state}, {what}:\n{self.log[-2000:]}")
         return took
 
 
