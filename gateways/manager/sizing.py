@@ -62,6 +62,7 @@ class Sizing:
         idle = len(coming) + sum(has_room(sights.get(worker.number)) for worker in serving)
         self._notice_saturation(idle, len(serving))
         if self._rules.mode == "ondemand":
+            self._looked = self._clock.now
             if idle:
                 self._at_once = 1
             leaving = self._unneeded(serving, sights)
@@ -100,9 +101,8 @@ class Sizing:
         """Return after which time to look again, seconds. ``anybody``: whether there is a worker to look at."""
         if self._rules.mode == "static" or not anybody:
             return math.inf
-        if self._rules.mode == "ondemand":
-            return _EVERY_ONDEMAND
-        return self._looked + _EVERY - self._clock.now
+        every = _EVERY_ONDEMAND if self._rules.mode == "ondemand" else _EVERY
+        return self._looked + every - self._clock.now
 
     def _unneeded(self, serving: list[Worker], sights: Mapping[int, Sight]) -> list[Worker]:
         return [worker for worker in serving if self._idle_for(worker, sights) >= self._rules.idle_timeout]

@@ -38,6 +38,7 @@ class Watchdog:
         self._clock = clock
         #: How many requests were written to the slow log.
         self.slow = 0
+        self._looked = clock.now
 
     @property
     def on(self) -> bool:
@@ -46,6 +47,7 @@ class Watchdog:
 
     def look(self, sights: Mapping[int, Sight]) -> list[tuple[Worker, str]]:
         """Order the dumps that are due, and return whom to kill and why."""
+        self._looked = self._clock.now
         if not self.on:
             return []
         sentences = []
@@ -65,7 +67,8 @@ class Watchdog:
             return math.inf
         rules = self._rules
         limits = (rules.slowlog_timeout, rules.terminate_timeout, rules.heartbeat_timeout)
-        waits = [limit for limit in limits if limit]
+        since = self._clock.now - self._looked  # events may come faster than any limit: they do not put the look off
+        waits = [limit - since for limit in limits if limit]
         for worker in watched:
             sight = sights.get(worker.number)
             if sight is not None:

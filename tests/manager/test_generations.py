@@ -301,6 +301,18 @@ def test_dynamic_starts_as_many_as_there_are() -> None:
     assert fake.pass_time(10) == []
 
 
+def test_those_that_still_boot_when_the_gate_opens_early_are_kept() -> None:
+    fake = serving(10, mode="dynamic", min_spare=1, max_spare=8, start_workers=2)
+    fake.pass_time(60)
+    fake.tell(HUP)
+    fake.ready(3)
+    fake.exit(1)
+    actions = fake.exit(2)
+    assert goes(actions) == [3]
+    assert 4 not in stops(actions)
+    assert fake.ready(4) == [Go(4)]
+
+
 def test_ondemand_without_workers_tries_one() -> None:
     fake = Fake(4, mode="ondemand", idle_timeout=5.0)
     assert fake.tell(HUP) == [Start(1, 2)]

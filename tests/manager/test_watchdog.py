@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateways.manager.moves import Dump, Go, Kill, Retiring, Start, Stop, StopAsked
+from gateways.manager.moves import Dump, Go, Kill, Retiring, Start, Stop, StopAsked, Waiting
 from tests.manager.fake import Fake, only, serving, starts
 
 
@@ -127,7 +127,17 @@ def test_workers_that_are_killed_again_and_again_are_not_started_more_than_five_
                 fake.busy(worker)
         fake.pass_time(0.02)
         fake.exit(*[worker for _, worker in kills(fake)])
-    assert len(fake.times(Start)) < 105
+    assert 20 < len(kills(fake)) <= len(fake.times(Start)) < 115
+
+
+def test_events_do_not_put_a_look_off() -> None:
+    """A master that is told something all the time asks again and again how long it may wait."""
+    fake = serving(1, terminate_timeout=2.0)
+    fake.busy(1)
+    for _ in range(40):
+        fake.pass_time(0.1)
+        fake.tell(Waiting())
+    assert kills(fake) == [(pytest.approx(2.1, abs=0.03), 1)]
 
 
 def test_a_killed_worker_is_not_killed_again_for_the_same_request() -> None:
@@ -170,6 +180,21 @@ def test_an_idle_one_that_hangs_has_no_request_to_write() -> None:
     fake.beat(1)
     fake.pass_time(5)
     assert dumps(fake) == [(3.0, 1, 0)]
+
+
+def test_a_heart_that_stops_a_second_time_is_written_again_before_the_kill() -> None:
+    fake = serving(1, heartbeat_timeout=3.0)
+    fake.idle(1)
+    fake.beat(1)
+    fake.pass_time(3.05)
+    fake.beat(1)
+    ticks = fake.ticks
+    fake.pass_time(2)
+    assert fake.ticks - ticks <= 5, "it is not looked at more often for ever"
+    fake.pass_time(2)
+    assert len(dumps(fake)) == 2
+    ((killed, _),) = kills(fake)
+    assert killed - dumps(fake)[1][0] == pytest.approx(0.1, abs=0.03)
 
 
 def test_one_that_gives_no_sign_yet_is_left_alone() -> None:
