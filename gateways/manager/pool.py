@@ -221,7 +221,7 @@ class Pool:
             self._dumps.ask(self.name, log, process, action.number, action.seconds, monotonic())
         else:
             reason = action.reason
-            self._dumps.then(process, lambda: self._kill(process, reason), monotonic())
+            self._dumps.then(process, lambda: self._kill_for(process, reason), monotonic())
 
     def _start(self, number: int, generation: int, now: float) -> None:
         try:
@@ -318,6 +318,11 @@ class Pool:
         """Kill all workers."""
         for process in list(self.processes.values()):
             self._kill(process, reason)
+
+    def _kill_for(self, process: Process, reason: str) -> None:
+        """Kill a worker for what it did, which the operator has to know."""
+        self._log.error(f"{self.name}: worker {process.number}, process {process.pid}, is killed: {reason}")
+        self._kill(process, reason)
 
     def _kill(self, process: Process, reason: str) -> None:
         if process.kill():
