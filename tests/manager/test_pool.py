@@ -23,20 +23,23 @@ def test_ondemand_has_no_worker_until_it_is_needed(flags: tuple[str, ...]) -> No
 
 
 def test_ondemand_starts_more_while_all_are_busy() -> None:
-    with managing("--workers", "3", "--threads", "1", "--pm", "ondemand") as managed, ExitStack() as stack:
-        busy = [stack.enter_context(managed.send("/sleep/2")) for _ in range(3)]
-        until(lambda: len(managed.workers()) == 3)
-        assert len({managed.receive(sock).body for sock in busy}) >= 2
+    flags = ("--workers", "3", "--threads", "1", "--pm", "ondemand", "--graceful-timeout", "0.1")
+    with managing(*flags) as managed, ExitStack() as stack:
+        for number in range(3):  # one after the other: a worker may accept two connections before it reads the first
+            stack.enter_context(managed.begin(f"busy{number}", 30)[0])
+            if number:
+                until(lambda number=number: len(managed.workers()) >= number + 1)
+        assert len(managed.workers()) == 3
 
 
 def test_dynamic_keeps_spare_workers() -> None:
     flags = ("--workers", "4", "--threads", "1", "--pm", "dynamic", "--min-spare", "1", "--max-spare", "1")
     with managing(*flags) as managed, ExitStack() as stack:
         until(lambda: len(managed.workers()) == 1)
-        busy = [stack.enter_context(managed.send("/sleep/3")) for _ in range(2)]
-        until(lambda: len(managed.workers()) == 3)
-        for sock in busy:
-            managed.receive(sock)
+        for number in range(2):
+            sock, _ = managed.begin(f"busy{number}", 5)
+            stack.enter_context(sock)
+            until(lambda number=number: len(managed.workers()) == number + 2)
         until(lambda: len(managed.workers()) == 1)
 
 
