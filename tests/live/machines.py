@@ -245,6 +245,11 @@ def network() -> Iterator[list[Machine]]:
     """A machine with a switch, for the front, and one for each backend, which is connected to it."""
     if os.geteuid() != 0:
         pytest.skip("only root can make network namespaces")
+    probe = subprocess.run(
+        ["unshare", "--net", "ip", "link", "add", "probe", "type", "bridge"], capture_output=True, check=False
+    )
+    if probe.returncode:
+        pytest.skip(f"no network namespaces, bridges or ip(8) here: {probe.stderr.decode().strip()}")
     with contextlib.ExitStack() as stack:
         machines = []
         for _ in (FRONT, *BACKENDS):
