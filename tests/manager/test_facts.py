@@ -154,11 +154,12 @@ def test_a_living_master() -> None:
     flags = ("--workers", "2", "--threads", "1", "--status", "/status", "--ping", "/ping", "--control", "{dir}/control")
     with managing(*flags) as managed:
         assert managed.ask("/ping").body == b"pong"
-        with managed.send("/sleep/60"):
+        sock, _ = managed.begin("busy", 60)  # in hand, so that its worker accepts no other connection
+        with sock:
             until(lambda: b"requests in hand:     2\n" in managed.ask("/status").body)
             text = managed.ask("/status?full").body.decode()
             assert "active processes:     2\n" in text
-            assert "request URI:          /sleep/60\n" in text
+            assert "request URI:          /begin/busy/60\n" in text
             assert "request URI:          /status?full\n" in text
             assert text.count("threads:              1\n") == 2
             assert b'gateways_requests_in_hand{pool="' in managed.ask("/status?openmetrics").body
