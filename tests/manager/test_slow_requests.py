@@ -109,11 +109,10 @@ def test_L26_the_slow_log_is_opened_anew() -> None:
 
 def test_L16_a_stopped_worker_with_a_request_is_replaced() -> None:
     with watching("2", "--request-terminate-timeout", "0.5") as managed:
-        with managed.send("/sleep/60") as sock:
-            until(lambda: len({managed.worker() for _ in range(5)}) == 1)
-            [busy] = set(managed.workers()) - {managed.worker()}
+        sock, busy = managed.begin("busy", 60)
+        with sock:
             os.kill(busy, signal.SIGSTOP)
             assert sock.recv(100) == b""
         until(lambda: busy not in managed.workers())
         until(lambda: len(managed.workers()) == 2)
-        assert f"pid {busy}: GET /sleep/60 " in slow_log(managed)
+        assert f"pid {busy}: GET /begin/busy/60 " in slow_log(managed)

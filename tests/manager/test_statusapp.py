@@ -119,7 +119,8 @@ status = "/status"
 
 def test_a_pool_of_its_own_answers_while_all_workers_are_busy() -> None:
     with managing(config=CONFIG) as managed, ExitStack() as stack:
-        for _ in range(4):
+        stack.enter_context(managed.begin("busy", 600)[0])  # in hand, so that no other connection is accepted
+        for _ in range(3):
             stack.enter_context(managed.send("/sleep/600"))
 
         def status(path: str) -> str:
@@ -128,7 +129,7 @@ def test_a_pool_of_its_own_answers_while_all_workers_are_busy() -> None:
         until(lambda: "listen queue:         3\n" in status("/status?pool=shop"))
         text = status("/status?all&full")
         assert text.count("pool:       ") == 2
-        assert "request URI:          /sleep/600\n" in text
+        assert "request URI:          /begin/busy/600.0\n" in text or "request URI:          /begin/busy/600\n" in text
         assert 'gateways_listen_queue{pool="shop"} 3\n' in status("/status?openmetrics")
         assert status("/other") == "there is nothing here\n"
         assert managed.stop(signal.SIGQUIT) == 1
