@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -336,10 +335,6 @@ class Pool:
                 yield listener.sock.close
         for nursery in self.nurseries.values():
             yield from nursery.closers()
-
-    def pids(self) -> list[int]:
-        """Return all pids that are known, this process excepted."""
-        return [process.pid for process in self.processes.values() if process.pid and process.pid != os.getpid()]
 
 
 def _number(value: object) -> int:
