@@ -11,7 +11,7 @@ from gateways.client.transports import TRANSPORTS
 from gateways.errors import GatewayError
 from tests.pep3333 import parts
 from tests.support.serving import until
-from tests.support.transports import ALL, Asked, ByServer, asked
+from tests.support.transports import ALL, Asked, ByClient, asked
 
 BODY = b"first line\nsecond\n\nlast"
 FILE = (b"0123456789" * 10_000)[5:]
@@ -147,7 +147,7 @@ def test_layers_are_closed_once_from_the_outside_in(served: Asked, path: str) ->
 @pytest.mark.parametrize("path", ["/steps", "/latin+shout+latin+steps"])
 def test_no_layer_holds_a_block_back(transport: str, path: str) -> None:
     with asked("tests.pep3333.parts", transport, Path()) as served:
-        assert isinstance(served, ByServer)
+        assert isinstance(served, ByClient)
         with served.client.request("GET", path) as response:
             blocks = response.iter_body()
             for number in range(3):

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from gateways.client import Client, variables_for
 from gateways.client.transports import TRANSPORTS
@@ -54,12 +54,12 @@ class Asked:
         raise NotImplementedError
 
 
-class ByServer(Asked):
-    """A server in this process."""
+class ByClient(Asked):
+    """Over a connection."""
 
-    def __init__(self, served: Served, client: Client) -> None:
-        self._served = served
+    def __init__(self, client: Client, log: Callable[[], str]) -> None:
         self.client = client
+        self._log = log
 
     def ask(
         self, path: str, method: str = "GET", body: bytes = b"", headers: Headers = (), *, script_name: str = ""
@@ -68,7 +68,7 @@ class ByServer(Asked):
             return Reply(response.status, response.reason, list(response.headers), response.read())
 
     def log(self) -> str:
-        return self._served.log.text("error")
+        return self._log()
 
 
 class ByCGI(Asked):
@@ -97,15 +97,21 @@ class ByCGI(Asked):
 
 @contextlib.contextmanager
 def asked(module: str, transport: str, directory: Path) -> Iterator[Asked]:
-    """Serve ``application`` of ``module``, which is a part of ``tests``; ``directory`` is for the CGI script."""
+    """Serve ``application`` of ``module``, a part of ``tests``, in this process; ``directory`` is for a CGI script."""
     if transport == "cgi":
-        script = directory / "app.py"
-        script.write_text(SCRIPT.format(module=module))
-        yield ByCGI(script)
+        yield script(module, directory)
         return
     with contextlib.ExitStack() as stack:
         served = stack.enter_context(serving(importlib.import_module(module).application, transport))
-        yield ByServer(served, stack.enter_context(Client(transport, client_address(served))))
+        client = stack.enter_context(Client(transport, client_address(served)))
+        yield ByClient(client, lambda: served.log.text("error"))
+
+
+def script(module: str, directory: Path) -> ByCGI:
+    """Write a CGI script for ``application`` of ``module``."""
+    path = directory / "app.py"
+    path.write_text(SCRIPT.format(module=module))
+    return ByCGI(path)
 
 
 def client_address(served: Served) -> str:
