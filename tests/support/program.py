@@ -71,7 +71,7 @@ def request(path: str, *, keep: bool = False) -> bytes:
 
 
 @contextlib.contextmanager
-def running(directory: Path, *flags: str, application: Path = APPLICATION) -> Iterator[Program]:
+def running(directory: Path, *flags: str, application: Path | str = APPLICATION) -> Iterator[Program]:
     """Run ``gateways serve`` on a socket in ``directory``."""
     address = str(directory / "socket")
     log_file = directory / "log"
