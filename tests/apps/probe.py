@@ -106,9 +106,11 @@ def short(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 def log(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Write to wsgi.errors."""
+    """Write to wsgi.errors; wait for `file`, if there is one to wait for."""
     environ["wsgi.errors"].write(f"probe logs: {environ['QUERY_STRING']}\n")
     environ["wsgi.errors"].flush()
+    if "file=" in environ["QUERY_STRING"]:
+        wait_for(asked(environ, "file"))
     return text(start_response, "logged\n")
 
 

@@ -148,6 +148,19 @@ def test_errors_stream_is_logged(site: Site) -> None:
     assert_logged(site, f"probe logs: {token}")
 
 
+@where(lambda deployment: deployment.transport == "fastcgi" and not known(deployment, "errors stay with the backend"))
+def test_text_for_the_log_arrives_before_the_response(site: Site) -> None:
+    """The text fills its record, to the byte: HAProxy 2.6 ends, with all its connections, when that has no padding."""
+    released = site.sandbox.signal("released")
+    query = f"file={released}&"
+    query += "x" * (-len(f"probe logs: {query}\n") % 8)
+    with site.connect() as connection:
+        connection.sendall(f"GET {site.mount}/do/log?{query} HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode())
+        assert_logged(site, f"probe logs: {query}")
+        released.touch()
+        assert b" 200 " in connection.recv(65536)
+
+
 def test_printing_does_not_damage_the_response(site: Site) -> None:
     response = site.get("/do/chatter")
     assert (response.status_code, response.text) == (200, "the body\n")
