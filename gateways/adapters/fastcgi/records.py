@@ -26,8 +26,8 @@ HEADER_LENGTH = 8
 MAX_CONTENT = 65535
 #: The largest content that needs no padding to keep records aligned to 8 bytes (section 3.3 recommends it).
 MAX_ALIGNED_CONTENT = 65528
-#: The largest content of STDERR. HAProxy 2.6 ends, with all it has in hand, at a record without padding or one that fills
-#: its buffer (16 KiB).
+#: The largest content of STDERR. HAProxy 2.6 ends, with all it has in hand, at a record without padding or one of its
+#: buffer's size (16 KiB).
 MAX_ERROR_CONTENT = 4096
 
 # Record types (section 8).
