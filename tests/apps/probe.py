@@ -144,6 +144,18 @@ def headers(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return [b"short and stout\n"]
 
 
+def status(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """The status that the query string names."""
+    start_response(f"{environ['QUERY_STRING']} Status", [TEXT])
+    return [environ["QUERY_STRING"].encode()]
+
+
+def long_header(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """A header field of so many bytes as the query string says."""
+    start_response("200 OK", [TEXT, ("X-Long", "x" * int(environ["QUERY_STRING"]))])
+    return [b"long\n"]
+
+
 def redirect(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """A redirect to an absolute URL."""
     start_response("302 Found", [TEXT, ("Location", "http://elsewhere.example/path?q=1")])
@@ -199,10 +211,12 @@ ACTIONS = {
     "headers": headers,
     "large": large,
     "log": log,
+    "long-header": long_header,
     "no-content": no_content,
     "not-modified": not_modified,
     "redirect": redirect,
     "short": short,
+    "status": status,
     "slow": slow,
     "stream": stream,
     "unread": unread,

@@ -46,6 +46,8 @@ class Deployment:
     """Where `gateways serve` listens, as written in conf/; None when the web server runs a script."""
     arguments: tuple[str, ...] = ()
     """More arguments of `gateways serve`."""
+    also: tuple[str, ...] = ()
+    """The addresses of other machines that the file names. In the tests they are all the one backend."""
 
     @property
     def family(self) -> str:
@@ -80,6 +82,10 @@ DEPLOYMENTS = (
     Deployment(
         "apache-proxy-fcgi-sethandler", "apache", "apache/proxy_fcgi-sethandler.conf", "fastcgi", "/app",
         "127.0.0.1:9000", ("--script-name", "/app"),
+    ),
+    Deployment(
+        "apache-proxy-fcgi-balancer", "apache", "apache/proxy_balancer.conf", "fastcgi", "", "127.0.0.1:9000",
+        also=("127.0.0.1:9001",),
     ),
     Deployment("apache-proxy-scgi", "apache", "apache/proxy_scgi.conf", "scgi", "", "127.0.0.1:4000"),
     Deployment("apache-htaccess-cgi", "apache", "apache/htaccess/cgi.htaccess", "cgi"),
@@ -126,8 +132,10 @@ def _start_backend(deployment: Deployment, sandbox: Sandbox, log: Path) -> tuple
     assert deployment.address is not None
     host, _, written = deployment.address.partition(":")
     port = free_port()
-    process = start_backend(sandbox, [flag, f"{host}:{port}", *deployment.arguments], (host, port), log)
-    return process, f"{host}:{port}", {written: str(port)}  # lighttpd's files have host and port apart
+    address = f"{host}:{port}"
+    process = start_backend(sandbox, [flag, address, *deployment.arguments], (host, port), log)
+    # Not the whole address: lighttpd's files have host and port apart.
+    return process, address, {written: str(port), **dict.fromkeys(deployment.also, address)}
 
 
 def _configure(deployment: Deployment, sandbox: Sandbox, server: WebServer, changes: Mapping[str, str]) -> Path:

@@ -97,6 +97,10 @@ DIFFERENCES = (
         "HAProxy 2.6 has the answer, and may wait for somebody to read the rest until timeout server ends it.",
     ),
     Difference(
+        ("a connection for each request",), ("apache-proxy-fcgi-balancer",),
+        "A machine that stops closes those it keeps, and a POST that is on its way just then would be answered 502.",
+    ),
+    Difference(
         ("path refused: /a%2Fb",), ("apache-htaccess-*",),
         "AllowEncodedSlashes belongs to the virtual host: Apache answers 404.",
     ),
@@ -127,6 +131,18 @@ DIFFERENCES = (
     Difference(
         ("reason phrase replaced",), ("caddy-*",),
         "Caddy sends the standard text for a status.",
+    ),
+    Difference(
+        ("folded header field refused",), ("nginx-*",),
+        "nginx answers 400, as RFC 9112, 5.2 allows. No client folds any more.",
+    ),
+    Difference(
+        ("folded header field cut",), ("h2o-*",),
+        "h2o passes on the first line alone.",
+    ),
+    Difference(
+        ("long response header refused",), ("nginx-*",),
+        "The header of a response has 4 KiB, unless fastcgi_buffer_size or scgi_buffer_size is larger: 502.",
     ),
     Difference(
         ("path as it is: /a//b",), ("caddy-*", "haproxy-*", "h2o-*"),
@@ -201,8 +217,12 @@ VARIABLES = (
         "Apache passes on what SetEnv sets, directions to its own modules too.",
     ),
     Variable(
-        ("proxy-fcgi-pathinfo",), ("apache-proxy-fcgi",),
+        ("proxy-fcgi-pathinfo",), ("apache-proxy-fcgi", "apache-proxy-fcgi-balancer"),
         "Apache passes on what SetEnvIf sets, directions to its own modules too.",
+    ),
+    Variable(
+        ("BALANCER_NAME", "BALANCER_WORKER_NAME", "BALANCER_WORKER_ROUTE"), ("apache-proxy-fcgi-balancer",),
+        "Which machine mod_proxy_balancer has chosen.",
     ),
     Variable(
         ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"), ("caddy-*",),

@@ -55,6 +55,7 @@ FEATURES = {
             ("requests.repeated_headers_are_joined", "requests.a_header_with_bytes_beyond_ascii",
              "requests.a_long_header"),
         ),
+        Feature("folded header field", ("requests.a_folded_header",), ("folded *",)),
         Feature("two Cookie lines", ("requests.repeated_cookies_are_joined",), ("cookie *",)),
         Feature("Authorization", ("requests.authorization", "requests.authorization_is_not_a_user")),
         Feature(
@@ -62,6 +63,7 @@ FEATURES = {
             ("requests.proxy_header_does_not_become_a_setting", "requests.underscore_does_not_replace_a_header",
              "requests.content_length_with_an_underscore_is_not_the_length"),
         ),
+        Feature("Expect: 100-continue", ("requests.a_client_that_waits_before_it_sends_the_body",)),
         Feature("body of 10 MiB", ("requests.body",)),
         Feature("chunked upload of 1 MiB", ("requests.chunked_body",), ("*chunked upload *",)),
         Feature("upload that is not read", ("requests.a_body_that_is_not_read",), ("upload that nobody reads *",)),
@@ -71,6 +73,8 @@ FEATURES = {
             "status, reason, repeated and Latin-1 header fields", ("responses.status_and_headers",),
             ("reason phrase *",),
         ),
+        Feature("any status, from 201 to 599", ("responses.any_status",)),
+        Feature("header field of 7 kB", ("responses.a_long_header_of_a_response",), ("long response header *",)),
         Feature("HEAD", ("responses.head", "responses.head_of_a_stream")),
         Feature("204, 302, 304", ("responses.not_modified", "responses.no_content", "responses.redirect")),
         Feature("10 MiB without a length", ("responses.large_response",)),
@@ -100,7 +104,7 @@ FEATURES = {
             "nothing that `wsgiref.validate` reports",
             ("responses.wsgiref_validate_has_nothing_to_complain_about",),
         ),
-        Feature("connections are kept", ("responses.connections_to_the_backend_are_kept",)),
+        Feature("connections are kept", ("responses.connections_to_the_backend_are_kept",), ("a connection *",)),
     ),
     "Applications": (
         Feature("Flask and Django: URLs, forms, uploads, sessions, streams, files", ("frameworks.*",)),

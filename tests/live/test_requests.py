@@ -114,6 +114,16 @@ def test_a_long_header(site: Site) -> None:
     assert site.raw_dump("GET", "/", {"X-Test": value})["environ"]["HTTP_X_TEST"] == value
 
 
+def test_a_folded_header(site: Site) -> None:
+    """A field over two lines: refused, or joined by spaces (RFC 9112, 5.2)."""
+    headers = {"X-Test": "a\r\n b"}
+    if known(site.deployment, "folded header field refused"):
+        assert site.raw("GET", f"{site.mount}/", headers)[0] == 400
+        return
+    seen = site.raw_dump("GET", "/", headers)["environ"]["HTTP_X_TEST"]
+    assert seen.split() == (["a"] if known(site.deployment, "folded header field cut") else ["a", "b"])
+
+
 def test_proxy_header_does_not_become_a_setting(site: Site) -> None:
     """httpoxy: HTTP_PROXY is what programs read their proxy from."""
     assert "HTTP_PROXY" not in site.raw_dump("GET", "/", {"Proxy": "http://evil.example/"})["environ"]
@@ -167,6 +177,17 @@ def test_chunked_body(site: Site, size: int) -> None:
     assert "HTTP_TRANSFER_ENCODING" not in seen["environ"]
     length = None if known(site.deployment, "chunked upload without a length") else str(size)
     assert seen["environ"].get("CONTENT_LENGTH") == length
+
+
+def test_a_client_that_waits_before_it_sends_the_body(site: Site) -> None:
+    """Expect: 100-continue. The client sends nothing more until it is told to (RFC 9110, 10.1.1)."""
+    head = f"POST {site.mount}/ HTTP/1.1\r\nHost: {site.host}\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    with site.connect() as connection, connection.makefile("rb") as answer:
+        connection.sendall(head.encode())
+        assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert answer.readline() == b"\r\n"
+        connection.sendall(b"hello")
+        assert answer.readline().startswith(b"HTTP/1.1 200 ")
 
 
 @where(lambda deployment: not known(deployment, "upload that nobody reads blocks the connection"))
