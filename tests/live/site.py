@@ -101,7 +101,7 @@ class Site:
         """Where errors may be found: the web server's log first."""
         return [self.server.error_log, *([self.backend.log] if self.backend else [])]
 
-    def wait_for_log(self, text: str, path: Path, seconds: float = 5.0) -> bool:
+    def wait_for_log(self, text: str, path: Path, seconds: float = PATIENCE) -> bool:
         """Say whether a log holds the text; servers write it when they come to it."""
         return wait_until(lambda: text in path.read_text(errors="replace"), seconds)
 

@@ -109,7 +109,7 @@ def test_a_header_with_bytes_beyond_ascii(site: Site) -> None:
 
 
 def test_a_long_header(site: Site) -> None:
-    """8 KiB for a line is the least that the three servers accept."""
+    """8 KiB for a line is the least that all servers accept."""
     value = "x" * 7000
     assert site.raw_dump("GET", "/", {"X-Test": value})["environ"]["HTTP_X_TEST"] == value
 
