@@ -21,7 +21,7 @@ STREAM = "half a streamed page looks whole"
 
 @dataclass(frozen=True)
 class Difference:
-    """What is otherwise somewhere. `where` holds patterns for the names of deployments."""
+    """What is otherwise somewhere. `where` holds patterns for the names of deployments; ``!`` begins an exception."""
 
     what: tuple[str, ...]
     where: tuple[str, ...]
@@ -241,7 +241,8 @@ VARIABLES = (
 
 def applies(row: Difference | Variable, deployment: Deployment) -> bool:
     """Say whether a row is about the deployment."""
-    return any(fnmatchcase(deployment.name, pattern) for pattern in row.where)
+    found = [pattern for pattern in row.where if fnmatchcase(deployment.name, pattern.lstrip("!"))]
+    return bool(found) and not any(pattern.startswith("!") for pattern in found)
 
 
 def known(deployment: Deployment, what: str) -> bool:

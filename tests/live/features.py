@@ -31,7 +31,7 @@ class Feature:
 
 FEATURES = {
     "Requests": (
-        Feature("GET, POST, PUT, DELETE, OPTIONS, PATCH", ("requests.method",)),
+        Feature("GET, POST, PUT, DELETE, OPTIONS, PATCH", ("requests.method",), ("method *",)),
         Feature(
             "path decoded once, to bytes", ("requests.path", "requests.url_of_a_request_for_another_host"),
             ("path *",),
