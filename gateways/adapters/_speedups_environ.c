@@ -82,7 +82,7 @@ static int is_usual(const Pair **special, Built *built)
         return 0;
     if (port == NULL || !all_digits(port))
         return 0;
-    if (special[REMOTE_USER] != NULL && starts_with(special[SERVER_SOFTWARE], "HAProxy"))
+    if ((special[REMOTE_USER] != NULL || special[AUTH_TYPE] != NULL) && starts_with(special[SERVER_SOFTWARE], "HAProxy"))
         return 0;
     if (special[HTTP_AUTHORIZATION] == NULL && special[REDIRECT_HTTP_AUTHORIZATION] != NULL)
         return 0;

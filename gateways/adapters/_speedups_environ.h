@@ -7,6 +7,7 @@
 
 enum kind {
     ORDINARY,
+    AUTH_TYPE,
     CONTENT_LENGTH,
     DOCUMENT_URI,
     HTTPS,

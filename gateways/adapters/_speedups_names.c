@@ -8,7 +8,7 @@ static const struct {
     enum kind kind;
     int flags;
 } KNOWN[] = {
-    {"AUTH_TYPE", ORDINARY, ABSENT_WHEN_EMPTY},
+    {"AUTH_TYPE", AUTH_TYPE, ABSENT_WHEN_EMPTY},
     {"CONTENT_LENGTH", CONTENT_LENGTH, ABSENT_WHEN_EMPTY},
     {"CONTENT_TYPE", ORDINARY, ABSENT_WHEN_EMPTY},
     {"DOCUMENT_URI", DOCUMENT_URI, 0},

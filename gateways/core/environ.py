@@ -155,9 +155,10 @@ class EnvironBuilder:
             environ["SERVER_NAME"], environ["SERVER_PORT"] = _server(environ, name, port, scheme)
         if not environ.get("SERVER_PROTOCOL"):
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"  # nginx sends "" for HTTP/0.9: nothing newer may be assumed
-        if "REMOTE_USER" in environ and environ.get("SERVER_SOFTWARE", "").startswith("HAProxy"):
-            # HAProxy takes the name out of an Authorization header and checks no password.
-            del environ["REMOTE_USER"]
+        unchecked = "REMOTE_USER" in environ or "AUTH_TYPE" in environ
+        if unchecked and environ.get("SERVER_SOFTWARE", "").startswith("HAProxy"):
+            # HAProxy takes both out of an Authorization header and checks no password.
+            environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
         if "HTTP_AUTHORIZATION" not in environ and environ.get("REDIRECT_HTTP_AUTHORIZATION"):
             # Apache renames what ".htaccess" set before a rewrite: E=HTTP_AUTHORIZATION:%{HTTP:Authorization}

@@ -227,9 +227,13 @@ def test_secrets_and_long_values_are_not_kept() -> None:
 
 # Any variables at all
 
-names = st.sampled_from([name for name, _ in USUAL] + [b"HTTPS", b"REQUEST_SCHEME", b"DOCUMENT_URI", b"REMOTE_USER"])
+names = st.sampled_from(
+    [name for name, _ in USUAL] + [b"HTTPS", b"REQUEST_SCHEME", b"DOCUMENT_URI", b"REMOTE_USER", b"AUTH_TYPE"]
+)
 values = st.one_of(
-    st.sampled_from([b"", b"/", b"/app", b"/app/path", b"/path?q", b"0", b"7", b"on", b"HEAD", b"nginx/1", b"a:1"]),
+    st.sampled_from(
+        [b"", b"/", b"/app", b"/app/path", b"/path?q", b"0", b"7", b"on", b"HEAD", b"nginx/1", b"HAProxy 2", b"a:1"]
+    ),
     st.binary(max_size=200),
 )
 

@@ -106,9 +106,11 @@ def short(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 def log(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Write to wsgi.errors."""
+    """Write to wsgi.errors; wait for `file`, if there is one to wait for."""
     environ["wsgi.errors"].write(f"probe logs: {environ['QUERY_STRING']}\n")
     environ["wsgi.errors"].flush()
+    if "file=" in environ["QUERY_STRING"]:
+        wait_for(asked(environ, "file"))
     return text(start_response, "logged\n")
 
 
@@ -140,6 +142,18 @@ def headers(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     cookies = [("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2; Path=/")]
     start_response("418 I am a Teapot", [TEXT, *cookies, ("X-Latin", "caf\xe9")])
     return [b"short and stout\n"]
+
+
+def status(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """The status that the query string names."""
+    start_response(f"{environ['QUERY_STRING']} Status", [TEXT])
+    return [environ["QUERY_STRING"].encode()]
+
+
+def long_header(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """A header field of so many bytes as the query string says."""
+    start_response("200 OK", [TEXT, ("X-Long", "x" * int(environ["QUERY_STRING"]))])
+    return [b"long\n"]
 
 
 def redirect(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -197,10 +211,12 @@ ACTIONS = {
     "headers": headers,
     "large": large,
     "log": log,
+    "long-header": long_header,
     "no-content": no_content,
     "not-modified": not_modified,
     "redirect": redirect,
     "short": short,
+    "status": status,
     "slow": slow,
     "stream": stream,
     "unread": unread,

@@ -239,6 +239,8 @@ def test_remote_user_of_haproxy_is_dropped() -> None:
     user = ((b"REMOTE_USER", b"root"), (b"AUTH_TYPE", b"Basic"))
     environ = build(*user, (b"SERVER_SOFTWARE", b"HAProxy 2.6.12"))
     assert not {"REMOTE_USER", "AUTH_TYPE"} & environ.keys()
+    environ = build((b"AUTH_TYPE", b"Bearer"), (b"SERVER_SOFTWARE", b"HAProxy 2.6.12"))
+    assert "AUTH_TYPE" not in environ
     environ = build(*user, (b"SERVER_SOFTWARE", b"Apache/2.4.71"))
     assert environ["REMOTE_USER"] == "root"
     assert environ["AUTH_TYPE"] == "Basic"

@@ -18,6 +18,16 @@ SRV = "/srv/example"
 LIGHTTPD = ("/run/lighttpd", "/var/log/lighttpd")
 """The directories that lighttpd may write to: Debian makes them for its account."""
 
+PLACES: dict[str, Callable[[Sandbox], Path]] = {
+    UNIX: lambda sandbox: sandbox.run / "app.sock",
+    SRV: lambda sandbox: sandbox.srv,
+    LIGHTTPD[0]: lambda sandbox: sandbox.run,
+    LIGHTTPD[1]: lambda sandbox: sandbox.logs,
+    "/run/h2o.pid": lambda sandbox: sandbox.run / "h2o.pid",
+    "/var/log/h2o/access.log": lambda sandbox: sandbox.logs / "h2o.access.log",
+}
+"""Where the paths that files of conf/ name are in the sandbox."""
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -36,12 +46,12 @@ class Deployment:
     """Where `gateways serve` listens, as written in conf/; None when the web server runs a script."""
     arguments: tuple[str, ...] = ()
     """More arguments of `gateways serve`."""
-    literals: tuple[str, ...] = (SRV,)
-    """The paths in the file that are changed, beside the address."""
+    also: tuple[str, ...] = ()
+    """The addresses of other machines that the file names. In the tests they are all the one backend."""
 
     @property
     def family(self) -> str:
-        """The web server's name, whatever its modules: nginx, apache or lighttpd."""
+        """The web server's name, whatever its modules: nginx, apache, ..."""
         return self.server.partition("-")[0]
 
     @property
@@ -73,16 +83,20 @@ DEPLOYMENTS = (
         "apache-proxy-fcgi-sethandler", "apache", "apache/proxy_fcgi-sethandler.conf", "fastcgi", "/app",
         "127.0.0.1:9000", ("--script-name", "/app"),
     ),
+    Deployment(
+        "apache-proxy-fcgi-balancer", "apache", "apache/proxy_balancer.conf", "fastcgi", "", "127.0.0.1:9000",
+        also=("127.0.0.1:9001",),
+    ),
     Deployment("apache-proxy-scgi", "apache", "apache/proxy_scgi.conf", "scgi", "", "127.0.0.1:4000"),
     Deployment("apache-htaccess-cgi", "apache", "apache/htaccess/cgi.htaccess", "cgi"),
     Deployment("apache-htaccess-fcgid", "apache", "apache/htaccess/fcgid.htaccess", "fastcgi"),
     Deployment("lighttpd-cgi", "lighttpd", "lighttpd/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
     Deployment("lighttpd-fastcgi", "lighttpd", "lighttpd/fastcgi.conf", "fastcgi", "", UNIX),
-    Deployment(
-        "lighttpd-fastcgi-spawned", "lighttpd", "lighttpd/fastcgi-spawned.conf", "fastcgi",
-        literals=(SRV, *LIGHTTPD),
-    ),
-    Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000", literals=()),
+    Deployment("lighttpd-fastcgi-spawned", "lighttpd", "lighttpd/fastcgi-spawned.conf", "fastcgi"),
+    Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000"),
+    Deployment("caddy-fastcgi", "caddy", "caddy/Caddyfile", "fastcgi", "", UNIX),
+    Deployment("haproxy-fastcgi", "haproxy", "haproxy/fastcgi.cfg", "fastcgi", "", "127.0.0.1:9000"),
+    Deployment("h2o-fastcgi", "h2o", "h2o/fastcgi.conf", "fastcgi", "", UNIX),
 )  # fmt: skip
 
 
@@ -98,48 +112,42 @@ def running(deployment: Deployment, sandbox: Sandbox) -> Iterator[Site]:
     server = WEB_SERVERS[deployment.server](sandbox, deployment.name)
     log = sandbox.logs / f"{deployment.name}.backend.log"
     with ExitStack() as stack:
-        replace = {literal: _place(sandbox, literal) for literal in deployment.literals}
-        backend = None
+        backend, address, changes = None, None, {}
         if deployment.address is not None:
-            backend, replace[deployment.address] = _start_backend(deployment, sandbox, log)
+            backend, address, changes = _start_backend(deployment, sandbox, log)
             stack.callback(backend.stop)
-        server.start(_configure(deployment, sandbox, server, replace))
+        server.start(_configure(deployment, sandbox, server, changes))
         stack.callback(server.stop)
-        site = Site(deployment, sandbox, server, backend, replace.get(deployment.address or ""))
+        site = Site(deployment, sandbox, server, backend, address)
         stack.callback(site.close)
         yield site
 
 
-def _place(sandbox: Sandbox, literal: str) -> str:
-    """Where a path of conf/ is in the sandbox."""
-    run, log = LIGHTTPD
-    places = {SRV: sandbox.srv, UNIX: sandbox.run / "app.sock", run: sandbox.run, log: sandbox.logs}
-    return str(places[literal])
-
-
-def _start_backend(deployment: Deployment, sandbox: Sandbox, log: Path) -> tuple[Process, str]:
-    """Serve the application; also return the address, as the web server writes it."""
+def _start_backend(deployment: Deployment, sandbox: Sandbox, log: Path) -> tuple[Process, str, dict[str, str]]:
+    """Serve the application; also return its address, and what has to be changed in the file for it."""
     flag = f"--{deployment.transport}"
     if deployment.address == UNIX:
-        path = _place(sandbox, UNIX)
-        return start_backend(sandbox, [flag, f"unix:{path}", *deployment.arguments], path, log), path
+        path = str(PLACES[UNIX](sandbox))
+        return start_backend(sandbox, [flag, f"unix:{path}", *deployment.arguments], path, log), path, {}
+    assert deployment.address is not None
+    host, _, written = deployment.address.partition(":")
     port = free_port()
-    address = f"127.0.0.1:{port}"
-    return start_backend(sandbox, [flag, address, *deployment.arguments], ("127.0.0.1", port), log), address
+    address = f"{host}:{port}"
+    process = start_backend(sandbox, [flag, address, *deployment.arguments], (host, port), log)
+    # Not the whole address: lighttpd's files have host and port apart.
+    return process, address, {written: str(port), **dict.fromkeys(deployment.also, address)}
 
 
-def _configure(deployment: Deployment, sandbox: Sandbox, server: WebServer, replace: Mapping[str, str]) -> Path:
+def _configure(deployment: Deployment, sandbox: Sandbox, server: WebServer, changes: Mapping[str, str]) -> Path:
     """Adapt the deployment's file to the sandbox, and return the file that the web server includes."""
-    changes = {**replace, **server.replacements()}
+    conf = PROJECT / "conf" / deployment.conf
     if deployment.htaccess:
         script = PROJECT / "cgi-bin" / ("app.cgi" if deployment.transport == "cgi" else "app.fcgi")
         hosting = sandbox.srv / "hosting"
         sandbox.install_script(script, hosting)
         sandbox.install_application(hosting)
-        (hosting / ".htaccess").write_text((PROJECT / "conf" / deployment.conf).read_text())
-        return sandbox.configure("../tests/live/hosting.conf", changes)
-    if deployment.conf == "lighttpd/scgi.conf":
-        # The only file that writes host and port apart.
-        host, _, port = replace["127.0.0.1:4000"].partition(":")
-        changes = {"4000": port, f'"{host}"': f'"{host}"'}
-    return sandbox.configure(deployment.conf, changes)
+        (hosting / ".htaccess").write_text(conf.read_text())
+        conf = PROJECT / "tests" / "live" / "hosting.conf"
+    text = conf.read_text()
+    places = {literal: str(place(sandbox)) for literal, place in PLACES.items() if literal in text}
+    return sandbox.adapt(conf.name, text, {**changes, **server.replacements(), **places})

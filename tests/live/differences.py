@@ -21,7 +21,7 @@ STREAM = "half a streamed page looks whole"
 
 @dataclass(frozen=True)
 class Difference:
-    """What is otherwise somewhere. `where` holds patterns for the names of deployments."""
+    """What is otherwise somewhere. `where` holds patterns for the names of deployments; ``!`` begins an exception."""
 
     what: tuple[str, ...]
     where: tuple[str, ...]
@@ -37,6 +37,10 @@ DIFFERENCES = (
         "SCGI has no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
     ),
     Difference(
+        ("errors stay with the backend",), ("caddy-*",),
+        "Caddy 2.6 drops what comes by FCGI_STDERR; from 2.7 on, capture_stderr in its transport logs it.",
+    ),
+    Difference(
         (NO_LENGTH, STREAM), CGI,
         "Neither Apache nor lighttpd look at the exit status of a CGI program: without a length, its end is the end.",
     ),
@@ -47,6 +51,10 @@ DIFFERENCES = (
     Difference(
         (NO_LENGTH, STREAM), ("nginx-scgi",),
         "The end of the connection is the end of an SCGI response; TCP can reset it, a Unix socket cannot.",
+    ),
+    Difference(
+        (NO_LENGTH, STREAM), ("caddy-*", "h2o-*"),
+        "The end of the connection is the end of a response without a length.",
     ),
     Difference(
         (NO_LENGTH, STREAM), FCGID,
@@ -73,20 +81,76 @@ DIFFERENCES = (
         "Apache passes a chunked upload on while it arrives: CONTENT_LENGTH is missing, wsgi.input ends by itself.",
     ),
     Difference(
+        ("chunked upload without a length",), ("caddy-*",),
+        "Caddy passes it on while it arrives; from 2.9 on it answers 411, unless request_buffers collects it.",
+    ),
+    Difference(
+        ("large chunked upload refused",), ("haproxy-*",),
+        "HAProxy collects it in one buffer (tune.bufsize, 16 KiB) to know its length, and answers 400 to a larger one.",
+    ),
+    Difference(
         ("chunked upload refused",), ("apache-proxy-scgi",),
         "SCGI needs the length first, and mod_proxy_scgi does not collect the upload: 411.",
+    ),
+    Difference(
+        ("upload that nobody reads blocks the connection",), ("haproxy-*",),
+        "HAProxy 2.6 has the answer, and may wait for somebody to read the rest until timeout server ends it.",
+    ),
+    Difference(
+        ("a connection for each request",), ("apache-proxy-fcgi-balancer",),
+        "A machine that stops closes those it keeps, and a POST that is on its way just then would be answered 502.",
     ),
     Difference(
         ("path refused: /a%2Fb",), ("apache-htaccess-*",),
         "AllowEncodedSlashes belongs to the virtual host: Apache answers 404.",
     ),
     Difference(
-        ("cookie lines joined by a comma",), ("apache-*",),
-        "Apache joins repeated headers with a comma, cookies too; browsers send one Cookie line (RFC 6265, 5.4).",
+        ("cookie lines joined by a comma",), ("apache-*", "caddy-*"),
+        "Repeated headers are joined with a comma, cookies too; browsers send one Cookie line (RFC 6265, 5.4).",
+    ),
+    Difference(
+        ("cookie lines joined without a space",), ("h2o-*",),
+        "h2o joins them with a semicolon alone: cookie parsers take the two for the same.",
     ),
     Difference(
         ("reason phrase replaced",), ("lighttpd-*",),
         "lighttpd sends its own text for a status, and none for one it does not know.",
+    ),
+    Difference(
+        ("no HTTP_CONNECTION",), ("caddy-*", "haproxy-*"),
+        "A proxy takes the field for itself (RFC 9110, 7.6.1).",
+    ),
+    Difference(
+        ("no SERVER_ADDR",), ("caddy-*",),
+        "Caddy 2.6 does not send it; SERVER_NAME and SERVER_PORT are there.",
+    ),
+    Difference(
+        ("no REQUEST_SCHEME",), ("h2o-*",),
+        "h2o sends HTTPS alone, and wsgi.url_scheme is made from that.",
+    ),
+    Difference(
+        ("reason phrase replaced",), ("caddy-*",),
+        "Caddy sends the standard text for a status.",
+    ),
+    Difference(
+        ("folded header field refused",), ("nginx-*",),
+        "nginx answers 400, as RFC 9112, 5.2 allows. No client folds any more.",
+    ),
+    Difference(
+        ("folded header field cut",), ("h2o-*",),
+        "h2o passes on the first line alone.",
+    ),
+    Difference(
+        ("long response header refused",), ("nginx-*",),
+        "The header of a response has 4 KiB, unless fastcgi_buffer_size or scgi_buffer_size is larger: 502.",
+    ),
+    Difference(
+        ("path as it is: /a//b",), ("caddy-*", "haproxy-*", "h2o-*"),
+        "Slashes are not merged.",
+    ),
+    Difference(
+        ("path as it is: /a/./b/../c",), ("caddy-*", "haproxy-*"),
+        "Dot segments are not resolved; browsers and curl have done so before they ask.",
     ),
     Difference(
         ("query normalised",), ("lighttpd-*",),
@@ -109,13 +173,18 @@ class Variable:
 
 VARIABLES = (
     Variable(
-        ("DOCUMENT_ROOT", "REMOTE_PORT", "SERVER_SOFTWARE"), ("*",),
+        ("REMOTE_PORT", "SERVER_SOFTWARE"), ("*",),
         "Everywhere, with a value that only this server can have.",
     ),
     Variable(
+        ("DOCUMENT_ROOT",), ("nginx-*", "apache-*", "lighttpd-*", "caddy-*", "haproxy-*"),
+        "h2o sends it where fastcgi.document_root is set.",
+    ),
+    Variable(
         ("GATEWAY_INTERFACE",),
-        ("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-*", "lighttpd-*"),
-        "mod_proxy_scgi does not send it.",
+        ("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-*", "lighttpd-*", "caddy-*",
+         "haproxy-*"),
+        "mod_proxy_scgi and h2o do not send it.",
     ),
     Variable(
         ("FCGI_ROLE",), ("*-fastcgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-fcgid"),
@@ -123,11 +192,12 @@ VARIABLES = (
     ),
     Variable(("SCGI",), SCGI, "Part of every SCGI request."),
     Variable(
-        ("SCRIPT_FILENAME",), ("apache-*", "lighttpd-*"),
-        "Names a file, or for mod_proxy_fcgi the backend; nginx knows no scripts.",
+        ("SCRIPT_FILENAME",), ("apache-*", "lighttpd-*", "caddy-*", "haproxy-*"),
+        "Names a file, or for mod_proxy_fcgi the backend; nginx and h2o know no scripts.",
     ),
     Variable(
-        ("PATH_TRANSLATED",), ("apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "lighttpd-*"),
+        ("PATH_TRANSLATED",),
+        ("apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "lighttpd-*", "caddy-*", "haproxy-*"),
         "PATH_INFO below the document root, where the server makes it up.",
     ),
     Variable(
@@ -147,8 +217,20 @@ VARIABLES = (
         "Apache passes on what SetEnv sets, directions to its own modules too.",
     ),
     Variable(
-        ("proxy-fcgi-pathinfo",), ("apache-proxy-fcgi",),
+        ("proxy-fcgi-pathinfo",), ("apache-proxy-fcgi", "apache-proxy-fcgi-balancer"),
         "Apache passes on what SetEnvIf sets, directions to its own modules too.",
+    ),
+    Variable(
+        ("BALANCER_NAME", "BALANCER_WORKER_NAME", "BALANCER_WORKER_ROUTE"), ("apache-proxy-fcgi-balancer",),
+        "Which machine mod_proxy_balancer has chosen.",
+    ),
+    Variable(
+        ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"), ("caddy-*",),
+        "Caddy says what it knows to every backend; what a client sends by these names it drops.",
+    ),
+    Variable(
+        ("DOCUMENT_URI", "REMOTE_HOST"), ("caddy-*",),
+        "Caddy's own, for PHP; REMOTE_HOST is the address.",
     ),
     Variable(
         ("LC_CTYPE",), CGI,
@@ -159,7 +241,8 @@ VARIABLES = (
 
 def applies(row: Difference | Variable, deployment: Deployment) -> bool:
     """Say whether a row is about the deployment."""
-    return any(fnmatchcase(deployment.name, pattern) for pattern in row.where)
+    found = [pattern for pattern in row.where if fnmatchcase(deployment.name, pattern.lstrip("!"))]
+    return bool(found) and not any(pattern.startswith("!") for pattern in found)
 
 
 def known(deployment: Deployment, what: str) -> bool:
@@ -169,6 +252,8 @@ def known(deployment: Deployment, what: str) -> bool:
 
 def expected_path(deployment: Deployment, path: str, path_info: str) -> str | None:
     """PATH_INFO for a path; None where the web server refuses it."""
+    if known(deployment, f"path as it is: {path}"):
+        return path
     return None if known(deployment, f"path refused: {path}") else path_info
 
 
@@ -179,4 +264,6 @@ def expected_query(deployment: Deployment, query: str) -> str:
 
 def expected_cookie(deployment: Deployment) -> str:
     """HTTP_COOKIE for two Cookie lines."""
+    if known(deployment, "cookie lines joined without a space"):
+        return "a=1;b=2"
     return "a=1, b=2" if known(deployment, "cookie lines joined by a comma") else "a=1; b=2"

@@ -14,7 +14,7 @@ HEAD = """\
 Made from the table that the live tests use (`python -m tests.live.report`). Each row below is a deployment: the real
 server, with the file of `conf/` as it stands. All of them are driven through the same requests, and one application
 must see the same environ and give the same answers behind all of them, but for what is listed here. A difference that
-is not listed fails a test.
+is not listed fails a test. [What works where](matrix.md) has the same by feature.
 
 | Deployment | File | By |
 |---|---|---|

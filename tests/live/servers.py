@@ -121,7 +121,7 @@ def alive(pid: int) -> bool:
 
 
 class WebServer:
-    """What the three have in common: one configuration, one port, one error log."""
+    """What they have in common: one configuration, one port, one error log."""
 
     def __init__(self, sandbox: Sandbox, name: str) -> None:
         self.sandbox = sandbox
@@ -187,7 +187,7 @@ class Apache(WebServer):
         fcgid = requirements.require_file(APACHE_MODULES / "mod_fcgid.so", "libapache2-mod-fcgid")
         names = (
             *(f"mpm_{self.mpm}", "authn_core", "authz_core", "alias", "mime", "env", "setenvif", "rewrite", self.cgi),
-            *("proxy", "proxy_fcgi", "proxy_scgi"),
+            *("proxy", "proxy_fcgi", "proxy_scgi", "slotmem_shm", "proxy_balancer", "lbmethod_bybusyness"),
         )
         modules = "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in names)
         run = self.sandbox.run
@@ -230,11 +230,57 @@ class Lighttpd(WebServer):
         return [program, "-D", "-f", self.main]
 
 
+class Caddy(WebServer):
+    """Caddy with one site, by http:// on a port of its own: nobody here gives it a certificate."""
+
+    def replacements(self) -> Mapping[str, str]:
+        return {"example.org {": f"http://:{self.port} {{"}
+
+    def command(self, conf: Path) -> list[Any]:
+        program = requirements.require_program("caddy")
+        self.main.write_text(
+            "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n"
+            f"\tstorage file_system {self.sandbox.run}/caddy\n}}\nimport {conf}\n"
+        )
+        return [program, "run", "--adapter", "caddyfile", "--config", self.main]
+
+
+class Haproxy(WebServer):
+    """HAProxy with one file, which is the whole configuration; as the account of the tests, without its own."""
+
+    def replacements(self) -> Mapping[str, str]:
+        return {
+            "bind :80": f"bind 127.0.0.1:{self.port}",
+            "log /dev/log local0": "log stderr format raw local0",
+            "    user haproxy\n    group haproxy\n    chroot /var/lib/haproxy\n": "",
+        }
+
+    def command(self, conf: Path) -> list[Any]:
+        return [requirements.require_program("haproxy"), "-db", "-f", conf]
+
+
+class H2o(WebServer):
+    """h2o with one file, which is the whole configuration; as the account of the tests, without its own."""
+
+    def replacements(self) -> Mapping[str, str]:
+        return {
+            "listen:\n  port: 80\n": f"listen:\n  host: 127.0.0.1\n  port: {self.port}\n",
+            "user: debian-h2o\n": "num-threads: 1\n",
+            "/var/log/h2o/error.log": str(self.error_log),
+        }
+
+    def command(self, conf: Path) -> list[Any]:
+        return [requirements.require_program("h2o"), "-m", "worker", "-c", conf]
+
+
 WEB_SERVERS: Mapping[str, type[WebServer]] = {
     "nginx": Nginx,
     "apache": Apache,
     "apache-prefork": ApachePrefork,
     "lighttpd": Lighttpd,
+    "caddy": Caddy,
+    "haproxy": Haproxy,
+    "h2o": H2o,
 }
 
 

@@ -20,6 +20,8 @@ PACKAGES = {
     "apache2": "apache2",
     "lighttpd": "lighttpd",
     "haproxy": "haproxy",
+    "caddy": "caddy",
+    "h2o": "h2o",
     "ip": "iproute2",
     "cgi-fcgi": "libfcgi-bin",
     "spawn-fcgi": "spawn-fcgi",

@@ -26,6 +26,9 @@ HEADER_LENGTH = 8
 MAX_CONTENT = 65535
 #: The largest content that needs no padding to keep records aligned to 8 bytes (section 3.3 recommends it).
 MAX_ALIGNED_CONTENT = 65528
+#: The largest content of STDERR. HAProxy 2.6 ends, with all it has in hand, at a record without padding or one of its
+#: buffer's size (16 KiB).
+MAX_ERROR_CONTENT = 4096
 
 # Record types (section 8).
 BEGIN_REQUEST = 1
@@ -58,7 +61,7 @@ UNKNOWN_BODY = Struct(">B7x")
 _LONG = Struct(">I")
 #: An empty STDOUT record and END_REQUEST, packed together because every response ends with them.
 _RESPONSE_END = Struct(">BBHHBx BBHHBx IB3x")
-_PADDING = [bytes(n) for n in range(8)]
+_PADDING = [bytes(n) for n in range(9)]
 
 
 def record(kind: int, request_id: int, content: bytes = b"") -> bytes:
@@ -79,6 +82,16 @@ def stream(kind: int, request_id: int, data: bytes) -> bytes:
             for start in range(0, len(data), MAX_ALIGNED_CONTENT)
         ]
     )
+
+
+def errors(request_id: int, text: bytes) -> bytes:
+    """Frame text for STDERR: short records, each of them padded."""
+    records = []
+    for start in range(0, len(text), MAX_ERROR_CONTENT):
+        content = text[start : start + MAX_ERROR_CONTENT]
+        padding = 8 - (len(content) & 7)
+        records.append(HEADER.pack(VERSION, STDERR, request_id, len(content), padding) + content + _PADDING[padding])
+    return b"".join(records)
 
 
 def stream_parts(kind: int, request_id: int, head: bytes, view: memoryview) -> list[bytes | memoryview]:

@@ -281,7 +281,7 @@ class ServerConnection(Answer):
         """Frame text for the web server's error log (FCGI_STDERR, section 6.1); nothing without a request in hand."""
         if self._state == IDLE:
             return b""
-        return fcgi.stream(fcgi.STDERR, self._request_id, text)
+        return fcgi.errors(self._request_id, text)
 
     def complete(self, app_status: int = 0) -> bytes:
         """End the request in hand (section 5.5); records of it that still come are ignored."""

@@ -79,8 +79,22 @@ def test_a_stream_of_any_size_is_cut_into_records_that_fit(size: int) -> None:
     assert {(record.type, record.id, record.reserved) for record in records} <= {(fcgi.STDOUT, 7, 0)}
 
 
+@pytest.mark.parametrize("size", [1, 7, 8, 16, 4095, 4096, 4097, 65528, 200_000])
+def test_error_text_is_in_short_records_that_are_never_without_padding(size: int) -> None:
+    """HAProxy 2.6.12 ends with all its connections when a lone STDERR record has none, or fills its buffer."""
+    data = bytes(range(256)) * (size // 256 + 1)
+    framed = fcgi.errors(7, data[:size])
+    assert len(framed) % 8 == 0
+    records = list(wire.parse_records(framed))
+    assert b"".join([record.content for record in records]) == data[:size]
+    assert {(record.type, record.id, record.reserved) for record in records} == {(fcgi.STDERR, 7, 0)}
+    assert all(0 < len(record.content) <= 4096 for record in records)
+    assert all(record.padding in [bytes(n) for n in range(1, 9)] for record in records)
+
+
 def test_a_stream_of_nothing_is_not_the_end_of_the_stream() -> None:
     assert fcgi.stream(fcgi.STDOUT, 1, b"") == b""
+    assert fcgi.errors(1, b"") == b""
 
 
 @given(st.integers(1, 255), st.integers(0, 65535), st.binary(max_size=2000))
