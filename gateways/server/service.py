@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateways.adapters.events import Limits
-from gateways.core.environ import EnvironBuilder
 from gateways.errors import BodyTooLarge
+from gateways.server.forwarding import builder_class
 from gateways.server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Service:
         self.stopping = False
         self._limits = Limits(settings.max_header_size, settings.max_headers)
         self.builders = {
-            transport.name: EnvironBuilder(
+            transport.name: builder_class(transport, settings)(
                 script_name=settings.script_name,
                 extra=settings.environ,
                 multithread=settings.threads > 1,

@@ -142,6 +142,7 @@ class TlsSocket:
         name, _, bits = self._engine.cipher() or ("", "", 0)
         found = {
             "HTTPS": "on",
+            "REQUEST_SCHEME": "https",
             "SSL_PROTOCOL": self._engine.version() or "",
             "SSL_CIPHER": name,
             "SSL_CIPHER_USEKEYSIZE": str(bits),

@@ -17,13 +17,15 @@ class Transport(NamedTuple):
 
     ``make`` gives the parser of a new connection; its second argument is how many requests this process serves at
     once. ``delimited`` says that a body has an end of its own, so that its length may be left open. ``compiled`` says
-    that the C part serves its usual requests.
+    that the C part serves its usual requests. ``direct`` says that clients speak it themselves: there can be TLS below
+    it, and proxies that tell who the client is.
     """
 
     name: str
     make: Callable[[Limits, int], ServerConnection]
     delimited: bool = False
     compiled: bool = False
+    direct: bool = False
 
 
 #: By the setting that opens a listener for it; the order is that in which listeners are opened.

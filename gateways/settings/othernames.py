@@ -138,9 +138,11 @@ _GUNICORN = {
     "{pid_file}": "pidfile pid",
     "not needed": (
         "worker_tmp_dir tmp_upload_dir sendfile no_sendfile reuse_port enable_stdio_inheritance spew "
-        "forwarded_allow_ips proxy_protocol proxy_allow_ips secure_scheme_headers strip_header_spaces proc_name "
-        "default_proc_name forwarder_headers header_map permit_obsolete_folding casefold_http_method"
+        "strip_header_spaces proc_name default_proc_name header_map permit_obsolete_folding casefold_http_method "
+        "do_handshake_on_connect"
     ),
+    "{forwarded_allow_ips}": "proxy_allow_ips",
+    "{forwarded_headers}": "secure_scheme_headers forwarder_headers",
     "the groups are those of {user}": "initgroups",
     "{env}": "raw_env",
     "{python_path}": "pythonpath",
@@ -153,7 +155,8 @@ _GUNICORN = {
         "on_starting on_reload when_ready pre_fork post_fork post_worker_init worker_int worker_abort pre_exec "
         "pre_request post_request child_exit worker_exit nworkers_changed on_exit ssl_context"
     ),
-    "TLS is for the web server": "keyfile certfile ssl_version cert_reqs ca_certs ciphers do_handshake_on_connect",
+    "with {certfile} TLS 1.2 and later is spoken, with the ciphers that OpenSSL is set up for": "ssl_version ciphers",
+    "certificates of clients are for the web server": "cert_reqs ca_certs",
 }
 
 PROGRAMS = {"php-fpm": _PHP_FPM, "uWSGI": _UWSGI, "gunicorn": _GUNICORN}

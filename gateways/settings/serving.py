@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateways.adapters.forwarded import FIELDS, USUAL_FIELDS
 from gateways.declared import Declared, setting
 from gateways.values import (
     Address,
@@ -68,6 +69,41 @@ class Serving(Declared):
         Text("GROUP", "a group name or number"),
         LISTENING,
         "Group of a Unix socket, such as www-data, for the web server to write to it. You have to be a member of it.",
+    )
+    certfile: str | None = setting(
+        None,
+        Path("FILE", "a file in PEM form"),
+        LISTENING,
+        "Speak TLS (HTTPS) on the addresses of http, with the certificate in this file, followed by those between it "
+        "and a known authority. A reload reads it again.",
+    )
+    keyfile: str | None = setting(
+        None,
+        Path("FILE", "a file in PEM form"),
+        LISTENING,
+        "The private key of certfile, without a passphrase. Default: it is in certfile.",
+    )
+    forwarded_allow_ips: tuple[str, ...] = setting(
+        (),
+        Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, "unix" or "any"')),
+        LISTENING,
+        "Believe a proxy at this address or network what it says of the client by X-Forwarded-For and the like, for "
+        'HTTP. "unix" is whoever comes by a Unix socket. Nobody is believed by default. Can be given several times.',
+    )
+    forwarded_headers: tuple[str, ...] = setting(
+        USUAL_FIELDS,
+        Many(Choice("FIELD", *FIELDS)),
+        LISTENING,
+        "Which header fields of forwarded_allow_ips count: x-forwarded-for, x-forwarded-proto, x-forwarded-host, or "
+        "forwarded alone. Only what the proxy always sets is safe: another one comes from the client. Can be given "
+        "several times.",
+    )
+    proxy_protocol: bool = setting(
+        False,
+        Switch(),
+        LISTENING,
+        "Every connection to the addresses of http begins with a header of the PROXY protocol, version 1 or 2, from a "
+        "proxy in forwarded_allow_ips; all others are closed.",
     )
     backlog: int = setting(
         1024,
