@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateways.adapters.events import Limits
 from gateways.errors import BodyTooLarge
 from gateways.server.forwarding import builder_class
+from gateways.server.shaping import shape
 from gateways.server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ class Service:
         spawned: bool = False,
         managed: bool = False,
     ) -> None:
-        self.application = application
+        self.application = shape(application, settings)
         self.error_log = error_log
         self.access_log = access_log
         self.tee_errors = not spawned or settings.error_log != "-"
         self.debug = settings.debug
+        self.posthooks = settings.posthooks
         self.threads = settings.threads
         self.header_timeout = settings.header_timeout
         self.body_timeout = settings.body_timeout

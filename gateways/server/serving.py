@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from gateways.core import posthooks
 from gateways.core.environ import content_length
 from gateways.core.handler import handle, new_response, refuse
 from gateways.core.input import Input
@@ -68,8 +70,19 @@ class Serving(Exchange):
             service.error_log.info(f"{self.peer}: {response.failure}")
         if service.access_log is not None:
             self._log_access(environ, response, monotonic() - started)
+        if service.posthooks and environ.get(posthooks.NAME):
+            self._run_posthooks(environ, keep)
         service.end(self, response.body_bytes)
         return keep and not self._broken and not service.stopping
+
+    def _run_posthooks(self, environ: Environ, keep: bool) -> None:
+        """Call what the application wants to have done now. Meanwhile the connection takes no other request."""
+        if not (keep or self._broken):
+            try:
+                self.sock.shutdown(socket.SHUT_WR)  # what the peer waits for, where it ends the response
+            except OSError:
+                pass  # the peer has gone
+        posthooks.run(environ, lambda error: self._service.error_log.exception("a posthook failed", error))
 
     def _end_given_up(self) -> None:
         """Answer ABORT_REQUEST (FastCGI 1.0, section 5.4), now that the application has let go."""

@@ -152,6 +152,27 @@ class Serving(Declared):
         APPLICATION,
         "Look for modules in this directory first. Can be given several times.",
     )
+    posthooks: bool = setting(
+        False,
+        Switch(),
+        APPLICATION,
+        'Call what the application has appended to environ["gateways.posthooks"], once its response has gone out or '
+        "the client has left. Default: yes with http, no without.",
+    )
+    minimum_chunk_size: int = setting(
+        0,
+        Size(0, 1 << 20),
+        APPLICATION,
+        "Join small blocks of a response until they are so many bytes. A block may come late then, which PEP 3333 "
+        "forbids. 0 sends each at once.",
+    )
+    capitalize_response_headers: bool = setting(
+        False,
+        Switch(),
+        APPLICATION,
+        "Write the names of response headers with one capital letter in each word (Content-Md5), for clients that "
+        "expect them so.",
+    )
     on_boot_error: str = setting(
         "auto",
         Choice("ACTION", "auto", "exit", "answer"),
