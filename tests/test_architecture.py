@@ -14,7 +14,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["commands"],
-    ["runners"],
+    ["runners", "simple"],
     ["front", "manager"],
     ["client", "server"],
     ["config"],
