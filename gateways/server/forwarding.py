@@ -42,6 +42,6 @@ class ForwardingBuilder(EnvironBuilder):
 
 def builder_class(transport: Transport, settings: Settings) -> Callable[..., EnvironBuilder]:
     """Return what makes the builder of a transport: behind a web server, its own word counts and nothing else."""
-    if transport.direct and settings.forwarded_allow_ips:
+    if transport.addressed and settings.forwarded_allow_ips:
         return partial(ForwardingBuilder, settings)
     return EnvironBuilder

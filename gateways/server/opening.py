@@ -67,7 +67,7 @@ def equip(listeners: Iterable[Listener], settings: Settings) -> None:
 
     Raises ``ConfigError`` for a certificate that cannot be used.
     """
-    direct = [listener for listener in listeners if TRANSPORTS[listener.protocol].direct]
+    direct = [listener for listener in listeners if TRANSPORTS[listener.protocol].addressed]
     if direct and settings.certfile is not None:
         from gateways.server.tls import Tls  # OpenSSL is for those who use it
 

@@ -310,7 +310,7 @@ class Server(Crew):
         connection = Connection()
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
-        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
+        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
         self._connections[connection.fd] = connection
         if arrive(connection, listener, self):
             self._take_turn(connection, connection.on_readable)
@@ -326,7 +326,7 @@ class Server(Crew):
                 peer = peer_name(sock.getpeername())
             except OSError:
                 peer = "a peer that has left"
-        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
+        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
         self._connections[connection.fd] = connection
 
     def _close_down(self, gate: Lock) -> None:

@@ -71,7 +71,7 @@ _UWSGI = {
     "{fastcgi}": "fastcgi-socket fastcgi-nph-socket",
     "{scgi}": "scgi-socket scgi-nph-socket",
     "HTTP is for the web server, which asks by {fastcgi} or {scgi}; there is gateways front for development": (
-        "http http-socket https https-socket http-to http-timeout http-keepalive shared-socket"
+        "http-socket https https-socket http-to http-timeout http-keepalive shared-socket"
     ),
     "{socket_mode}": "chmod-socket",
     "{socket_owner} and {socket_group}": "chown-socket",

@@ -27,7 +27,7 @@ TIMEOUTS = "Timeouts"
 LOGS = "Logs"
 
 #: Where a server listens, by the protocol that it speaks there.
-LISTENERS = ("fastcgi", "scgi")
+LISTENERS = ("fastcgi", "scgi", "http")
 
 
 class Serving(Declared):
@@ -45,12 +45,20 @@ class Serving(Declared):
         LISTENING,
         "Serve SCGI on this address. Can be given several times.",
     )
+    http: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve HTTP/1.1 on this address. Needs the package h11: pip install gateways[http]. Can be given several "
+        "times.",
+    )
     allowed_clients: tuple[str, ...] = setting(
         (),
         Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, or "any"')),
         LISTENING,
         "Accept TCP connections from this address or network only. Required for an address other than loopback, "
-        'because FastCGI and SCGI know no passwords. "any" allows everyone. Can be given several times.',
+        'because FastCGI and SCGI know no passwords; HTTP is for everyone without it. "any" allows everyone. Can be '
+        "given several times.",
     )
     socket_mode: int = setting(
         0o660,

@@ -12,7 +12,7 @@ from gateways.server.forwarding import UNTOLD, builder_class
 from gateways.server.transports import TRANSPORTS, Transport
 from gateways.settings import Settings
 
-DIRECT = Transport("Direct", TRANSPORTS["scgi"].make, direct=True)
+DIRECT = Transport("Direct", TRANSPORTS["scgi"].make, addressed=True)
 SAYS = (b"HTTP_X_FORWARDED_FOR", b"192.0.2.1")
 
 
