@@ -138,6 +138,11 @@ class Exchange(Wire):
                 self._over = "the web server gave the request up"
                 raise ClientDisconnected(self._over)
 
+    def send_outgoing(self) -> None:
+        """Send what the protocol itself has to say. Raises ``ClientDisconnected``."""
+        if not self._flush_outgoing():
+            raise self._lost("the client does not read")
+
     def send_errors(self, text: bytes) -> None:
         """Hand ``wsgi.errors`` text to the web server's error log, and to our own where that is another one."""
         self.join()

@@ -54,7 +54,8 @@ class Service:
         self.linger_timeout = settings.linger_timeout
         self.max_body_size = settings.max_body_size
         self.stopping = False
-        self._limits = Limits(settings.max_header_size, settings.max_headers)
+        minor = int(settings.max_http_version[-1])
+        self._limits = Limits(settings.max_header_size, settings.max_headers, settings.max_request_line, minor)
         self.builders = {
             transport.name: builder_class(transport, settings)(
                 script_name=settings.script_name,
@@ -71,8 +72,12 @@ class Service:
         """Return the parser for a connection, ``sock``, on a listener of a protocol such as ``"fastcgi"``."""
         transport = TRANSPORTS[name]
         if transport.addressed and sock is not None:
-            return transport.make(self._limits, self.threads, ends_of(sock), lambda: self.stopping)
+            return transport.make(self._limits, self.threads, ends_of(sock), self._keeps_nothing)
         return transport.make(self._limits, self.threads)
+
+    def _keeps_nothing(self) -> bool:
+        """Say whether a response is the last of its connection, whoever it is for."""
+        return self.stopping or not self.keepalive_timeout
 
     def body_too_large(self) -> BodyTooLarge:
         """The error of a request whose body passes ``max_body_size``."""

@@ -11,6 +11,7 @@ from gateways.core.environ import content_length
 from gateways.core.handler import handle, new_response, refuse
 from gateways.core.input import Input
 from gateways.errors import ClientDisconnected, ProtocolError
+from gateways.server.continuing import make_input
 from gateways.server.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Serving(Exchange):
         errors = self.errors
         if errors is None:
             errors = self.errors = self.make_errors()
-        body = Input(self.receive, length)
+        body = Input(self.receive, length) if "HTTP_EXPECT" not in environ else make_input(self, length)
         environ["wsgi.errors"] = errors
         environ["wsgi.input"] = body
         service.begin(self, environ)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from typing import Any
+
 from gateways.adapters.forwarded import FIELDS, USUAL_FIELDS
 from gateways.declared import Declared, setting
 from gateways.values import (
@@ -77,6 +80,12 @@ class Serving(Declared):
         Text("GROUP", "a group name or number"),
         LISTENING,
         "Group of a Unix socket, such as www-data, for the web server to write to it. You have to be a member of it.",
+    )
+    max_http_version: str = setting(
+        "HTTP/1.1",
+        Choice("VERSION", "HTTP/1.0", "HTTP/1.1"),
+        LISTENING,
+        "The newest version that is spoken with clients of http. HTTP/1.0 is for those that take the newer one wrongly.",
     )
     certfile: str | None = setting(
         None,
@@ -214,6 +223,12 @@ class Serving(Declared):
         LIMITS,
         "Bytes of the name of one variable. A longer one is answered with 431.",
     )
+    max_request_line: int = setting(
+        16384,
+        Size(256, 1 << 20),
+        LIMITS,
+        "Bytes of the first line of an HTTP request, which holds the URL. More is answered with 414.",
+    )
     max_body_size: int = setting(
         0,
         Size(0, 1 << 50),
@@ -241,10 +256,10 @@ class Serving(Declared):
     )
     keepalive_timeout: float = setting(
         75.0,
-        Duration(0.01),
+        Duration(0.0),
         TIMEOUTS,
         "Time a connection may stay open without a request. Longer than the 60 seconds of nginx, so that the web "
-        "server is the one that closes it.",
+        "server is the one that closes it. 0 serves one request on each connection, for HTTP.",
     )
     graceful_timeout: float = setting(
         30.0,
@@ -285,3 +300,7 @@ class Serving(Declared):
         LOGS,
         "The least important messages that the error log keeps: debug, info, notice, warning or error.",
     )
+
+    def _derive(self, values: dict[str, Any], given: Container[str]) -> None:
+        if values["http"] and "posthooks" not in given:
+            values["posthooks"] = True

@@ -19,12 +19,13 @@ _LAST_CHUNK = b"0\r\n\r\n"
 class Answer:
     """Frames the response of the request in hand: ``_minor`` is its version, ``_head_only`` says that it was a HEAD."""
 
-    __slots__ = ("_framing", "_head_only", "_minor")
+    __slots__ = ("_framing", "_head_only", "_minor", "_version")
 
     def __init__(self) -> None:
         self._framing = NONE
         self._head_only = False
         self._minor = 1
+        self._version = "HTTP/1.1"  # ours, whatever the client's is (RFC 9110, section 6.2)
 
     def _decide_keep(self, keep: bool) -> bool:
         """Say, when the head of the response leaves, whether another request can follow; ``keep`` is its framing's."""
@@ -90,7 +91,7 @@ class Answer:
 
     def _head(self, status: str, headers: Headers, size: int, end: bool) -> bytes:
         """Encode status line and fields, and settle the framing: ``size`` bytes follow, and with ``end`` no more."""
-        lines = [f"HTTP/1.1 {status}\r\n"]
+        lines = [f"{self._version} {status}\r\n"]
         names = set()
         for name, value in headers:
             lines.append(f"{name}: {value}\r\n")

@@ -67,10 +67,10 @@ def check_line(line: bytes, first: bool) -> None:
         raise ProtocolError(f"{what}: {_show(line)}", BAD)
 
 
-def parse_head(block: bytes) -> tuple[Head, Any]:
+def parse_head(block: bytes, newest: int = 1) -> tuple[Head, Any]:
     """Parse a head whose lines have been checked. Returns it, and h11's connection, which reads a chunked body.
 
-    Raises ``ProtocolError`` with the status to answer.
+    With ``newest`` 0 every request counts as one of HTTP/1.0. Raises ``ProtocolError`` with the status to answer.
     """
     import h11
 
@@ -90,7 +90,7 @@ def parse_head(block: bytes) -> tuple[Head, Any]:
     major, minor = request.http_version.split(b".")
     if major != b"1":
         raise ProtocolError(f"HTTP/{request.http_version.decode('ascii')} is not served here", _VERSION)
-    head = Head(request.method, request.target, min(int(minor), 1), request.headers.raw_items())
+    head = Head(request.method, request.target, min(int(minor), newest), request.headers.raw_items())
     return _decide(head, deciding), connection
 
 

@@ -35,10 +35,10 @@ IDLE, BODY, REPLY, DRAIN, OVER = range(5)
 _TOO_LARGE = "431 Request Header Fields Too Large"
 _TOO_LONG = "414 URI Too Long"
 
-#: Bytes of a request line: twice what browsers and web servers let through.
-MAX_LINE = 16384
 #: How much of a body that nobody reads is skipped to keep the connection. A new one is cheaper than more.
 MAX_DRAIN = 65536
+#: What tells a client that waits for it to send its body (RFC 9110, section 10.1.1).
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 #: Empty lines before a request, which some old clients send (RFC 9112, section 2.2).
 _MAX_BLANK = 2
 
@@ -57,7 +57,7 @@ class ServerConnection(Answer):
 
     __slots__ = (
         *("_blank", "_buffer", "_chunked", "_expects", "_head_size", "_limits", "_lines", "_position", "_remaining"),
-        *("_request", "_state", "_stopping", "ends", "interim", "outgoing"),
+        *("_newest", "_request", "_state", "_stopping", "ends", "interim", "outgoing"),
     )
 
     def __init__(
@@ -65,7 +65,9 @@ class ServerConnection(Answer):
     ) -> None:
         super().__init__()
         limits = limits or Limits()
-        self._limits = (limits.size, limits.count, MAX_LINE)
+        self._limits = (limits.size, limits.count, limits.line)
+        self._version = f"HTTP/1.{limits.minor}"
+        self._newest = limits.minor
         self._stopping = stopping
         self._buffer: bytes | bytearray = b""
         self._position = 0
@@ -78,8 +80,8 @@ class ServerConnection(Answer):
         self._chunked: Chunked | None = None
         self._expects = False
         self.ends = ends or Ends()
-        #: What tells a client that waits for it to send its body (RFC 9110, section 10.1.1).
-        self.interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+        #: That response to the request in hand; an application may add header fields to it.
+        self.interim = CONTINUE
         self.outgoing: list[bytes] = []
 
     # Receiving
@@ -146,7 +148,7 @@ class ServerConnection(Answer):
         if self._position == len(self._buffer):
             return None
         buffer = self._buffer
-        if type(buffer) is bytes and not self._lines:
+        if type(buffer) is bytes and not self._lines and self._newest:
             usual = recognise(buffer, self._position, self.ends, self._limits)
             if usual is not None:
                 self._position = usual.end
@@ -220,7 +222,7 @@ class ServerConnection(Answer):
 
     def _parse(self, stop: int) -> Request:
         """Parse the head, which ends at ``stop``."""
-        head, parser = parse_head(bytes(self._buffer[self._position : stop]))
+        head, parser = parse_head(bytes(self._buffer[self._position : stop]), self._newest)
         self._position = stop
         self._lines = self._head_size = self._blank = 0
         self._minor = head.minor
@@ -231,6 +233,7 @@ class ServerConnection(Answer):
         if head.chunked:
             self._chunked = Chunked(parser, *self._limits[:2])
         self._expects = head.expects
+        self.interim = CONTINUE
         return self._begin(found, head.keep)
 
     def _receive_body(self) -> bytes | None:
@@ -252,6 +255,12 @@ class ServerConnection(Answer):
         self._position = stop
         self._remaining -= len(data)
         return data
+
+    def invite(self) -> None:
+        """Let a client that waits send its body, before anybody reads it."""
+        if self._expects:
+            self._expects = False
+            self.outgoing.append(self.interim)
 
     def _receive_chunks(self, chunked: Chunked) -> bytes | None:
         buffer = self._buffer
