@@ -50,7 +50,7 @@ def make_server(
         raise ConfigError("workers: make_server is one process; gateways.serve is for several")
     if server_class is not None and any(base.__name__ == "ThreadingMixIn" for base in server_class.__mro__):
         settings.setdefault("threads", _THREADS)
-    settings.setdefault("threads", 1)
+    settings = {"threads": 1, "posthooks": True, **settings}
     return SimpleServer((host, port), app, Settings.load(keywords=settings))
 
 

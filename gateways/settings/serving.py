@@ -85,7 +85,7 @@ class Serving(Declared):
         "HTTP/1.1",
         Choice("VERSION", "HTTP/1.0", "HTTP/1.1"),
         LISTENING,
-        "The newest version that is spoken with clients of http. HTTP/1.0 is for those that take the newer one wrongly.",
+        "The newest version that is spoken with clients of http. HTTP/1.0 is for those that cannot do the newer one.",
     )
     certfile: str | None = setting(
         None,
