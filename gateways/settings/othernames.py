@@ -178,7 +178,7 @@ SHORT_FLAGS = {
 COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "cron eval file home http https idle include ini json listen loop master module mount pid plugin plugins "
+        "cron eval file home https idle include ini json listen loop master module mount pid plugin plugins "
         "prefix protocol stats strict wsgi xml yaml",
     )
 )
