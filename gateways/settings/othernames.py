@@ -148,7 +148,8 @@ _GUNICORN = {
     "{python_path}": "pythonpath",
     "name the application: application in the file, or the argument APP": "wsgi_app paste raw_paste_global_conf",
     "{daemonize}": "daemon",
-    "{max_header_size}": "limit_request_line limit_request_field_size",
+    "{max_request_line}": "limit_request_line",
+    "{max_header_size}": "limit_request_field_size",
     "{max_headers}": "limit_request_fields",
     "the command is gateways check-config": "check_config print_config",
     "the functions of the module {hooks} are called": (
