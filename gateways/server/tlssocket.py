@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: What is encrypted at once, bytes: four TLS records. So much can have left us that the system has not taken.
 PIECE = 65536
-#: Answers to the handshake and to key updates that a peer does not read, bytes. A certificate chain has some thousand.
-MAX_UNREAD = 65536
+#: What a peer does not read of that, and of answers to its handshake and key updates, bytes.
+MAX_UNREAD = 2 * PIECE
 #: A TLS record with a handshake message begins with it (RFC 8446, section 5.1).
 _HANDSHAKE = 22
 

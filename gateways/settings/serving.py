@@ -92,7 +92,7 @@ class Serving(Declared):
         Path("FILE", "a file in PEM form"),
         LISTENING,
         "Speak TLS (HTTPS) on the addresses of http, with the certificate in this file, followed by those between it "
-        "and a known authority. A reload reads it again.",
+        "and a known authority. A reload reads it again, with workers.",
     )
     keyfile: str | None = setting(
         None,
