@@ -14,6 +14,7 @@ import pytest
 from tests.live.sandbox import free_port
 from tests.live.servers import Process
 from tests.support import requirements, tls
+from tests.support.serving import until
 from tests.support.simple import Simple, simple
 
 pytestmark = pytest.mark.live
@@ -23,6 +24,7 @@ defaults
     timeout connect 10s
     timeout client 60s
     timeout server 60s
+    timeout check 60s
 
 frontend one
     mode tcp
@@ -65,7 +67,7 @@ frontend checked
 backend checked
     mode tcp
     option httpchk GET /check
-    server a 127.0.0.1:{plain} send-proxy-v2 check check-send-proxy inter 100ms
+    server a 127.0.0.1:{plain} send-proxy-v2 check check-send-proxy inter 1s fall 1000
 """
 
 
@@ -132,6 +134,7 @@ def test_H55_the_client_is_named_by_x_forwarded_for(proxy: Proxy) -> None:
 
 
 def test_H51_a_health_check_is_the_proxys_own(proxy: Proxy) -> None:
-    """It comes as LOCAL, and is answered: HAProxy goes on to send requests there."""
+    """It comes as LOCAL, and is answered, between requests of clients."""
+    until(lambda: "127.0.0.1 - - " in proxy.plain.access_log and '"GET /check HTTP/1.0" 200' in proxy.plain.access_log)
     assert proxy.ask("checked")["REMOTE_ADDR"] == "127.0.0.7"
     assert "PROXY" not in proxy.plain.error_log

@@ -82,10 +82,15 @@ def test_H52_a_request_without_a_header_is_closed() -> None:
         until(lambda: "is no PROXY header" in served.log.text("info"))
 
 
-def test_H52_a_header_that_does_not_come_holds_nobody_up_and_ends() -> None:
-    with arriving("127.0.0.1", header_timeout=1, threads=1) as served, served.connect() as sock:
+def test_H52_a_header_that_does_not_come_holds_nobody_up() -> None:
+    with arriving("127.0.0.1", threads=1) as served, served.connect() as sock:
         sock.sendall(LINE[:-1])
         assert body(served.ask(LINE + wire.request())) == b"hello"
+
+
+def test_H52_a_header_that_does_not_come_ends_the_connection() -> None:
+    with arriving("127.0.0.1", header_timeout=0.3) as served, served.connect() as sock:
+        sock.sendall(LINE[:-1])
         assert sock.recv(100) == b""
 
 
