@@ -151,7 +151,7 @@ def _make_pool(
     for listener in listeners:
         workers = count(settings.workers, "worker")
         master.error_log.notice(
-            f"serving {listener.protocol} on {listener.address}: {plan.application}, {settings.pm}, {workers}"
+            f"serving {listener.spoken} on {listener.address}: {plan.application}, {settings.pm}, {workers}"
         )
     now = monotonic()
     policy = takeover.policy(plan.name, Rules.of(settings), now)

@@ -71,6 +71,12 @@ class Listener:
     def __str__(self) -> str:
         return f"{TRANSPORTS[self.protocol].name} on {self.address}"
 
+    @property
+    def spoken(self) -> str:
+        """What a peer has to speak, for a line in the log."""
+        before = "PROXY and " if self.proxies is not None else ""
+        return before + self.protocol + (" with TLS" if self.tls is not None else "")
+
     def fileno(self) -> int:
         """Return the descriptor, -1 when closed."""
         return self.sock.fileno()

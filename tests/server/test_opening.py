@@ -61,6 +61,7 @@ def test_tls_and_the_proxy_protocol_are_for_http() -> None:
         assert http.tls is not None
         assert http.proxies is not None
         assert http.proxies.trusts("127.0.0.1")
+        assert (fastcgi.spoken, http.spoken) == ("fastcgi", "PROXY and http with TLS")
 
 
 def test_a_certificate_that_cannot_be_used_is_no_start() -> None:
