@@ -140,13 +140,14 @@ def test_a_broken_off_response_does_not_end_well() -> None:
 
 
 def test_a_client_that_ends_its_side_gets_its_answer() -> None:
-    """It has said close_notify, and waits."""
+    """It has said close_notify, and waits. Its records come in pieces of a byte."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     with secured(hello, "scgi") as served, served.plain() as sock:
         client = tls.context().wrap_bio(incoming, outgoing, server_hostname="example.test")
 
         def pump() -> bool:
-            sock.sendall(outgoing.read())
+            for byte in outgoing.read():
+                sock.sendall(bytes([byte]))
             data = sock.recv(65536)
             incoming.write(data)
             return bool(data)
