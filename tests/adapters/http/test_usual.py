@@ -48,6 +48,7 @@ def test_a_request_of_a_browser() -> None:
         b"REQUEST_SCHEME": b"http",
         b"REMOTE_ADDR": b"10.0.0.1",
         b"REMOTE_PORT": b"4000",
+        b"SERVER_ADDR": b"10.0.0.2",
         b"SERVER_NAME": b"example.test",
         b"SERVER_PORT": b"80",
         b"SERVER_PROTOCOL": b"HTTP/1.1",
