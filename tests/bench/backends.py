@@ -108,7 +108,9 @@ def ours(
     command = (sys.executable, "-m", "gateways", "serve", f"{app}:application", flag, "unix:{socket}", *log)
     part = "c" if c else "pure"
     return Backend(
-        id=f"{part}{threads}" + ("-log" if access_log else "") + {NEW: "-new", SCGI: "-scgi", HTTP: "-http"}.get(transport, ""),
+        id=f"{part}{threads}"
+        + ("-log" if access_log else "")
+        + {NEW: "-new", SCGI: "-scgi", HTTP: "-http"}.get(transport, ""),
         name=f"gateways, {'C' if c else 'pure'}, threads={threads}" + (", access log" if access_log else ""),
         transport=transport,
         command=(*command, "--socket-mode", "0666", "--threads", str(threads)),
