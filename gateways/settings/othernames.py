@@ -70,8 +70,9 @@ _UWSGI = {
     ),
     "{fastcgi}": "fastcgi-socket fastcgi-nph-socket",
     "{scgi}": "scgi-socket scgi-nph-socket",
+    "{http}": "http-socket",
     "HTTP is for the web server, which asks by {fastcgi} or {scgi}; there is gateways front for development": (
-        "http-socket https https-socket http-to http-timeout http-keepalive shared-socket"
+        "https https-socket http-to http-timeout http-keepalive shared-socket"
     ),
     "{socket_mode}": "chmod-socket",
     "{socket_owner} and {socket_group}": "chown-socket",
@@ -120,7 +121,7 @@ _UWSGI = {
 }
 
 _GUNICORN = {
-    "{fastcgi} or {scgi}": "bind",
+    "{http}, {fastcgi} or {scgi}": "bind",
     "{threads} serve requests side by side in each of the {workers}": "worker_class worker_connections",
     "{request_terminate_timeout}, for a request; and {heartbeat_timeout}, for a worker": "timeout",
     "{keepalive_timeout}": "keepalive keep_alive",
@@ -164,7 +165,7 @@ PROGRAMS = {"php-fpm": _PHP_FPM, "uWSGI": _UWSGI, "gunicorn": _GUNICORN}
 
 #: Short flags of gunicorn, as they are typed.
 SHORT_FLAGS = {
-    "-b": "{fastcgi} or {scgi}",
+    "-b": "{http}, {fastcgi} or {scgi}",
     "-w": "{workers}",
     "-t": "{request_terminate_timeout}",
     "-D": "{daemonize}",

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from gateways.errors import ClientDisconnected
 from tests.support import wire
 from tests.support.httpwire import HOST, Response, chunked, only, post, post_chunked, request, responses
-from tests.support.serving import Recorder, Served, resident_bytes, serving, until
+from tests.support.serving import PATIENCE, Recorder, Served, resident_bytes, serving, until
 
 MIB = 1 << 20
 GET = request()
@@ -807,3 +808,16 @@ def test_H46_a_large_file(tmp_path: Any) -> None:
         found = responses(served.ask(request(b"GET /known HTTP/1.1") + request(b"GET /unknown HTTP/1.1", CLOSE)))
     assert [response.body == file.read_bytes() for response in found] == [True, True]
     assert [response.header("Transfer-Encoding") for response in found] == ["", "chunked"]
+
+
+def test_H47_a_client_that_others_have_written(served: Served, app: Recorder) -> None:
+    url = "http://{}:{}".format(*served.address)
+    with requests.Session() as session:
+        session.trust_env = False
+        for number in range(3):
+            response = session.post(f"{url}/a%20b?{number}", data=iter([b"one ", b"two"]), timeout=PATIENCE)
+            assert (response.status_code, response.text) == (200, "got one two")
+        assert session.head(url, timeout=PATIENCE).status_code == 200
+        assert session.put(url, data=b"x" * MIB, timeout=PATIENCE).content == b"got " + b"x" * MIB
+    assert [seen.environ["QUERY_STRING"] for seen in app.seen] == ["0", "1", "2", "", ""]
+    assert len({seen.environ["REMOTE_PORT"] for seen in app.seen}) == 1  # one connection for all

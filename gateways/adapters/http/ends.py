@@ -32,6 +32,7 @@ class Ends:
         if remote:
             self.variables.append((b"REMOTE_PORT", b"%d" % remote[1]))
         if local:
+            self.variables.append((b"SERVER_ADDR", local[0].encode("ascii")))
             # The port that the connection came to, whatever the client says (RFC 3875, section 4.1.15). For a Unix
             # socket it comes from Host.
             self.variables.append((b"SERVER_PORT", b"%d" % local[1]))

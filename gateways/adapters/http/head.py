@@ -25,7 +25,8 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 #: What Host and an absolute target may name: a registered name or address, IPv6 in brackets, and a port (RFC 3986).
 HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 #: The most digits of a length: what is below 10**18 fits 64 bits.
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+MAX_LENGTH_DIGITS = 18
+_LENGTH = re.compile(rb"[0-9]{1,%d}" % MAX_LENGTH_DIGITS)
 
 _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/([0-9]\.[0-9])\r\n")
 _FIELD_LINE = re.compile(rb"(" + TOKEN + rb"):[\t -~\x80-\xff]*\r\n")

@@ -152,7 +152,8 @@ class ServerConnection(Answer):
             usual = recognise(buffer, self._position, self.ends, self._limits)
             if usual is not None:
                 self._position = usual.end
-                self._remaining = self._blank = 0
+                self._remaining = usual.length
+                self._blank = 0
                 self._chunked = None
                 self._head_only = usual.head_only
                 return self._begin(usual.variables, usual.keep)

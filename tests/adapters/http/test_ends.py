@@ -14,6 +14,7 @@ def test_over_TCP() -> None:
         b"REQUEST_SCHEME": b"https",
         b"REMOTE_ADDR": b"10.0.0.1",
         b"REMOTE_PORT": b"4000",
+        b"SERVER_ADDR": b"10.0.0.2",
         b"SERVER_PORT": b"8000",
     }
 

@@ -20,7 +20,7 @@ def recognise(data: bytes) -> usual.Usual | None:
     return usual.recognise(data, 0, ENDS, LIMITS)
 
 
-def the_whole_way(data: bytes) -> tuple[object, bool, bool] | str:
+def the_whole_way(data: bytes) -> tuple[object, int, bool, bool] | str:
     """What the parser makes of a request that is not recognised: the first byte comes alone."""
     connection = server.ServerConnection(Limits(*LIMITS[:2]), ENDS)
     connection.receive_data(data[:1])
@@ -32,7 +32,7 @@ def the_whole_way(data: bytes) -> tuple[object, bool, bool] | str:
         return str(error)
     if not isinstance(event, Request):
         return "incomplete"
-    return list(event.variables), connection._head_only, event.keep
+    return list(event.variables), connection._remaining, connection._head_only, event.keep
 
 
 def test_a_request_of_a_browser() -> None:
@@ -41,13 +41,14 @@ def test_a_request_of_a_browser() -> None:
     )
     found = recognise(data + b"more")
     assert found is not None
-    assert (found.end, found.head_only, found.keep) == (len(data), False, True)
+    assert (found.end, found.length, found.head_only, found.keep) == (len(data), 0, False, True)
     assert dict(found.variables) == {
         b"GATEWAY_INTERFACE": b"CGI/1.1",
         b"SERVER_SOFTWARE": b"gateways",
         b"REQUEST_SCHEME": b"http",
         b"REMOTE_ADDR": b"10.0.0.1",
         b"REMOTE_PORT": b"4000",
+        b"SERVER_ADDR": b"10.0.0.2",
         b"SERVER_NAME": b"example.test",
         b"SERVER_PORT": b"80",
         b"SERVER_PROTOCOL": b"HTTP/1.1",
@@ -68,7 +69,13 @@ def test_a_request_of_a_browser() -> None:
     "data",
     [
         request()[:-1],
-        request(b"POST / HTTP/1.1"),
+        request(b"OPTIONS / HTTP/1.1"),
+        request(b"POST / HTTP/1.1", b"Content-Length: +5"),
+        request(b"POST / HTTP/1.1", b"Content-Length: \xb2"),
+        request(b"POST / HTTP/1.1", b"Content-Length:"),
+        request(b"POST / HTTP/1.1", b"Content-Length: " + b"9" * 19),
+        request(b"POST / HTTP/1.1", b"Content-Length: 5", b"Content-Length: 5"),
+        request(b"POST / HTTP/1.1", b"Content-Length: 5, 5"),
         request(b"GET / HTTP/1.0"),
         request(b"GET * HTTP/1.1"),
         request(b"GET /#x HTTP/1.1"),
@@ -77,7 +84,6 @@ def test_a_request_of_a_browser() -> None:
         request(host=b"Host: a/b\r\n"),
         request(host=b"Host:\r\n"),
         request(host=b"Host: a\r\nHost: a\r\n"),
-        request(b"GET / HTTP/1.1", b"Content-Length: 0"),
         request(b"GET / HTTP/1.1", b"transfer-encoding: chunked"),
         request(b"GET / HTTP/1.1", b"Expect: 100-continue"),
         request(b"GET / HTTP/1.1", b"X_Y: z"),
@@ -132,6 +138,7 @@ blocks = st.builds(
 
 @given(blocks)
 @example(request(b"HEAD /a%20b?c#d HTTP/1.1"))
+@example(request(b"POST /a%20b?c HTTP/1.1", b"Content-Length: 0018 "))
 @example(request(b"HEAD /a%zz?c HTTP/1.1", b"Content-Type: x", b"Connection: Close"))
 @example(request(b"GET /\"' HTTP/1.1", b"X: \t a \t ", host=b"Host: [::1]:80\r\n"))
 def test_it_decides_as_the_whole_way_does(data: bytes) -> None:
@@ -139,7 +146,7 @@ def test_it_decides_as_the_whole_way_does(data: bytes) -> None:
     if found is not None:
         assert found.end <= len(data)
         data = data[: found.end]
-        assert the_whole_way(data) == (list(found.variables), found.head_only, found.keep)
+        assert the_whole_way(data) == (list(found.variables), found.length, found.head_only, found.keep)
 
 
 def test_no_more_hosts_are_remembered_than_a_limit() -> None:
