@@ -14,6 +14,7 @@ from gateways.server.listeners import Listener, open_listeners
 from gateways.server.opening import equip, listening_settings
 from gateways.server.worker import Server
 from gateways.settings import Settings
+from gateways.settings.serving import LIMITS, LOGS, TIMEOUTS, Serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 #: Modules whose classes a program may name, and what its own may set.
 _LIBRARY = frozenset(("wsgiref", "http", "socketserver", "builtins"))
 _HARMLESS = frozenset(("daemon_threads", "address_family", "allow_reuse_address", "request_queue_size"))
+#: Settings that are obeyed, beside all limits, timeouts and logs.
+_OBEYED = (
+    *("allowed_clients", "backlog", "certfile", "keyfile", "forwarded_allow_ips", "forwarded_headers"),
+    *("proxy_protocol", "max_http_version", "threads", "script_name", "environ", "debug", "posthooks"),
+    *("minimum_chunk_size", "capitalize_response_headers"),
+)
 #: Requests at once where a program asks for threads in the way of ``socketserver``.
 _THREADS = 8
 
@@ -39,19 +46,27 @@ def make_server(
 
     ``host`` is a name, an IP address, or empty for all of IPv4. One request at a time is served, as with ``wsgiref``,
     or 8 when ``server_class`` is one with ``socketserver.ThreadingMixIn``, or as many as ``threads`` says. The other
-    ``settings`` are those of ``serve()``; GATEWAYS_* variables count where a keyword is not given.
+    ``settings`` are those of ``serve()`` about requests, limits, timeouts, logs, TLS and proxies; GATEWAYS_* variables
+    count where a keyword is not given.
 
-    Raises ``BindError``, and ``ConfigError`` for a wrong setting, a missing package, and a class that has code of its
-    own, which nobody would call.
+    Raises ``BindError``, and ``ConfigError`` for a wrong setting, one that only ``serve()`` obeys, a missing package,
+    and a class that has code of its own, which nobody would call.
     """
     _check_class("server_class", server_class, "use settings instead")
     _check_class("handler_class", handler_class, 'to be silent, give access_log="off"')
-    if "workers" in settings:
-        raise ConfigError("workers: make_server is one process; gateways.serve is for several")
+    for name in settings:
+        if name in Settings.settings and name not in _obeyed():
+            raise ConfigError(f"{name}: make_server does not do that; gateways.serve does")
     if server_class is not None and any(base.__name__ == "ThreadingMixIn" for base in server_class.__mro__):
         settings.setdefault("threads", _THREADS)
     settings = {"threads": 1, "posthooks": True, **settings}
     return SimpleServer((host, port), app, Settings.load(keywords=settings))
+
+
+def _obeyed() -> frozenset[str]:
+    """Return the settings that have to do with requests, and not with processes."""
+    groups = [name for name, item in vars(Serving).items() if getattr(item, "group", "") in (LIMITS, TIMEOUTS, LOGS)]
+    return frozenset((*groups, *_OBEYED))
 
 
 def _check_class(argument: str, given: type | None, instead: str) -> None:

@@ -22,6 +22,7 @@ from tests.support import tls
 from tests.support.applications import hello
 from tests.support.serving import PATIENCE, until
 from tests.support.simple import simple
+from tests.support.source import CHECKOUT
 
 QUIET = {"access_log": "off"}
 
@@ -153,7 +154,9 @@ def test_how_many_requests_at_once(given: dict[str, Any], threads: bytes) -> Non
     [
         ({"handler_class": Silent}, 'handler_class: nobody here would call Silent.log_message.*access_log="off"'),
         ({"server_class": Other}, "server_class: nobody here would call Other.server_bind"),
-        ({"workers": 2}, "workers: make_server is one process"),
+        ({"workers": 2}, "workers: make_server does not do that; gateways.serve does"),
+        ({"user": "nobody"}, "user: make_server does not do that"),
+        ({"http": ":80"}, "http: make_server does not do that"),
         ({"colour": "blue"}, "colour is not known"),
         ({"certfile": tls.CERTIFICATE}, "there is no private key"),
     ],
@@ -189,7 +192,7 @@ def test_a_signal_ends_it_in_the_main_thread() -> None:
         "    server.serve_forever()\n"
         "print('ended')\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
