@@ -10,6 +10,7 @@ import os
 import stat
 
 from gateways.adapters.cgihead import encode_head
+from gateways.core import posthooks
 from gateways.core.environ import EnvironBuilder, content_length
 from gateways.core.handler import handle, refuse
 from gateways.core.input import Errors, Input
@@ -50,6 +51,7 @@ def run_with_cgi(
     os.environ.pop("HTTP_PROXY", None)  # httpoxy, CVE-2016-1000110: HTTP clients would take a request header for it
     errors = Errors(_write_stderr)
     code = 0
+    request: Environ = {}
     try:
         request = _build_environ(script_name, environ)
         application = _load(application)
@@ -64,6 +66,7 @@ def run_with_cgi(
         body = Input(transport.receive, length)
         request["wsgi.errors"] = errors
         request["wsgi.input"] = body
+        posthooks.offer(request)
         response = handle(application, request, transport, errors, debug)
         if body.short:
             errors.write(f"gateways: the body was shorter than its CONTENT_LENGTH of {length} bytes\n")
@@ -71,6 +74,12 @@ def run_with_cgi(
             errors.write(f"gateways: {response.failure}\n")
     errors.flush()
     transport.leave_body()
+    if request.get(posthooks.NAME):
+        transport.end()
+        posthooks.run(
+            request, lambda error: errors.write(f"gateways: a posthook failed: {type(error).__name__}: {error}\n")
+        )
+        errors.flush()
     if response.aborted:
         code = 1
     if code:
@@ -130,6 +139,10 @@ class CGI:
                     pass
             except OSError:
                 pass  # the web server has closed it: nobody waits for the response
+
+    def end(self) -> None:
+        """Close the response: the web server need not wait for what else this process does."""
+        os.close(self._stdout)
 
     def send_head(self, status: str, headers: Headers, block: bytes, end: bool) -> None:
         """Write head and first block at once (``Transport``)."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Request:
     """A request whose whole header block is in; its body may still be on the way.
 
-    ``variables`` are the CGI variables in wire order. ``keep`` is true when the connection stays open afterwards.
+    ``variables`` are the CGI variables in wire order. ``keep`` is true when the connection stays open afterwards; a
+    protocol that decides it by the response makes it false until then.
     """
 
     __slots__ = ("keep", "variables")
@@ -37,12 +38,16 @@ ABORTED = Aborted()
 class Limits:
     """What a header block may measure: ``size`` bytes in all and ``count`` variables.
 
+    Of HTTP also ``line``, bytes of the first line, and ``minor``, the newest version that is spoken: 1 or 0.
+
     The defaults are far above what the web servers let through (nginx 4 x 8 KiB, Apache 100 x 8 KiB) and small enough
-    to be held by each of thousands of connections.
+    to be held by each of thousands of connections. A line of 16 KiB is twice what browsers and web servers let through.
     """
 
-    __slots__ = ("count", "size")
+    __slots__ = ("count", "line", "minor", "size")
 
-    def __init__(self, size: int = 262144, count: int = 1000) -> None:
+    def __init__(self, size: int = 262144, count: int = 1000, line: int = 16384, minor: int = 1) -> None:
         self.size = size
         self.count = count
+        self.line = line
+        self.minor = minor

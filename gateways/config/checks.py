@@ -16,6 +16,7 @@ _OF_A_MANAGER = ("pm", "start_workers", "min_spare", "max_spare", "idle_timeout"
 _NOT_MISSED = (
     *("control", "pid_file", "warmup", "heartbeat_timeout", "request_terminate_timeout", "request_slowlog_timeout"),
 )
+_OF_HTTP = ("certfile", "forwarded_allow_ips", "proxy_protocol", "max_http_version", "max_request_line")
 _OF_DYNAMIC = ("start_workers", "min_spare", "max_spare")
 
 #: Python has read them before a worker could set them.
@@ -49,6 +50,7 @@ def check_settings(settings: Settings, several: bool) -> Iterator[Finding]:
     if settings.pm == "dynamic":
         yield from _check_spares(settings)
     yield from _check_what_has_no_effect(settings)
+    yield from _check_clients(settings)
     yield from _check_times(settings)
     yield from _check_logs(settings)
     if settings.status is not None and settings.status == settings.ping:
@@ -92,6 +94,19 @@ def _check_what_has_no_effect(settings: Settings) -> Iterator[Finding]:
         yield Finding("renew_on", "it has no effect with workers; reload and restart_file are for them", fatal=False)
     if settings.max_requests_jitter and not settings.max_requests:
         yield Finding("max_requests_jitter", "it has no effect without max_requests", fatal=False)
+
+
+def _check_clients(settings: Settings) -> Iterator[Finding]:
+    """What is for clients that connect by HTTP themselves."""
+    for name in _OF_HTTP:
+        if name in settings.given and not settings.http:
+            yield Finding(name, "it has no effect without http", fatal=False)
+    if settings.keyfile is not None and settings.certfile is None:
+        yield Finding("keyfile", "the certificate is missing; give certfile, too")
+    if settings.proxy_protocol and not settings.forwarded_allow_ips:
+        yield Finding("proxy_protocol", "nobody could connect; name the proxies with forwarded_allow_ips")
+    if "forwarded" in settings.forwarded_headers and len(settings.forwarded_headers) > 1:
+        yield Finding("forwarded_headers", "with forwarded no other field counts; give it alone")
 
 
 def _check_times(settings: Settings) -> Iterator[Finding]:

@@ -84,6 +84,12 @@ class Input:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
+    def set_hundred_continue_response_headers(self, headers: Iterable[tuple[str, str]]) -> None:
+        """Do nothing: no client waits for ``100 Continue``, or the web server has sent it."""
+
+    def send_hundred_continue_response(self) -> None:
+        """Do nothing, for the same reason."""
+
     def _take(self, size: int) -> bytes:
         """Cut at most ``size`` bytes from what is buffered."""
         start = self._position

@@ -30,7 +30,7 @@ from gateways.manager.trial import report, try_out
 from gateways.manager.upgrading import Upgrading
 from gateways.manager.watch import ChangedFiles, RestartFile
 from gateways.server.errorlog import ErrorLog
-from gateways.server.opening import addresses_of, addresses_to_serve, count, open_access_log
+from gateways.server.opening import addresses_of, addresses_to_serve, count, open_access_log, renew_certificates
 from gateways.server.privileges import Privileges
 from gateways.server.spawned import complete_standard_streams
 from gateways.settings.serving import LISTENERS
@@ -147,10 +147,11 @@ def _make_pool(
     )
     if access_log is not None:
         master.on_reopen.append(access_log.reopen)
+    master.on_reload.append(partial(renew_certificates, listeners, master.error_log))
     for listener in listeners:
         workers = count(settings.workers, "worker")
         master.error_log.notice(
-            f"serving {listener.protocol} on {listener.address}: {plan.application}, {settings.pm}, {workers}"
+            f"serving {listener.spoken} on {listener.address}: {plan.application}, {settings.pm}, {workers}"
         )
     now = monotonic()
     policy = takeover.policy(plan.name, Rules.of(settings), now)

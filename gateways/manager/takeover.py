@@ -27,7 +27,7 @@ from gateways.manager.stacks import StackFile
 from gateways.manager.tickets import Ticket
 from gateways.server.inherited import remember_passed
 from gateways.server.listeners import Listener, keep_listener
-from gateways.server.opening import listen, listening_settings
+from gateways.server.opening import equip, listen, listening_settings
 from gateways.server.unixsockets import SocketFile
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Takeover:
         for protocol, text in addresses:
             try:
                 kept = self._keep(protocol, parse_address(text), settings, stack)
+                equip(kept, settings)
                 listeners += kept or listen([(protocol, text)], settings, stack)
             except GatewayError as error:
                 if not self.active:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gateways.core.response import Response
     from gateways.core.types import Environ
     from gateways.server.service import Service
+    from gateways.server.wire import Socket
 
 #: How long a server that stops stays with a connection that has no request in hand and may lose something, seconds.
 STOP_PATIENCE = 0.2
@@ -49,7 +50,7 @@ class Connection(Serving):
 
     __slots__ = ("_lingering",)
 
-    def open(self, service: Service, protocol: ServerConnection, sock: socket.socket, peer: str) -> None:
+    def open(self, service: Service, protocol: ServerConnection, sock: Socket, peer: str) -> None:
         """Get ready to be served in Python."""
         super().open(service, protocol, sock, peer)
         self._lingering = False
@@ -141,7 +142,7 @@ class Connection(Serving):
             if event is None:
                 self.wait()
                 return
-            if isinstance(event, Request) and not self._serve(event):
+            if isinstance(event, Request) and not (self._serve(event) and event.keep):
                 self._end()
                 return
 

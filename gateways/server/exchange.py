@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING
 
 from gateways.adapters.events import ABORTED
 from gateways.core.input import Errors
-from gateways.errors import ClientDisconnected, ProtocolError
+from gateways.errors import ClientDisconnected, MalformedBody, ProtocolError
 from gateways.server.wire import SEND, Wire
 
 if TYPE_CHECKING:
-    import socket
-
     from gateways.adapters.interface import ServerConnection
     from gateways.core.types import Headers
     from gateways.server.service import Service
+    from gateways.server.wire import Socket
 
 #: A block above this size is sent from where it is: copying it costs more than a gathered write.
 COPY_SIZE = 16384
@@ -37,7 +37,7 @@ class Exchange(Wire):
 
     __slots__ = ("_given_up", "_received")
 
-    def open(self, service: Service, protocol: ServerConnection, sock: socket.socket, peer: str) -> None:
+    def open(self, service: Service, protocol: ServerConnection, sock: Socket, peer: str) -> None:
         """Get ready to be served in Python."""
         super().open(service, protocol, sock, peer)
         self._given_up = False
@@ -85,9 +85,10 @@ class Exchange(Wire):
     def send_file(self, file: int, offset: int, count: int) -> bool:
         """Send ``count`` bytes of a regular file from its ``offset`` without reading them (``Transport``).
 
-        False when it cannot be done, and nothing was sent: while a body is still coming it may have to be read ahead.
+        False when it cannot be done, and nothing was sent: while a body is still coming it may have to be read ahead,
+        and what goes through TLS has to be read to be encrypted.
         """
-        if not (SENDFILE and self.protocol.input_complete):
+        if not (SENDFILE and self.protocol.input_complete and isinstance(self.sock, socket.socket)):
             return False
         self._prepare(False)
         os.set_blocking(self.fd, False)
@@ -120,6 +121,8 @@ class Exchange(Wire):
             try:
                 event = protocol.next_event()
             except ProtocolError as error:
+                if error.status:  # the peer still listens
+                    raise MalformedBody(str(error)) from None
                 raise self._lost(str(error)) from None
             if protocol.outgoing and not self._flush_outgoing():
                 raise self._lost("the web server does not read")
@@ -134,6 +137,11 @@ class Exchange(Wire):
                 self._given_up = True
                 self._over = "the web server gave the request up"
                 raise ClientDisconnected(self._over)
+
+    def send_outgoing(self) -> None:
+        """Send what the protocol itself has to say. Raises ``ClientDisconnected``."""
+        if not self._flush_outgoing():
+            raise self._lost("the client does not read")
 
     def send_errors(self, text: bytes) -> None:
         """Hand ``wsgi.errors`` text to the web server's error log, and to our own where that is another one."""

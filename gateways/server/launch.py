@@ -101,7 +101,7 @@ def launch(
         hooks.ready(worker)
         for listener in listeners:
             threads = count(settings.threads, "thread")
-            error_log.notice(f"serving {listener.protocol} on {listener.address}: {name}, {threads}")
+            error_log.notice(f"serving {listener.spoken} on {listener.address}: {name}, {threads}")
         code = server.run()
         hooks.exit(worker, server.retired or "stopped")
         if isinstance(server, SpawnedServer):

@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateways.addresses import Address
 from gateways.errors import BindError
@@ -14,6 +14,10 @@ from gateways.server.inherited import passed_by_systemd, take_socket
 from gateways.server.peers import PeerFilter, filter_for
 from gateways.server.transports import TRANSPORTS
 from gateways.server.unixsockets import SocketFile, hand_over, listen_unix, owner_ids
+
+if TYPE_CHECKING:
+    from gateways.server.peers import TrustedProxies
+    from gateways.server.tls import Tls
 
 
 class Listener:
@@ -23,6 +27,7 @@ class Listener:
     listens, with the port that was chosen for port 0;
     for an inherited socket it is the address that was asked for. ``peers`` is None when everybody may connect, ``file``
     that of a Unix socket, and ``asked`` the address in the settings. ``refusing`` says that ``refuse`` was called.
+    ``tls`` is None where plain bytes are spoken, and ``proxies`` where no header of the PROXY protocol is expected.
     """
 
     __slots__ = (
@@ -33,8 +38,10 @@ class Listener:
         "inherited",
         "peers",
         "protocol",
+        "proxies",
         "refusing",
         "sock",
+        "tls",
     )
 
     def __init__(
@@ -58,9 +65,17 @@ class Listener:
         self.file = file
         #: The C part that serves its usual requests, where there is one (fastpath.py).
         self.fast_path: Any = None
+        self.tls: Tls | None = None
+        self.proxies: TrustedProxies | None = None
 
     def __str__(self) -> str:
         return f"{TRANSPORTS[self.protocol].name} on {self.address}"
+
+    @property
+    def spoken(self) -> str:
+        """What a peer has to speak, for a line in the log."""
+        before = "PROXY and " if self.proxies is not None else ""
+        return before + self.protocol + (" with TLS" if self.tls is not None else "")
 
     def fileno(self) -> int:
         """Return the descriptor, -1 when closed."""
@@ -107,9 +122,11 @@ def open_listeners(
     ``os.environ``, holds what systemd and the web server say; LISTEN_FDS and its like are taken out of it.
 
     Raises ``BindError`` when the address cannot be listened on, and ``ConfigError`` for an unknown user or group and
-    for a port that other machines reach without a list of those that may connect.
+    for a port that other machines reach without a list of those that may connect, and for a package that the protocol
+    needs.
     """
     environ = os.environ if environ is None else environ
+    TRANSPORTS[protocol].require()
     if address.kind == "unix":
         owner, group = owner_ids(socket_owner, socket_group)
         sock, file = listen_unix(address.path, backlog, socket_mode, owner, group)
@@ -148,6 +165,7 @@ def keep_listener(
 
     Raises what ``open_listeners`` does; the socket stays open then.
     """
+    TRANSPORTS[protocol].require()
     sock.setblocking(False)
     inherited = address.kind in ("fd", "systemd")
     peers = filter_for(sock, protocol, allowed_clients, os.environ if environ is None else environ)

@@ -10,6 +10,7 @@ from gateways.errors import BootError, ConfigError
 from gateways.loader import LazyApplication, load
 from gateways.server.accesslog import AccessLog
 from gateways.server.listeners import Listener, open_listeners
+from gateways.server.peers import TrustedProxies
 from gateways.server.spawned import detect
 from gateways.server.transports import TRANSPORTS
 
@@ -51,6 +52,7 @@ def listen(addresses: Iterable[tuple[str, str]], settings: Settings, stack: Exit
         for listener in opened:
             stack.callback(listener.close)
         listeners += opened
+    equip(listeners, settings)
     return listeners
 
 
@@ -58,6 +60,33 @@ def listening_settings(settings: Settings) -> dict[str, Any]:
     """Return the keywords of ``open_listeners`` and ``keep_listener`` that are settings."""
     names = ("backlog", "socket_mode", "socket_owner", "socket_group", "allowed_clients")
     return {name: getattr(settings, name) for name in names}
+
+
+def equip(listeners: Iterable[Listener], settings: Settings) -> None:
+    """Give those that clients connect to themselves what they need for TLS and the PROXY protocol.
+
+    Raises ``ConfigError`` for a certificate that cannot be used.
+    """
+    direct = [listener for listener in listeners if TRANSPORTS[listener.protocol].addressed]
+    if direct and settings.certfile is not None:
+        from gateways.server.tls import Tls  # OpenSSL is for those who use it
+
+        tls = Tls(settings.certfile, settings.keyfile)
+        for listener in direct:
+            listener.tls = tls
+    if direct and settings.proxy_protocol:
+        for listener in direct:
+            listener.proxies = TrustedProxies(settings.forwarded_allow_ips)
+
+
+def renew_certificates(listeners: Iterable[Listener], error_log: ErrorLog) -> None:
+    """Read the certificates of listeners again; one that cannot be used is not, and the error log says why."""
+    for tls in {id(listener.tls): listener.tls for listener in listeners}.values():
+        if tls is not None:
+            try:
+                tls.renew()
+            except ConfigError as error:
+                error_log.error(f"{error}; the certificate from before is used on")
 
 
 def open_access_log(settings: Settings, spawned: bool, error_log: ErrorLog, stack: ExitStack) -> AccessLog | None:

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateways.errors import ConfigError
+from gateways.server.transports import TRANSPORTS
 
-#: The word that stands for every client.
+#: The word that stands for every client, and that for whoever comes by a Unix socket.
 ANY = "any"
+UNIX = "unix"
 
 _VARIABLE = "FCGI_WEB_SERVER_ADDRS"
 #: How an IPv6 socket reports IPv4 addresses (RFC 4291, section 2.5.5.2).
@@ -58,6 +60,32 @@ class PeerFilter:
         return all(_contains(ranges, address, scope) for ranges in self._lists)
 
 
+class TrustedProxies:
+    """The peers whose word about a client counts: the ``forwarded_allow_ips`` setting.
+
+    ``names`` are addresses, networks, ``unix`` and ``any``. Raises ``ConfigError`` for what is none of these.
+    """
+
+    __slots__ = ("_filter", "_unix")
+
+    def __init__(self, names: Iterable[str]) -> None:
+        names = list(names)
+        self._unix = UNIX in names or ANY in names
+        self._filter = PeerFilter(parse_clients([name for name in names if name != UNIX], "forwarded_allow_ips"))
+
+    def trusts(self, address: str) -> bool:
+        """Say whether an IP address, in text, is one of theirs; what is none stands for a Unix socket."""
+        try:
+            _pack(address)
+        except OSError:
+            return self._unix
+        return self._filter.allows((address,))
+
+    def trusts_peer(self, peer: object) -> bool:
+        """Say so of a peer. ``peer`` is the address that ``socket.accept`` returned with it."""
+        return self._filter.allows(peer) if isinstance(peer, tuple) else self._unix
+
+
 def filter_for(
     sock: socket.socket, protocol: str, allowed_clients: Iterable[str], environ: Mapping[str, str]
 ) -> PeerFilter | None:
@@ -88,8 +116,11 @@ def lists_for(protocol: str, allowed_clients: Iterable[str], environ: Mapping[st
 
 
 def refuse_everybody(host: str, protocol: str) -> None:
-    """Raise ``ConfigError`` when other machines reach ``host``, an IP address; ``OSError`` when it is none."""
-    if not _is_loopback(_pack(host)):
+    """Raise ``ConfigError`` when other machines reach ``host``, an IP address; ``OSError`` when it is none.
+
+    HTTP is for everybody: a client says nothing in it that an application would have to believe.
+    """
+    if not TRANSPORTS[protocol].public and not _is_loopback(_pack(host)):
         raise ConfigError(
             f"will not listen on {host} for everybody: {protocol} has no authentication, and whoever can connect "
             f"controls the application; name the web servers with allowed_clients (addresses or networks, such as "

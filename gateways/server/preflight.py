@@ -13,12 +13,16 @@ from gateways.config.checks import Finding
 from gateways.errors import ConfigError
 from gateways.server.accesslog import compile_format
 from gateways.server.opening import addresses_of
-from gateways.server.peers import lists_for, refuse_everybody
+from gateways.server.peers import TrustedProxies, lists_for, refuse_everybody
+from gateways.server.transports import TRANSPORTS
 from gateways.settings import Settings
 from gateways.values import Many, Module, Path
 
 #: Emptied at each start of the machine; RuntimeDirectory= of systemd makes directories there when a service starts.
 _RUN = ("/run/", "/var/run/")
+
+#: Files that are read, by ``_inspect_clients``.
+_READ = ("certfile", "keyfile")
 
 #: Directories, as opposed to files that are made in one.
 _DIRECTORIES = ("chdir", "python_path")
@@ -32,6 +36,7 @@ def inspect(settings: Settings) -> Iterator[Finding]:
     yield from _inspect_users(settings)
     yield from _inspect_paths(settings)
     yield from _inspect_addresses(settings)
+    yield from _inspect_clients(settings)
     try:
         compile_format(settings.access_log_format)
     except ConfigError as error:
@@ -79,12 +84,18 @@ def _inspect_paths(settings: Settings) -> Iterator[Finding]:
             elif isinstance(kind, Module):
                 if os.path.isabs(path) and not os.path.isfile(path):
                     yield Finding(name, f"there is no file {path!r}")
-            elif path != "-":
+            elif path != "-" and name not in _READ:
                 yield from _inspect_file(name, path)
 
 
 def _inspect_addresses(settings: Settings) -> Iterator[Finding]:
-    for protocol, text in addresses_of(settings):
+    addresses = addresses_of(settings)
+    for protocol in dict(addresses):
+        try:
+            TRANSPORTS[protocol].require()
+        except ConfigError as error:
+            yield Finding(protocol, str(error))
+    for protocol, text in addresses:
         address = parse_address(text)
         if address.kind == "unix":
             yield from _inspect_file(protocol, address.path)
@@ -97,6 +108,25 @@ def _inspect_addresses(settings: Settings) -> Iterator[Finding]:
                 yield Finding(name, _without_name(error))
             except OSError:
                 pass  # a host name: it is looked up when the server starts
+
+
+def _inspect_clients(settings: Settings) -> Iterator[Finding]:
+    """What HTTP needs without a web server: a certificate, and addresses of proxies."""
+    try:
+        TrustedProxies(settings.forwarded_allow_ips)
+    except ConfigError as error:
+        yield Finding("forwarded_allow_ips", _without_name(error))
+    if settings.certfile is None:
+        return
+    from gateways.server.tls import Tls  # OpenSSL is for those who use it
+
+    try:
+        Tls(settings.certfile, settings.keyfile)
+    except ConfigError as error:
+        name = str(error).partition(":")[0]
+        readable = all(os.access(path, os.R_OK) for path in (settings.certfile, settings.keyfile) if path)
+        missing = not all(os.path.exists(path) for path in (settings.certfile, settings.keyfile) if path)
+        yield Finding(name, _without_name(error), fatal=readable or missing)  # root may read what we may not
 
 
 def _inspect_file(name: str, path: str) -> Iterator[Finding]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateways.adapters.events import Limits
-from gateways.core.environ import EnvironBuilder
 from gateways.errors import BodyTooLarge
+from gateways.server.forwarding import builder_class
+from gateways.server.shaping import shape
 from gateways.server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
+    import socket
+
+    from gateways.adapters.http.ends import Ends
     from gateways.adapters.interface import ServerConnection
     from gateways.adapters.speedups import Link
     from gateways.core.types import Application, Environ
@@ -36,11 +40,12 @@ class Service:
         spawned: bool = False,
         managed: bool = False,
     ) -> None:
-        self.application = application
+        self.application = shape(application, settings)
         self.error_log = error_log
         self.access_log = access_log
         self.tee_errors = not spawned or settings.error_log != "-"
         self.debug = settings.debug
+        self.posthooks = settings.posthooks
         self.threads = settings.threads
         self.header_timeout = settings.header_timeout
         self.body_timeout = settings.body_timeout
@@ -49,9 +54,10 @@ class Service:
         self.linger_timeout = settings.linger_timeout
         self.max_body_size = settings.max_body_size
         self.stopping = False
-        self._limits = Limits(settings.max_header_size, settings.max_headers)
+        minor = int(settings.max_http_version[-1])
+        self._limits = Limits(settings.max_header_size, settings.max_headers, settings.max_request_line, minor)
         self.builders = {
-            transport.name: EnvironBuilder(
+            transport.name: builder_class(transport, settings)(
                 script_name=settings.script_name,
                 extra=settings.environ,
                 multithread=settings.threads > 1,
@@ -62,9 +68,16 @@ class Service:
             for transport in TRANSPORTS.values()
         }
 
-    def new_protocol(self, name: str) -> ServerConnection:
-        """Return the parser for a connection on a listener of a protocol such as ``"fastcgi"``."""
-        return TRANSPORTS[name].make(self._limits, self.threads)
+    def new_protocol(self, name: str, sock: socket.socket | None = None) -> ServerConnection:
+        """Return the parser for a connection, ``sock``, on a listener of a protocol such as ``"fastcgi"``."""
+        transport = TRANSPORTS[name]
+        if transport.addressed and sock is not None:
+            return transport.make(self._limits, self.threads, ends_of(sock), self._keeps_nothing)
+        return transport.make(self._limits, self.threads)
+
+    def _keeps_nothing(self) -> bool:
+        """Say whether a response is the last of its connection, whoever it is for."""
+        return self.stopping or not self.keepalive_timeout
 
     def body_too_large(self) -> BodyTooLarge:
         """The error of a request whose body passes ``max_body_size``."""
@@ -91,6 +104,17 @@ class Service:
 
     def forget(self, connection: Connection) -> None:
         """The connection is about to be closed."""
+
+
+def ends_of(sock: socket.socket) -> Ends:
+    """Return who is at the ends of an accepted connection. The addresses of a peer that has left are not known."""
+    from gateways.adapters.http.ends import Ends
+
+    try:
+        remote, local = sock.getpeername(), sock.getsockname()
+    except OSError:
+        return Ends()
+    return Ends(remote[:2], local[:2]) if isinstance(local, tuple) else Ends()
 
 
 def peer_name(address: object) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from gateways.core import posthooks
 from gateways.core.environ import content_length
 from gateways.core.handler import handle, new_response, refuse
 from gateways.core.input import Input
 from gateways.errors import ClientDisconnected, ProtocolError
+from gateways.server.continuing import make_input
 from gateways.server.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ class Serving(Exchange):
         errors = self.errors
         if errors is None:
             errors = self.errors = self.make_errors()
-        body = Input(self.receive, length)
+        body = Input(self.receive, length) if "HTTP_EXPECT" not in environ else make_input(self, length)
         environ["wsgi.errors"] = errors
         environ["wsgi.input"] = body
         service.begin(self, environ)
@@ -68,8 +71,19 @@ class Serving(Exchange):
             service.error_log.info(f"{self.peer}: {response.failure}")
         if service.access_log is not None:
             self._log_access(environ, response, monotonic() - started)
+        if service.posthooks and environ.get(posthooks.NAME):
+            self._run_posthooks(environ, keep)
         service.end(self, response.body_bytes)
         return keep and not self._broken and not service.stopping
+
+    def _run_posthooks(self, environ: Environ, keep: bool) -> None:
+        """Call what the application wants to have done now. Meanwhile the connection takes no other request."""
+        if not (keep or self._broken):
+            try:
+                self.sock.shutdown(socket.SHUT_WR)  # what the peer waits for, where it ends the response
+            except OSError:
+                pass  # the peer has gone
+        posthooks.run(environ, lambda error: self._service.error_log.exception("a posthook failed", error))
 
     def _end_given_up(self) -> None:
         """Answer ABORT_REQUEST (FastCGI 1.0, section 5.4), now that the application has let go."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateways.adapters import fastcgi, scgi
 
@@ -12,22 +12,48 @@ if TYPE_CHECKING:
     from gateways.adapters.interface import ServerConnection
 
 
+def _nothing() -> None:
+    """Nothing but Python is needed."""
+
+
+def _http(limits: Limits, threads: int, *more: Any) -> ServerConnection:
+    from gateways.adapters.http.server import (
+        ServerConnection,  # megabytes that only a process with such a listener spends
+    )
+
+    return ServerConnection(limits, *more)
+
+
+def _require_h11() -> None:
+    from gateways.adapters.http.head import require
+
+    require()
+
+
 class Transport(NamedTuple):
     """One transport of this server.
 
     ``make`` gives the parser of a new connection; its second argument is how many requests this process serves at
     once. ``delimited`` says that a body has an end of its own, so that its length may be left open. ``compiled`` says
-    that the C part serves its usual requests.
+    that the C part serves its usual requests. ``addressed``: the protocol itself does not say who its peers are, so
+    ``make`` is given the ``Ends`` of the connection as well, and a function that says whether the server stops; there
+    can be TLS below it, and proxies that tell who the client is.
+    ``public``: what a peer can say, any client may, so that everybody may connect. ``require`` raises ``ConfigError``
+    for a package that is not installed.
     """
 
     name: str
-    make: Callable[[Limits, int], ServerConnection]
+    make: Callable[..., ServerConnection]
     delimited: bool = False
     compiled: bool = False
+    addressed: bool = False
+    public: bool = False
+    require: Callable[[], None] = _nothing
 
 
 #: By the setting that opens a listener for it; the order is that in which listeners are opened.
 TRANSPORTS: dict[str, Transport] = {
     "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
     "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
+    "http": Transport("HTTP", _http, addressed=True, public=True, require=_require_h11),
 }

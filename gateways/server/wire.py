@@ -12,14 +12,46 @@ import select
 import socket
 import struct
 import termios
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateways.adapters.speedups import Link
 from gateways.errors import ClientDisconnected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
     from gateways.adapters.interface import ServerConnection
     from gateways.server.service import Service
+
+    class Socket(Protocol):
+        """What is used of a socket: one of the system's, or what stands before it (tlssocket.py, proxysocket.py).
+
+        Reading and sending never wait, whatever the flags, but for ``recv`` of a socket of the system's.
+        """
+
+        @property
+        def family(self) -> int:
+            """The family of its addresses."""
+
+        def recv(self, size: int, flags: int = 0, /) -> bytes:
+            """Return what has come."""
+
+        def send(self, data: bytes | memoryview, flags: int = 0, /) -> int:
+            """Send, and return how many bytes were taken."""
+
+        def sendmsg(self, parts: Sequence[bytes | memoryview], ancillary: Any = (), flags: int = 0, /) -> int:
+            """Send several pieces."""
+
+        def setsockopt(self, level: int, option: int, value: bytes | int, /) -> None:
+            """Set an option."""
+
+        def shutdown(self, how: int, /) -> None:
+            """End one direction, or both."""
+
+        def close(self) -> None:
+            """Close it."""
+
 
 #: One read takes what a web server sends of a request in one piece, or a full FastCGI record of a body.
 READ_SIZE = 65536
@@ -40,7 +72,7 @@ class Wire(Link):
 
     __slots__ = ("_broken", "_cut", "_over", "_reads_ahead", "_service", "peer", "protocol", "sock")
 
-    def open(self, service: Service, protocol: ServerConnection, sock: socket.socket, peer: str) -> None:
+    def open(self, service: Service, protocol: ServerConnection, sock: Socket, peer: str) -> None:
         """Get ready to be served in Python. The C part makes connections without this, and many never need it."""
         self._service = service
         self.sock = sock
@@ -132,7 +164,7 @@ class Wire(Link):
 
     def _read_more(self) -> None:
         """Wait for more of the body. Raises ``ClientDisconnected`` at its timeout and when the peer has gone."""
-        try:
+        while True:
             try:
                 data = self.sock.recv(READ_SIZE, NOW)
             except BlockingIOError:
@@ -140,11 +172,10 @@ class Wire(Link):
                 poll.register(self.fd, select.POLLIN)
                 if not poll.poll(self._service.body_timeout * 1000):
                     raise self._lost(f"no byte of the body for {self._service.body_timeout:g} s") from None
-                data = self.sock.recv(READ_SIZE)
-        except ClientDisconnected:
-            raise
-        except OSError as error:
-            raise self._lost(f"the body broke off: {error.strerror}") from None
+            except OSError as error:
+                raise self._lost(f"the body broke off: {error.strerror}") from None
+            else:
+                break
         if not data:
             raise self._lost("the body broke off: the connection was closed")
         self.protocol.receive_data(data)

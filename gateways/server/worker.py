@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gateways.server import forks, signals
 from gateways.server.acceptor import Acceptor
+from gateways.server.arrival import arrive
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.fastpath import make_fast_paths
@@ -309,11 +310,10 @@ class Server(Crew):
         connection = Connection()
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
-        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
-        if listener.fast_path is not None:
-            listener.fast_path.attach(connection)
+        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
         self._connections[connection.fd] = connection
-        self._take_turn(connection, connection.on_readable)
+        if arrive(connection, listener, self):
+            self._take_turn(connection, connection.on_readable)
 
     # What the C part asks for
 
@@ -326,7 +326,7 @@ class Server(Crew):
                 peer = peer_name(sock.getpeername())
             except OSError:
                 peer = "a peer that has left"
-        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
+        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
         self._connections[connection.fd] = connection
 
     def _close_down(self, gate: Lock) -> None:

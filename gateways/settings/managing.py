@@ -234,5 +234,6 @@ class Managing(Declared):
     )
 
     def _derive(self, values: dict[str, Any], given: Container[str]) -> None:
+        super()._derive(values, given)
         if values["reload"] and "workers" not in given:
             values["workers"] = 1  # somebody has to load the application, and somebody else to have it loaded again

@@ -70,8 +70,9 @@ _UWSGI = {
     ),
     "{fastcgi}": "fastcgi-socket fastcgi-nph-socket",
     "{scgi}": "scgi-socket scgi-nph-socket",
+    "{http}": "http-socket",
     "HTTP is for the web server, which asks by {fastcgi} or {scgi}; there is gateways front for development": (
-        "http http-socket https https-socket http-to http-timeout http-keepalive shared-socket"
+        "https https-socket http-to http-timeout http-keepalive shared-socket"
     ),
     "{socket_mode}": "chmod-socket",
     "{socket_owner} and {socket_group}": "chown-socket",
@@ -120,7 +121,7 @@ _UWSGI = {
 }
 
 _GUNICORN = {
-    "{fastcgi} or {scgi}": "bind",
+    "{http}, {fastcgi} or {scgi}": "bind",
     "{threads} serve requests side by side in each of the {workers}": "worker_class worker_connections",
     "{request_terminate_timeout}, for a request; and {heartbeat_timeout}, for a worker": "timeout",
     "{keepalive_timeout}": "keepalive keep_alive",
@@ -138,29 +139,33 @@ _GUNICORN = {
     "{pid_file}": "pidfile pid",
     "not needed": (
         "worker_tmp_dir tmp_upload_dir sendfile no_sendfile reuse_port enable_stdio_inheritance spew "
-        "forwarded_allow_ips proxy_protocol proxy_allow_ips secure_scheme_headers strip_header_spaces proc_name "
-        "default_proc_name forwarder_headers header_map permit_obsolete_folding casefold_http_method"
+        "strip_header_spaces proc_name default_proc_name header_map permit_obsolete_folding casefold_http_method "
+        "do_handshake_on_connect"
     ),
+    "{forwarded_allow_ips}": "proxy_allow_ips",
+    "{forwarded_headers}": "secure_scheme_headers forwarder_headers",
     "the groups are those of {user}": "initgroups",
     "{env}": "raw_env",
     "{python_path}": "pythonpath",
     "name the application: application in the file, or the argument APP": "wsgi_app paste raw_paste_global_conf",
     "{daemonize}": "daemon",
-    "{max_header_size}": "limit_request_line limit_request_field_size",
+    "{max_request_line}": "limit_request_line",
+    "{max_header_size}": "limit_request_field_size",
     "{max_headers}": "limit_request_fields",
     "the command is gateways check-config": "check_config print_config",
     "the functions of the module {hooks} are called": (
         "on_starting on_reload when_ready pre_fork post_fork post_worker_init worker_int worker_abort pre_exec "
         "pre_request post_request child_exit worker_exit nworkers_changed on_exit ssl_context"
     ),
-    "TLS is for the web server": "keyfile certfile ssl_version cert_reqs ca_certs ciphers do_handshake_on_connect",
+    "with {certfile} TLS 1.2 and later is spoken, with the ciphers that OpenSSL is set up for": "ssl_version ciphers",
+    "certificates of clients are for the web server": "cert_reqs ca_certs",
 }
 
 PROGRAMS = {"php-fpm": _PHP_FPM, "uWSGI": _UWSGI, "gunicorn": _GUNICORN}
 
 #: Short flags of gunicorn, as they are typed.
 SHORT_FLAGS = {
-    "-b": "{fastcgi} or {scgi}",
+    "-b": "{http}, {fastcgi} or {scgi}",
     "-w": "{workers}",
     "-t": "{request_terminate_timeout}",
     "-D": "{daemonize}",
@@ -175,7 +180,7 @@ SHORT_FLAGS = {
 COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "cron eval file home http https idle include ini json listen loop master module mount pid plugin plugins "
+        "cron eval file home https idle include ini json listen loop master module mount pid plugin plugins "
         "prefix protocol stats strict wsgi xml yaml",
     )
 )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from typing import Any
+
+from gateways.adapters.forwarded import FIELDS, USUAL_FIELDS
 from gateways.declared import Declared, setting
 from gateways.values import (
     Address,
@@ -26,7 +30,7 @@ TIMEOUTS = "Timeouts"
 LOGS = "Logs"
 
 #: Where a server listens, by the protocol that it speaks there.
-LISTENERS = ("fastcgi", "scgi")
+LISTENERS = ("fastcgi", "scgi", "http")
 
 
 class Serving(Declared):
@@ -44,12 +48,20 @@ class Serving(Declared):
         LISTENING,
         "Serve SCGI on this address. Can be given several times.",
     )
+    http: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve HTTP/1.1 on this address. Needs the package h11: pip install gateways[http]. Can be given several "
+        "times.",
+    )
     allowed_clients: tuple[str, ...] = setting(
         (),
         Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, or "any"')),
         LISTENING,
         "Accept TCP connections from this address or network only. Required for an address other than loopback, "
-        'because FastCGI and SCGI know no passwords. "any" allows everyone. Can be given several times.',
+        'because FastCGI and SCGI know no passwords; HTTP is for everyone without it. "any" allows everyone. Can be '
+        "given several times.",
     )
     socket_mode: int = setting(
         0o660,
@@ -68,6 +80,47 @@ class Serving(Declared):
         Text("GROUP", "a group name or number"),
         LISTENING,
         "Group of a Unix socket, such as www-data, for the web server to write to it. You have to be a member of it.",
+    )
+    max_http_version: str = setting(
+        "HTTP/1.1",
+        Choice("VERSION", "HTTP/1.0", "HTTP/1.1"),
+        LISTENING,
+        "The newest version that is spoken with clients of http. HTTP/1.0 is for those that cannot do the newer one.",
+    )
+    certfile: str | None = setting(
+        None,
+        Path("FILE", "a file in PEM form"),
+        LISTENING,
+        "Speak TLS (HTTPS) on the addresses of http, with the certificate in this file, followed by those between it "
+        "and a known authority. A reload reads it again, with workers.",
+    )
+    keyfile: str | None = setting(
+        None,
+        Path("FILE", "a file in PEM form"),
+        LISTENING,
+        "The private key of certfile, without a passphrase. Default: it is in certfile.",
+    )
+    forwarded_allow_ips: tuple[str, ...] = setting(
+        (),
+        Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, "unix" or "any"')),
+        LISTENING,
+        "Believe a proxy at this address or network what it says of the client by X-Forwarded-For and the like, for "
+        'HTTP. "unix" is whoever comes by a Unix socket. Nobody is believed by default. Can be given several times.',
+    )
+    forwarded_headers: tuple[str, ...] = setting(
+        USUAL_FIELDS,
+        Many(Choice("FIELD", *FIELDS)),
+        LISTENING,
+        "Which header fields of forwarded_allow_ips count: x-forwarded-for, x-forwarded-proto, x-forwarded-host, or "
+        "forwarded alone. Only what the proxy always sets is safe: another one comes from the client. Can be given "
+        "several times.",
+    )
+    proxy_protocol: bool = setting(
+        False,
+        Switch(),
+        LISTENING,
+        "Every connection to the addresses of http begins with a header of the PROXY protocol, version 1 or 2, from a "
+        "proxy in forwarded_allow_ips; all others are closed.",
     )
     backlog: int = setting(
         1024,
@@ -116,6 +169,27 @@ class Serving(Declared):
         APPLICATION,
         "Look for modules in this directory first. Can be given several times.",
     )
+    posthooks: bool = setting(
+        False,
+        Switch(),
+        APPLICATION,
+        'Call what the application has appended to environ["gateways.posthooks"], once its response has gone out or '
+        "the client has left. Default: yes with http, no without.",
+    )
+    minimum_chunk_size: int = setting(
+        0,
+        Size(0, 1 << 20),
+        APPLICATION,
+        "Join small blocks of a response until they are so many bytes. A block may come late then, which PEP 3333 "
+        "forbids. 0 sends each at once.",
+    )
+    capitalize_response_headers: bool = setting(
+        False,
+        Switch(),
+        APPLICATION,
+        "Write the names of response headers with one capital letter in each word (Content-Md5), for clients that "
+        "expect them so.",
+    )
     on_boot_error: str = setting(
         "auto",
         Choice("ACTION", "auto", "exit", "answer"),
@@ -149,6 +223,12 @@ class Serving(Declared):
         LIMITS,
         "Bytes of the name of one variable. A longer one is answered with 431.",
     )
+    max_request_line: int = setting(
+        16384,
+        Size(256, 1 << 20),
+        LIMITS,
+        "Bytes of the first line of an HTTP request, which holds the URL. More is answered with 414.",
+    )
     max_body_size: int = setting(
         0,
         Size(0, 1 << 50),
@@ -176,10 +256,10 @@ class Serving(Declared):
     )
     keepalive_timeout: float = setting(
         75.0,
-        Duration(0.01),
+        Duration(0.0),
         TIMEOUTS,
         "Time a connection may stay open without a request. Longer than the 60 seconds of nginx, so that the web "
-        "server is the one that closes it.",
+        "server is the one that closes it. 0 serves one request on each connection, for HTTP.",
     )
     graceful_timeout: float = setting(
         30.0,
@@ -220,3 +300,7 @@ class Serving(Declared):
         LOGS,
         "The least important messages that the error log keeps: debug, info, notice, warning or error.",
     )
+
+    def _derive(self, values: dict[str, Any], given: Container[str]) -> None:
+        if values["http"] and "posthooks" not in given:
+            values["posthooks"] = True

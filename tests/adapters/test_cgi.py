@@ -793,3 +793,32 @@ def test_an_application_that_cannot_be_loaded(
     assert reason in answer.log
     assert reason.encode() not in answer.body
     assert answer.code == 0
+
+
+def test_posthooks_run_when_the_web_server_has_it_all(script: Script) -> None:
+    """The web server sees the end of standard output while a hook still runs."""
+    path = script(
+        """
+        import os, sys, time
+
+        def wait(environ, name):
+            while not os.path.exists(name):
+                time.sleep(0.01)
+            print("waited")
+
+        def application(environ, start_response):
+            environ["gateways.posthooks"].append((wait, (sys.argv[1],), {}))
+            environ["eventlet.posthooks"].append((int, ("x",), {}))
+            start_response("200 OK", [])
+            return [b"hello"]
+        """
+    )
+    go_on = path.with_name("go on")
+    process = start(path, arguments=(str(go_on),))
+    assert process.stdout is not None
+    assert process.stdout.read().endswith(b"hello")
+    go_on.touch()
+    _, log = process.communicate(timeout=60)
+    assert b"waited" in log
+    assert b"gateways: a posthook failed: TypeError: " in log
+    assert process.returncode == 0

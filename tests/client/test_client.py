@@ -104,7 +104,9 @@ def test_nothing_listens(protocol: str, tmp_path: Path) -> None:
         request(protocol, f"unix:{tmp_path}/none")
 
 
-@pytest.mark.parametrize(("protocol", "address"), [("http", "127.0.0.1:80"), ("fastcgi", "nowhere"), ("scgi", "fd:0")])
+@pytest.mark.parametrize(
+    ("protocol", "address"), [("gopher", "127.0.0.1:80"), ("fastcgi", "nowhere"), ("scgi", "fd:0")]
+)
 def test_a_wrong_protocol_or_address(protocol: str, address: str) -> None:
     with pytest.raises(ConfigError):
         request(protocol, address)

@@ -39,7 +39,7 @@ class Deployment:
     conf: str
     """The file below conf/."""
     transport: str
-    """cgi, fastcgi or scgi."""
+    """cgi, fastcgi, scgi or http."""
     mount: str = ""
     """The URL path of the application: SCRIPT_NAME, before encoding."""
     address: str | None = None
@@ -97,6 +97,10 @@ DEPLOYMENTS = (
     Deployment("caddy-fastcgi", "caddy", "caddy/Caddyfile", "fastcgi", "", UNIX),
     Deployment("haproxy-fastcgi", "haproxy", "haproxy/fastcgi.cfg", "fastcgi", "", "127.0.0.1:9000"),
     Deployment("h2o-fastcgi", "h2o", "h2o/fastcgi.conf", "fastcgi", "", UNIX),
+    # Named by the protocol, because most of what is particular about a server's CGI variables is not here.
+    Deployment("http-nginx", "nginx", "nginx/http.conf", "http", "", UNIX),
+    Deployment("http-apache", "apache", "apache/proxy_http.conf", "http", "", "127.0.0.1:8000"),
+    Deployment("http-lighttpd", "lighttpd", "lighttpd/http.conf", "http", "", UNIX),
 )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 CGI = ("apache-cgi*", "apache-htaccess-cgi", "lighttpd-cgi")
 FCGID = ("apache-fcgid", "apache-htaccess-fcgid")
 SCGI = ("nginx-scgi*", "apache-proxy-scgi", "lighttpd-scgi")
+HTTP = ("http-*",)
+NOT_HTTP = ("nginx-*", "apache-*", "lighttpd-*")
 
 NO_LENGTH = "half a response without a length looks whole"
 WITH_LENGTH = "half a response with a length looks whole"
@@ -33,8 +35,8 @@ class Difference:
 
 DIFFERENCES = (
     Difference(
-        ("errors stay with the backend",), SCGI,
-        "SCGI has no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
+        ("errors stay with the backend",), SCGI + HTTP,
+        "SCGI and HTTP have no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
     ),
     Difference(
         ("errors stay with the backend",), ("caddy-*",),
@@ -65,7 +67,7 @@ DIFFERENCES = (
         "mod_fcgid notices, and fills up what is missing with its page for 500.",
     ),
     Difference(
-        (NO_LENGTH,), ("lighttpd-*",),
+        (NO_LENGTH,), ("lighttpd-*", "http-lighttpd"),
         "Broken off before lighttpd has sent anything, what there is gets its length and is sent as a whole.",
     ),
     Difference(
@@ -105,7 +107,11 @@ DIFFERENCES = (
         "AllowEncodedSlashes belongs to the virtual host: Apache answers 404.",
     ),
     Difference(
-        ("cookie lines joined by a comma",), ("apache-*", "caddy-*"),
+        ("path passed as it is",), ("http-nginx", "http-apache"),
+        "The application gets the URL as the client wrote it: only so is %2F kept apart from a slash.",
+    ),
+    Difference(
+        ("cookie lines joined by a comma",), ("apache-*", "caddy-*", "http-apache"),
         "Repeated headers are joined with a comma, cookies too; browsers send one Cookie line (RFC 6265, 5.4).",
     ),
     Difference(
@@ -113,7 +119,7 @@ DIFFERENCES = (
         "h2o joins them with a semicolon alone: cookie parsers take the two for the same.",
     ),
     Difference(
-        ("reason phrase replaced",), ("lighttpd-*",),
+        ("reason phrase replaced",), ("lighttpd-*", "http-lighttpd"),
         "lighttpd sends its own text for a status, and none for one it does not know.",
     ),
     Difference(
@@ -153,7 +159,7 @@ DIFFERENCES = (
         "Dot segments are not resolved; browsers and curl have done so before they ask.",
     ),
     Difference(
-        ("query normalised",), ("lighttpd-*",),
+        ("query normalised",), ("lighttpd-*", "http-lighttpd"),
         "lighttpd encodes what RFC 3986 does not allow in a query: [ and ] become %5B and %5D.",
     ),
 )  # fmt: skip
@@ -173,17 +179,41 @@ class Variable:
 
 VARIABLES = (
     Variable(
-        ("REMOTE_PORT", "SERVER_SOFTWARE"), ("*",),
+        ("SERVER_SOFTWARE",), ("*",),
         "Everywhere, with a value that only this server can have.",
     ),
     Variable(
+        ("REMOTE_PORT",), NOT_HTTP,
+        "Everywhere but by HTTP, which cannot tell it.",
+    ),
+    Variable(
         ("DOCUMENT_ROOT",), ("nginx-*", "apache-*", "lighttpd-*", "caddy-*", "haproxy-*"),
-        "h2o sends it where fastcgi.document_root is set.",
+        "HTTP cannot tell it; h2o sends it where fastcgi.document_root is set.",
+    ),
+    Variable(
+        ("REMOTE_PORT",), ("http-apache",),
+        "That of the web server's own connection; a Unix socket has none.",
+    ),
+    Variable(
+        ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"), HTTP,
+        "How a web server tells of the client by HTTP.",
+    ),
+    Variable(
+        ("HTTP_X_FORWARDED_HOST",), ("http-apache", "http-lighttpd"),
+        "Host, once more.",
+    ),
+    Variable(
+        ("HTTP_X_FORWARDED_SERVER",), ("http-apache",),
+        "The name of Apache's virtual host.",
+    ),
+    Variable(
+        ("HTTP_X_HOST",), ("http-lighttpd",),
+        "Host, once more, in lighttpd's own way.",
     ),
     Variable(
         ("GATEWAY_INTERFACE",),
         ("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-*", "lighttpd-*", "caddy-*",
-         "haproxy-*"),
+         "haproxy-*", *HTTP),
         "mod_proxy_scgi and h2o do not send it.",
     ),
     Variable(
@@ -252,7 +282,7 @@ def known(deployment: Deployment, what: str) -> bool:
 
 def expected_path(deployment: Deployment, path: str, path_info: str) -> str | None:
     """PATH_INFO for a path; None where the web server refuses it."""
-    if known(deployment, f"path as it is: {path}"):
+    if known(deployment, f"path as it is: {path}") or ("%" not in path and known(deployment, "path passed as it is")):
         return path
     return None if known(deployment, f"path refused: {path}") else path_info
 

@@ -188,9 +188,9 @@ def test_wsgiref_validate_has_nothing_to_complain_about(site: Site) -> None:
         assert "AssertionError" not in path.read_text(errors="replace")
 
 
-@where(lambda deployment: deployment.transport == "fastcgi" and deployment.address == "127.0.0.1:9000")
+@where(lambda deployment: deployment.address in ("127.0.0.1:9000", "127.0.0.1:8000"))
 def test_connections_to_the_backend_are_kept(site: Site) -> None:
-    """Most files for FastCGI say so; with TCP the kernel's table tells whether it is true."""
+    """Most files for FastCGI say so, and those for HTTP; with TCP the kernel's table tells whether it is true."""
     before = connections(site)
     for _ in range(40):
         site.get("/")

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from gateways.errors import BootError
+from gateways.errors import BootError, ConfigError
 from gateways.loader import LazyApplication
 from gateways.server import opening
 from gateways.settings import Settings
+from tests.support import tls
 from tests.support.serving import RecordingLog
 
 
@@ -43,3 +44,49 @@ def test_names_and_numbers_in_messages() -> None:
 
     assert (opening.application_name("shop:app"), opening.application_name(shop)) == ("shop:app", "shop")
     assert (opening.count(1, "thread"), opening.count(2, "thread")) == ("1 thread", "2 threads")
+
+
+def test_tls_and_the_proxy_protocol_are_for_http() -> None:
+    settings = Settings(
+        fastcgi="127.0.0.1:0",
+        http="127.0.0.1:0",
+        certfile=tls.CERTIFICATE,
+        keyfile=tls.KEY,
+        proxy_protocol=True,
+        forwarded_allow_ips=["127.0.0.1"],
+    )
+    with ExitStack() as stack:
+        fastcgi, http = opening.listen(opening.addresses_of(settings), settings, stack)
+        assert (fastcgi.tls, fastcgi.proxies) == (None, None)
+        assert http.tls is not None
+        assert http.proxies is not None
+        assert http.proxies.trusts("127.0.0.1")
+        assert (fastcgi.spoken, http.spoken) == ("fastcgi", "PROXY and http with TLS")
+
+
+def test_a_certificate_that_cannot_be_used_is_no_start() -> None:
+    settings = Settings(http="127.0.0.1:0", certfile="/nonexistent/a.crt")
+    with ExitStack() as stack, pytest.raises(ConfigError, match=r"certfile: /nonexistent/a\.crt cannot be read"):
+        opening.listen(opening.addresses_of(settings), settings, stack)
+
+
+def test_certificates_are_renewed_or_the_old_ones_stay(tmp_path: Path) -> None:
+    certificate = tmp_path / "both.pem"
+
+    def store(*files: str) -> None:
+        certificate.write_text("".join(Path(file).read_text() for file in files))
+
+    store(tls.CERTIFICATE, tls.KEY)
+    settings = Settings(http="127.0.0.1:0", certfile=str(certificate))
+    log = RecordingLog()
+    with ExitStack() as stack:
+        listeners = opening.listen(opening.addresses_of(settings), settings, stack)
+        assert listeners[0].tls is not None
+        first = listeners[0].tls.context
+        store(tls.RENEWED, tls.KEY)
+        opening.renew_certificates(listeners, cast(Any, log))
+        assert "of another certificate; the certificate from before is used on" in log.text("error")
+        assert listeners[0].tls.context is first
+        store(tls.RENEWED, tls.RENEWED_KEY)
+        opening.renew_certificates([*listeners, *listeners], cast(Any, log))
+        assert listeners[0].tls.context is not first

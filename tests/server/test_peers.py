@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateways.errors import ConfigError
-from gateways.server.peers import PeerFilter, filter_for, parse_clients
+from gateways.server.peers import PeerFilter, TrustedProxies, filter_for, parse_clients
 
 
 def peer(host: str, scope: int = 0) -> tuple[object, ...]:
@@ -138,6 +138,16 @@ def test_loopback_needs_no_list(host: str, protocol: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_HTTP_is_for_everybody_unless_there_is_a_list(host: str) -> None:
+    with bound(host) as sock:
+        assert filter_for(sock, "http", (), {}) is None
+        clients = filter_for(sock, "http", ["10.0.0.5"], {"FCGI_WEB_SERVER_ADDRS": "10.0.0.6"})
+        assert clients is not None
+        assert clients.allows(("10.0.0.5", 1))
+        assert not clients.allows(("10.0.0.6", 1))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 @pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
 def test_a_port_that_others_reach_needs_a_list(host: str, protocol: str) -> None:
     with bound(host) as sock:
@@ -189,3 +199,19 @@ def test_F60_FCGI_WEB_SERVER_ADDRS_is_of_fastcgi_on_tcp() -> None:
 def test_F60_names_the_variable_that_cannot_be_read() -> None:
     with bound("127.0.0.1") as sock, pytest.raises(ConfigError, match="FCGI_WEB_SERVER_ADDRS: 'web1' is not"):
         filter_for(sock, "fastcgi", (), {"FCGI_WEB_SERVER_ADDRS": "10.0.0.1,web1"})
+
+
+@pytest.mark.parametrize(
+    ("names", "trusted", "strangers"),
+    [
+        ("10.0.0.0/8 unix", ["10.1.2.3", "::ffff:10.1.2.3", "", "localhost"], ["11.0.0.1", "::1"]),
+        ("10.0.0.0/8", ["10.1.2.3"], ["", "11.0.0.1"]),
+        ("any", ["10.1.2.3", "::1", ""], []),
+        ("", [], ["", "127.0.0.1"]),
+    ],
+)
+def test_trusted_proxies(names: str, trusted: list[str], strangers: list[str]) -> None:
+    proxies = TrustedProxies(names.split())
+    assert [host for host in [*trusted, *strangers] if proxies.trusts(host)] == trusted
+    assert proxies.trusts_peer(peer("10.1.2.3")) == ("10.1.2.3" in trusted)
+    assert proxies.trusts_peer("") == proxies.trusts_peer(b"\0name") == ("" in trusted)

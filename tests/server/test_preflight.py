@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from gateways.config.checks import Finding
+from gateways.errors import ConfigError
 from gateways.server.preflight import inspect
 from gateways.settings import Settings
+from tests.support import tls
 
 OWN = str(os.geteuid())
 
@@ -124,6 +126,7 @@ def test_a_port_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FCGI_WEB_SERVER_ADDRS", "10.0.0.5")
     assert errors(fastcgi="0.0.0.0:1") == []
     assert len(errors(scgi="0.0.0.0:1")) == 1
+    assert errors(http="0.0.0.0:1") == []
 
 
 def test_a_list_of_clients_that_cannot_be_read() -> None:
@@ -134,3 +137,33 @@ def test_a_list_of_clients_that_cannot_be_read() -> None:
 def test_the_format_of_the_access_log() -> None:
     (message,) = errors(access_log_format="%y")
     assert message.startswith("access_log_format: '%y' at character 1 is not known")
+
+
+def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ConfigError("HTTP needs the package h11")
+
+    monkeypatch.setattr("gateways.adapters.http.head.require", missing)
+    assert errors(http=[":8000"]) == ["http: HTTP needs the package h11"]
+    assert errors(scgi=[":8000"]) == []
+
+
+def test_a_certificate_is_tried(tmp_path: Path) -> None:
+    assert errors(http=":8443", certfile=tls.CERTIFICATE, keyfile=tls.KEY) == []
+    assert errors(certfile=f"{tmp_path}/absent") == [
+        f"certfile: {tmp_path}/absent cannot be read: No such file or directory"
+    ]
+    [other] = errors(certfile=tls.CERTIFICATE, keyfile=tls.RENEWED_KEY)
+    assert other.startswith(f"keyfile: {tls.RENEWED_KEY} with certfile ")
+
+
+def test_a_key_that_only_root_may_read_may_be_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tls.RENEWED_KEY)
+    assert errors(certfile=tls.CERTIFICATE, keyfile=tls.RENEWED_KEY) == []
+    assert len(notices(certfile=tls.CERTIFICATE, keyfile=tls.RENEWED_KEY)) == 1
+
+
+def test_the_addresses_of_proxies() -> None:
+    assert errors(forwarded_allow_ips=["10.0.0.0/8", "unix", "any"]) == []
+    [error] = errors(forwarded_allow_ips=["proxy"])
+    assert error.startswith("forwarded_allow_ips: 'proxy' is not an IP address or network")

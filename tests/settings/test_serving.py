@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import typing
@@ -44,7 +45,7 @@ def test_a_default_passes_its_own_check(setting: typing.Any) -> None:
 def test_a_shown_default_is_what_a_person_could_give(setting: typing.Any) -> None:
     if setting.default not in (None, ()):
         shown = setting.kind.show(setting.default)
-        assert setting.kind.read(shown) == setting.default
+        assert setting.kind.read(shlex.split(shown) if setting.kind.many else shown) == setting.default
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

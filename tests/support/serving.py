@@ -23,7 +23,7 @@ from gateways.server.renewal import Renewal
 from gateways.server.slot import Slot
 from gateways.server.worker import Server
 from gateways.settings import Settings
-from tests.support import wire
+from tests.support import httpwire, wire
 
 #: How long anything that has to happen may take on a busy machine, seconds.
 PATIENCE = 45.0
@@ -143,6 +143,9 @@ class Served:
         """Serve one request on a connection of its own."""
         if self.protocol == "fastcgi":
             return wire.answer(wire.parse_records(self.ask(wire.request(params, body))))
+        if self.protocol == "http":
+            found = httpwire.only(self.ask(httpwire.post(body, b"Connection: close")))
+            return wire.Answer(b"Status: " + found.status.encode(), found.body, b"", 0, wire.COMPLETE)
         if params[0][0] != b"CONTENT_LENGTH":
             params = ((b"CONTENT_LENGTH", b"%d" % len(body)), *params)
         return scgi_answer(self.ask(wire.scgi(params, body)))
