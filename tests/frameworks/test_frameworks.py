@@ -42,10 +42,13 @@ def everywhere(framework: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """One process that serves the application on all transports, and a CGI script."""
     directory = tmp_path_factory.mktemp(framework)
     addresses = {name: f"unix:{directory}/{name}" for name in TRANSPORTS if name != "fastcgi"}
+    mounted = ("--script-name", "/app")  # HTTP and AJP13 do not say where an application is mounted
     flags = [part for name, address in addresses.items() for part in (f"--{name}", address)]
     module = f"tests.frameworks.apps.{framework}_app"
     with contextlib.ExitStack() as stack:
-        program = stack.enter_context(running(directory, "--chdir", str(CHECKOUT), *flags, application=module))
+        program = stack.enter_context(
+            running(directory, "--chdir", str(CHECKOUT), *mounted, *flags, application=module)
+        )
         addresses["fastcgi"] = f"unix:{program.address}"
         ways: dict[str, Asked] = {"cgi": script(module, directory)}
         for name, address in addresses.items():
@@ -66,7 +69,9 @@ def test_hello(served: Asked) -> None:
 def test_upload(served: Asked) -> None:
     sent = requests.Request("POST", "http://localhost/", files={"file": ("photo.jpg", CONTENT)}).prepare()
     assert isinstance(sent.body, bytes)
-    reply = served.ask("/upload", "POST", sent.body, (("Content-Type", sent.headers["Content-Type"]),))
+    reply = served.ask(
+        "/app/upload", "POST", sent.body, (("Content-Type", sent.headers["Content-Type"]),), script_name="/app"
+    )
     digest = hashlib.sha256(CONTENT).hexdigest()
     assert reply.status == 200, (reply.body, served.log())
     assert json.loads(reply.body) == {"name": "photo.jpg", "length": len(CONTENT), "sha256": digest}
