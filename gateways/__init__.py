@@ -6,15 +6,21 @@ Nothing is imported until it is asked for: a CGI script pays for every module it
 from __future__ import annotations
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "run", "run_with_cgi", "serve"]
+__all__ = ["__version__", "authorizer", "run", "run_with_cgi", "serve"]
 
 TYPE_CHECKING = False  # type checkers know the name; importing ``typing`` for it would cost a CGI script milliseconds
 if TYPE_CHECKING:
     from gateways.adapters.cgi import run_with_cgi
+    from gateways.roles import authorizer
     from gateways.runners import run, serve
 
 
-_HOMES = {"run_with_cgi": "gateways.adapters.cgi", "run": "gateways.runners", "serve": "gateways.runners"}
+_HOMES = {
+    "authorizer": "gateways.roles",
+    "run_with_cgi": "gateways.adapters.cgi",
+    "run": "gateways.runners",
+    "serve": "gateways.runners",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -46,7 +46,7 @@ class ServerConnection(Answer):
 
     __slots__ = (
         *("_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position"),
-        *("_role", "_state", "max_requests", "outgoing"),
+        *("_state", "max_requests", "outgoing"),
     )
 
     def __init__(self, limits: Limits | None = None, max_requests: int = 1) -> None:
@@ -56,7 +56,6 @@ class ServerConnection(Answer):
         self._position = 0
         self._state = IDLE
         self._draining = 0  # the id of an answered request whose body is still coming
-        self._role = 0
         self._keep = False
         self._params: list[bytes] = []
         self._params_size = 0

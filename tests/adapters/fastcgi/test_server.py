@@ -187,6 +187,10 @@ def test_F58_an_authorizer_is_told_its_role() -> None:
     params = wire.stream(wire.PARAMS, 1, wire.pairs([(b"REQUEST_METHOD", b"GET")]))
     request = take_request(protocol, wire.begin(1, wire.AUTHORIZER) + params)
     assert (b"FCGI_ROLE", b"AUTHORIZER") in request.variables
+    for size in (0, 100_000):
+        head = protocol.gather_head("403 Forbidden", [("X-Why", "so")], memoryview(bytes(size)), False)
+        assert b"".join(head)[8:].startswith(b"Status: 403 Forbidden\r\nX-Why: so\r\n\r\n")
+    assert protocol.encode_head("200 OK", [], b"", True)[8:].startswith(b"Status: 200 OK\r\n\r\n")
 
 
 def test_the_peer_cannot_name_its_role_itself() -> None:
