@@ -81,15 +81,16 @@ def _run(application: Application | str, keywords: dict[str, Any]) -> None:
         return _run_with_cgi(application, keywords)
     from gateways.server.spawned import detect
     from gateways.settings import Settings
+    from gateways.settings.serving import LISTENERS
 
     start = detect(os.environ)
     settings = Settings.load(keywords=keywords)
     if start.kind == "cgi":
         return _run_with_cgi(application, keywords)
     if start.addresses:
-        listening = {"fastcgi": (), "scgi": (), start.protocol: start.addresses}
+        listening = {**dict.fromkeys(LISTENERS, ()), start.protocol: start.addresses}
         return serve(application, **{**keywords, **listening})
-    if settings.fastcgi or settings.scgi:
+    if any(getattr(settings, name) for name in LISTENERS):
         return serve(application, **keywords)
     code = _run_for_a_person(application, settings, start.reason)
     if code:

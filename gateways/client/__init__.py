@@ -13,19 +13,17 @@ from threading import Lock
 from types import TracebackType
 from typing import Callable
 
-from gateways.adapters.fastcgi.client import ClientConnection as FastCGIConnection
-from gateways.adapters.scgi.client import ClientConnection as SCGIConnection
 from gateways.addresses import check_connectable, connect, parse_address
 from gateways.client.body import Body, Source
-from gateways.client.link import Connection, Link
+from gateways.client.link import Link
 from gateways.client.response import Response
 from gateways.client.text import encode_text
+from gateways.client.transports import TRANSPORTS
 from gateways.client.variables import variables_for
 from gateways.errors import ConfigError, TruncatedResponse
 
 __all__ = ["Body", "Client", "Response", "request", "variables_for"]
 
-_CONNECTIONS: dict[str, Callable[[], Connection]] = {"fastcgi": FastCGIConnection, "scgi": SCGIConnection}
 # Sent again when a kept connection turns out to be closed (RFC 9110, section 9.2.2).
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 
@@ -50,8 +48,9 @@ def request(
 class Client:
     """A backend and the connections kept to it. Threads may share one.
 
-    ``protocol`` is "fastcgi" or "scgi", ``address`` an ADDR such as "unix:/run/app.sock" or "127.0.0.1:9000".
-    ``timeout`` is how many seconds the backend may stay silent: while connecting, and between any two bytes.
+    ``protocol`` is one of client.transports, such as "fastcgi", ``address`` an ADDR such as
+    "unix:/run/app.sock" or "127.0.0.1:9000". ``timeout`` is how many seconds the backend may stay silent: while
+    connecting, and between any two bytes.
     ``keep`` leaves FastCGI connections open for the next request, at most ``max_idle`` of them. ``on_stderr`` is given
     what the backend writes for the error log, as it comes.
 
@@ -68,12 +67,12 @@ class Client:
         max_idle: int = 8,
         on_stderr: Callable[[bytes], None] | None = None,
     ) -> None:
-        if protocol not in _CONNECTIONS:
-            raise ConfigError(f"no such protocol: {protocol!r}; give fastcgi or scgi")
+        if protocol not in TRANSPORTS:
+            raise ConfigError(f"no such protocol: {protocol!r}; give {' or '.join(TRANSPORTS)}")
         self.protocol = protocol
         self.address = parse_address(address)
         check_connectable(self.address)
-        self._connection = _CONNECTIONS[protocol]
+        self._connection = TRANSPORTS[protocol]
         self._timeout = timeout
         self._keep = keep
         self._max_idle = max_idle
@@ -107,8 +106,8 @@ class Client:
         if not any(name.lower() == "host" for name, _ in headers):
             headers.insert(0, ("Host", "localhost"))
         try:
-            if self.protocol == "scgi":
-                content.measure()  # SCGI has no other end of a body than its length
+            if self._connection.needs_length:
+                content.measure()
             empty = content.length == 0 and method not in ("POST", "PUT", "PATCH")
             length = None if empty else content.length
             pairs = dict(variables_for(method, target, headers, length, script_name=script_name))

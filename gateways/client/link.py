@@ -9,15 +9,14 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Iterable, Iterator
-from typing import Union
+from typing import TYPE_CHECKING
 
 from gateways.adapters.cgiresponse import End, Stderr, Stdout
-from gateways.adapters.fastcgi.client import ClientConnection as FastCGIConnection
-from gateways.adapters.scgi.client import ClientConnection as SCGIConnection
 from gateways.client.body import BLOCK, Body
 from gateways.errors import BackendTimeout, ProtocolError, TruncatedResponse
 
-Connection = Union[FastCGIConnection, SCGIConnection]
+if TYPE_CHECKING:
+    from gateways.adapters.interface import ClientConnection
 
 _READ_SIZE = 65536
 
@@ -25,7 +24,7 @@ _READ_SIZE = 65536
 class Link:
     """One connection to a backend. ``peer`` is what error messages call it."""
 
-    def __init__(self, sock: socket.socket, connection: Connection, peer: str) -> None:
+    def __init__(self, sock: socket.socket, connection: ClientConnection, peer: str) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._poll = select.poll()

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable
 
+from gateways.client.transports import TRANSPORTS
 from gateways.values import Address, Kind
 
 if TYPE_CHECKING:
@@ -29,17 +30,20 @@ def kind(of: Kind) -> Callable[[str], Any]:
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--fastcgi`` and ``--scgi``, one of which has to be given."""
+    """Declare ``--fastcgi`` and its like, one of which has to be given."""
     group = parser.add_mutually_exclusive_group(required=True)
-    for protocol, name in (("fastcgi", "FastCGI"), ("scgi", "SCGI")):
+    for protocol, transport in TRANSPORTS.items():
         group.add_argument(
-            f"--{protocol}", metavar="ADDR", type=kind(Address()), help=f"the backend speaks {name} at this address"
+            f"--{protocol}",
+            metavar="ADDR",
+            type=kind(Address()),
+            help=f"the backend speaks {transport.name} at this address",
         )
 
 
 def backend(arguments: argparse.Namespace) -> tuple[str, str]:
     """Return protocol and address of the backend that was given."""
-    return ("fastcgi", arguments.fastcgi) if arguments.fastcgi else ("scgi", arguments.scgi)
+    return next((name, address) for name in TRANSPORTS for address in (getattr(arguments, name),) if address)
 
 
 MASTER_EXIT_STATUS = """\

@@ -33,6 +33,7 @@ from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_of, addresses_to_serve, count, open_access_log
 from gateways.server.privileges import Privileges
 from gateways.server.spawned import complete_standard_streams
+from gateways.settings.serving import LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +126,7 @@ def _make_pool(
     settings = plan.settings
     addresses = addresses_of(settings) or takeover.addresses_of(plan.name)
     if not addresses and not only:
-        raise ConfigError(f"pool {plan.name} has nothing to listen on: give it fastcgi or scgi")
+        raise ConfigError(f"pool {plan.name} has nothing to listen on: give it {' or '.join(LISTENERS)}")
     listeners = takeover.listen(addresses or addresses_to_serve(settings), settings, stack)
     access_log = open_access_log(settings, False, master.error_log, stack)
     slow_log = SlowLog(settings.slow_log, master.error_log)

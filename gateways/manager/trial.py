@@ -22,6 +22,7 @@ from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_of, listen, open_access_log
 from gateways.server.preflight import inspect
 from gateways.server.privileges import Privileges
+from gateways.settings.serving import LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ def try_out(plan: Plan, handover: Handover) -> None:
             open_access_log(settings, False, error_log, stack)
             addresses = [(protocol, parse_address(text)) for protocol, text in addresses_of(settings)]
             if not addresses and all(listener.pool != name for listener in handover.listeners):
-                raise ConfigError(f"pool {name} has nothing to listen on: give it fastcgi or scgi")
+                raise ConfigError(f"pool {name} has nothing to listen on: give it {' or '.join(LISTENERS)}")
             new = [(protocol, str(address)) for protocol, address in addresses if address not in taken]
             listen([(protocol, text) for protocol, text in new if not text.startswith(_INHERITED)], settings, stack)
 

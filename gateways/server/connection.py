@@ -33,10 +33,10 @@ from gateways.server.wire import NOW, READ_SIZE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gateways.adapters.interface import ServerConnection
     from gateways.core.response import Response
     from gateways.core.types import Environ
     from gateways.server.service import Service
-    from gateways.server.wire import Protocol
 
 #: How long a server that stops stays with a connection that has no request in hand and may lose something, seconds.
 STOP_PATIENCE = 0.2
@@ -49,7 +49,7 @@ class Connection(Serving):
 
     __slots__ = ("_lingering",)
 
-    def open(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
+    def open(self, service: Service, protocol: ServerConnection, sock: socket.socket, peer: str) -> None:
         """Get ready to be served in Python."""
         super().open(service, protocol, sock, peer)
         self._lingering = False

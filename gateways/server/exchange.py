@@ -14,9 +14,9 @@ from gateways.server.wire import SEND, Wire
 if TYPE_CHECKING:
     import socket
 
+    from gateways.adapters.interface import ServerConnection
     from gateways.core.types import Headers
     from gateways.server.service import Service
-    from gateways.server.wire import Protocol
 
 #: A block above this size is sent from where it is: copying it costs more than a gathered write.
 COPY_SIZE = 16384
@@ -37,7 +37,7 @@ class Exchange(Wire):
 
     __slots__ = ("_given_up", "_received")
 
-    def open(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
+    def open(self, service: Service, protocol: ServerConnection, sock: socket.socket, peer: str) -> None:
         """Get ready to be served in Python."""
         super().open(service, protocol, sock, peer)
         self._given_up = False

@@ -11,6 +11,7 @@ from gateways.core.input import Input
 from gateways.core.paths import repair
 from gateways.core.response import Response
 from gateways.server.connection import Connection
+from gateways.server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,15 +22,19 @@ if TYPE_CHECKING:
     from gateways.server.service import Service
     from gateways.settings import Settings
 
-_NAMES = {"fastcgi": "FastCGI", "scgi": "SCGI"}
-
 
 def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any, settings: Settings) -> None:
     """Set ``fast_path`` of all ``listeners``; without the C part it stays None."""
     if speedups.module is None:
         return
-    environs = {name: _environs(speedups.module, service.builders[_NAMES[name]], name) for name in _NAMES}
+    environs = {
+        protocol: _environs(speedups.module, service.builders[transport.name], protocol)
+        for protocol, transport in TRANSPORTS.items()
+        if transport.compiled
+    }
     for listener in listeners:
+        if listener.protocol not in environs:
+            continue
         listener.fast_path = speedups.module.FastPath(
             protocol=listener.protocol,
             listener=listener,

@@ -12,15 +12,15 @@ from gateways.addresses import Address
 from gateways.errors import BindError
 from gateways.server.inherited import passed_by_systemd, take_socket
 from gateways.server.peers import PeerFilter, filter_for
+from gateways.server.transports import TRANSPORTS
 from gateways.server.unixsockets import SocketFile, hand_over, listen_unix, owner_ids
-
-_NAMES = {"fastcgi": "FastCGI", "scgi": "SCGI"}
 
 
 class Listener:
     """A listening socket, non-blocking and closed in children, and what is spoken on it.
 
-    ``protocol`` is ``fastcgi`` or ``scgi``. ``address`` is where it listens, with the port that was chosen for port 0;
+    ``protocol`` is the setting that opened it, such as ``fastcgi``. ``address`` is where it
+    listens, with the port that was chosen for port 0;
     for an inherited socket it is the address that was asked for. ``peers`` is None when everybody may connect, ``file``
     that of a Unix socket, and ``asked`` the address in the settings. ``refusing`` says that ``refuse`` was called.
     """
@@ -60,7 +60,7 @@ class Listener:
         self.fast_path: Any = None
 
     def __str__(self) -> str:
-        return f"{_NAMES.get(self.protocol, self.protocol)} on {self.address}"
+        return f"{TRANSPORTS[self.protocol].name} on {self.address}"
 
     def fileno(self) -> int:
         """Return the descriptor, -1 when closed."""

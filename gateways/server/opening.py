@@ -11,6 +11,7 @@ from gateways.loader import LazyApplication, load
 from gateways.server.accesslog import AccessLog
 from gateways.server.listeners import Listener, open_listeners
 from gateways.server.spawned import detect
+from gateways.server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
     from gateways.server.errorlog import ErrorLog
     from gateways.settings import Settings
 
-PROTOCOLS = ("fastcgi", "scgi")
-
 
 def addresses_of(settings: Settings) -> list[tuple[str, str]]:
     """Return protocol and address of everything that ``settings`` say to listen on."""
-    return [(protocol, text) for protocol in PROTOCOLS for text in getattr(settings, protocol)]
+    return [(protocol, text) for protocol in TRANSPORTS for text in getattr(settings, protocol)]
 
 
 def addresses_to_serve(settings: Settings) -> list[tuple[str, str]]:

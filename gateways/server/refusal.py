@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from gateways.errors import BootError, ConfigError
 from gateways.server.changes import Changes, Files, LoadedFiles
 from gateways.server.errorlog import ErrorLog
-from gateways.server.opening import PROTOCOLS, addresses_to_serve, listen
+from gateways.server.opening import addresses_to_serve, listen
 from gateways.server.origin import origin
 from gateways.server.respawning import SpawnedServer
 from gateways.server.spawned import complete_standard_streams, detect
+from gateways.server.transports import TRANSPORTS
 from gateways.settings import Settings
+from gateways.settings.serving import LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +29,7 @@ def answer_for(script: str, error: BaseException | None) -> None:
     """Serve in the place of ``script``, which raised ``error`` or just ended. Does nothing when it has served."""
     complete_standard_streams()
     start = detect(os.environ)
-    if start.kind not in PROTOCOLS:
+    if start.kind not in TRANSPORTS:
         return  # descriptor 0 is taken already
     refusal = Refusal(script, error)
     settings = _settings(start.protocol, start.addresses)
@@ -45,7 +47,7 @@ def answer_for(script: str, error: BaseException | None) -> None:
 
 
 def _settings(protocol: str, addresses: tuple[str, ...]) -> Settings:
-    listening = {"fastcgi": (), "scgi": (), protocol: addresses, "threads": 1}
+    listening = {**dict.fromkeys(LISTENERS, ()), protocol: addresses, "threads": 1}
     try:
         return Settings.load(keywords=listening)
     except ConfigError:  # a variable: it may be what the script has failed of

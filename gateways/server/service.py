@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import Limits
 from gateways.core.environ import EnvironBuilder
 from gateways.errors import BodyTooLarge
+from gateways.server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
+    from gateways.adapters.interface import ServerConnection
     from gateways.adapters.speedups import Link
     from gateways.core.types import Application, Environ
     from gateways.server.accesslog import AccessLog
     from gateways.server.connection import Connection
     from gateways.server.errorlog import ErrorLog
-    from gateways.server.wire import Protocol
     from gateways.settings import Settings
 
 
@@ -51,22 +51,20 @@ class Service:
         self.stopping = False
         self._limits = Limits(settings.max_header_size, settings.max_headers)
         self.builders = {
-            name: EnvironBuilder(
+            transport.name: EnvironBuilder(
                 script_name=settings.script_name,
                 extra=settings.environ,
                 multithread=settings.threads > 1,
                 multiprocess=spawned or managed,
-                delimited=name == "FastCGI",
+                delimited=transport.delimited,
                 max_name_size=settings.max_name_size,
             )
-            for name in ("FastCGI", "SCGI")
+            for transport in TRANSPORTS.values()
         }
 
-    def new_protocol(self, name: str) -> Protocol:
-        """Return the parser for a connection on a listener of protocol ``"fastcgi"`` or ``"scgi"``."""
-        if name == "scgi":
-            return scgi.ServerConnection(self._limits)
-        return fastcgi.ServerConnection(self._limits, self.threads)
+    def new_protocol(self, name: str) -> ServerConnection:
+        """Return the parser for a connection on a listener of a protocol such as ``"fastcgi"``."""
+        return TRANSPORTS[name].make(self._limits, self.threads)
 
     def body_too_large(self) -> BodyTooLarge:
         """The error of a request whose body passes ``max_body_size``."""

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from gateways.errors import ConfigError
 from gateways.server.inherited import passed_count, why_not_listening, why_not_passed
 from gateways.server.origin import origin
+from gateways.server.transports import TRANSPORTS
 
 #: Taken down at once: the web server may be killed while the application is being imported.
 _PID, _PARENT = os.getpid(), os.getppid()
@@ -60,13 +61,13 @@ class Start:
 def detect(environ: Mapping[str, str]) -> Start:
     """Say how this process was started, by facts alone; nothing is changed.
 
-    GATEWAYS_PROTOCOL (``fastcgi``, the default, or ``scgi``) says what is spoken on a listening socket: the socket does
+    GATEWAYS_PROTOCOL (``fastcgi``, the default, ``scgi``, …) says what is spoken on a listening socket: the socket does
     not tell. A listening socket on descriptor 0 wins over CGI variables, which a FastCGI process can inherit from
     whatever started its web server. Raises ``ConfigError`` for another GATEWAYS_PROTOCOL.
     """
     protocol = environ.get("GATEWAYS_PROTOCOL") or "fastcgi"
-    if protocol not in ("fastcgi", "scgi"):
-        raise ConfigError(f"GATEWAYS_PROTOCOL={protocol!r}: give fastcgi or scgi")
+    if protocol not in TRANSPORTS:
+        raise ConfigError(f"GATEWAYS_PROTOCOL={protocol!r}: give {' or '.join(TRANSPORTS)}")
     count = passed_count(environ)
     if count:
         addresses = tuple(f"systemd:{number}" for number in range(count))

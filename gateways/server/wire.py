@@ -12,16 +12,14 @@ import select
 import socket
 import struct
 import termios
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
-from gateways.adapters import fastcgi, scgi
 from gateways.adapters.speedups import Link
 from gateways.errors import ClientDisconnected
 
 if TYPE_CHECKING:
+    from gateways.adapters.interface import ServerConnection
     from gateways.server.service import Service
-
-    Protocol = Union[fastcgi.ServerConnection, scgi.ServerConnection]
 
 #: One read takes what a web server sends of a request in one piece, or a full FastCGI record of a body.
 READ_SIZE = 65536
@@ -42,7 +40,7 @@ class Wire(Link):
 
     __slots__ = ("_broken", "_cut", "_over", "_reads_ahead", "_service", "peer", "protocol", "sock")
 
-    def open(self, service: Service, protocol: Protocol, sock: socket.socket, peer: str) -> None:
+    def open(self, service: Service, protocol: ServerConnection, sock: socket.socket, peer: str) -> None:
         """Get ready to be served in Python. The C part makes connections without this, and many never need it."""
         self._service = service
         self.sock = sock

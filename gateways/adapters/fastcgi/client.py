@@ -30,6 +30,7 @@ class ClientConnection:
     """
 
     name = "FastCGI"
+    needs_length = False
 
     def __init__(self, request_id: int = 1) -> None:
         if not 1 <= request_id <= 65535:

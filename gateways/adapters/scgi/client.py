@@ -40,6 +40,8 @@ class ClientConnection:
     """One connection to an SCGI application, which is one request."""
 
     name = "SCGI"
+    #: A body has no other end than its length.
+    needs_length = True
     #: SCGI closes after each response (section 2).
     reusable = False
 
