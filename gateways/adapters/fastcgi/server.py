@@ -6,7 +6,8 @@ buffer, and an interleaved one is refused with CANT_MPX_CONN (section 5.5). The 
     IDLE     no request; BEGIN_REQUEST starts one
     PARAMS   the name-value stream is coming; its empty record yields a ``Request``
     STDIN    the application runs; the body comes until its empty record
-    REPLY    the body is complete; the application runs on
+    DATA     the same of a filter's data, which follows the body (section 6.4)
+    REPLY    all input is complete; the application runs on
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gateways.adapters.events import Event
 
-IDLE, PARAMS, STDIN, REPLY = range(4)
+IDLE, PARAMS, STDIN, DATA, REPLY = range(5)
 
 _TOO_LARGE = "431 Request Header Fields Too Large"
 #: BEGIN_REQUEST as every web server sends it, and whether the connection is kept.
@@ -29,7 +30,7 @@ _USUAL_BEGIN = {fcgi.begin_request(1, keep=keep): keep for keep in (False, True)
 _USUAL_PARAMS = fcgi.record(fcgi.PARAMS, 1)[:4]
 _PARAMS_END = fcgi.record(fcgi.PARAMS, 1)
 _STDIN_END = fcgi.record(fcgi.STDIN, 1)
-_ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER"}
+_ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER", fcgi.FILTER: b"FILTER"}
 
 
 class ServerConnection(Answer):
@@ -135,7 +136,7 @@ class ServerConnection(Answer):
             self._position = stop + padding
             if kind == fcgi.STDIN and request_id == self._request_id and self._state == STDIN:
                 if not length:
-                    self._state = REPLY
+                    self._state = DATA if self._role == fcgi.FILTER else REPLY
                 return bytes(buffer[start:stop])
             event = self._receive_record(kind, request_id, bytes(buffer[start:stop]))
             if event is not None:
@@ -174,7 +175,7 @@ class ServerConnection(Answer):
             # Records of ids that are not active are ignored (section 3.3): what is left of a request answered early.
             if request_id == self._request_id and self._state != IDLE:
                 return self._receive_stream(kind, content)
-            if request_id == self._draining and kind == fcgi.STDIN and not content:
+            if request_id == self._draining and kind == self._last_stream() and not content:
                 self._draining = 0
         elif kind > fcgi.UNKNOWN_TYPE or kind == 0:
             if request_id == self._request_id and self._state != IDLE:
@@ -191,8 +192,19 @@ class ServerConnection(Answer):
             if kind == fcgi.PARAMS:
                 return self._receive_params(content)
             raise ProtocolError("FastCGI STDIN or DATA record before the end of PARAMS")
+        if kind == fcgi.DATA and self._role == fcgi.FILTER:
+            if self._state == DATA:
+                if not content:
+                    self._state = REPLY
+                return content
+            if self._state == STDIN:
+                raise ProtocolError("FastCGI DATA record before the end of STDIN")
         # PARAMS after its end, STDIN after its end, DATA of a responder: the stream is over or not asked for.
         return None
+
+    def _last_stream(self) -> int:
+        """The type of the records that end a request."""
+        return fcgi.DATA if self._role == fcgi.FILTER else fcgi.STDIN
 
     def _begin(self, request_id: int, content: bytes) -> None:
         """BEGIN_REQUEST, section 5.1."""
@@ -237,7 +249,7 @@ class ServerConnection(Answer):
         variables.append((b"FCGI_ROLE", _ROLES[self._role]))
         if self._role == fcgi.AUTHORIZER:
             variables.append((b"CONTENT_LENGTH", b"0"))  # no body (section 6.3), and from Apache no end of it either
-        return Request(variables, self._keep)
+        return Request(variables, self._keep, self._role == fcgi.FILTER)
 
     def _abort(self) -> Event:
         """ABORT_REQUEST, section 5.4: before the application runs it is answered here."""
@@ -285,7 +297,7 @@ class ServerConnection(Answer):
     def complete(self, app_status: int = 0) -> bytes:
         """End the request in hand (section 5.5); records of it that still come are ignored."""
         request_id = self._request_id
-        if self._state == STDIN and not self._skip_input_end():
+        if self._state in (STDIN, DATA) and not self._skip_input_end():
             self._draining = request_id
         self._state = IDLE
         self._request_id = 0
@@ -299,4 +311,6 @@ class ServerConnection(Answer):
         return False
 
     def _input_end_is_here(self) -> bool:
-        return self._request_id == 1 and self._buffer.startswith(_STDIN_END, self._position)
+        if self._request_id != 1 or self._role == fcgi.FILTER:
+            return False
+        return self._buffer.startswith(_STDIN_END, self._position)
