@@ -33,7 +33,7 @@ def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any,
         if transport.compiled
     }
     for listener in listeners:
-        if listener.protocol not in environs:
+        if listener.protocol not in environs or (listener.protocol == "fastcgi" and settings.fcgi_multiplex):
             continue
         listener.fast_path = speedups.module.FastPath(
             protocol=listener.protocol,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from gateways.adapters.events import Limits
@@ -91,6 +92,16 @@ class Service:
 
     def forget(self, connection: Connection) -> None:
         """The connection is about to be closed."""
+
+
+def peer_of(sock: socket.socket) -> str:
+    """How a log line names the peer of a connection."""
+    if sock.family == socket.AF_UNIX:
+        return "unix peer"
+    try:
+        return peer_name(sock.getpeername())
+    except OSError:
+        return "a peer that has left"
 
 
 def peer_name(address: object) -> str:

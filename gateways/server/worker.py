@@ -16,7 +16,8 @@ from gateways.server.acceptor import Acceptor
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.fastpath import make_fast_paths
-from gateways.server.service import peer_name
+from gateways.server.multiplex import Multiplexing
+from gateways.server.service import peer_of
 from gateways.server.spawned import ParentWatch
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Server(Crew):
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
         self._connections: dict[int, Connection] = {}
         make_fast_paths(self, listeners, self._board, settings)
+        self._multiplexing = Multiplexing(settings) if settings.fcgi_multiplex else None
         self._parent = ParentWatch() if spawned else None
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_out, False)
@@ -233,12 +235,6 @@ class Server(Crew):
         except Exception as error:
             self.fault(connection, error)
 
-    def fault(self, connection: Connection, error: Exception) -> None:
-        """A fault of ours, which costs this connection only."""
-        self.error_log.exception(f"{connection.peer}: connection closed after an error in the server", error)
-        self.end(connection)
-        connection.close()
-
     def _timeout(self) -> float | None:
         """How long the poller may wait, seconds: until the next deadline; None for ever."""
         now = monotonic()
@@ -261,6 +257,8 @@ class Server(Crew):
 
     def _housekeeping(self) -> None:
         """Everything that is not a readable socket: deadlines, accepting again, logs, the parent."""
+        if self._ready:
+            self._start_ready()
         now = monotonic()
         if now >= self._board.next_sweep and self._connections:
             self._sweep(now)
@@ -306,10 +304,13 @@ class Server(Crew):
 
     def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
         """Take a new connection in, and serve what it brings along."""
-        connection = Connection()
+        if self._multiplexing is not None and listener.protocol == "fastcgi":
+            connection: Connection = self._multiplexing.open(self, sock, peer)
+        else:
+            connection = Connection()
+            connection.open(self, self.new_protocol(listener.protocol), sock, peer)
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
-        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
         if listener.fast_path is not None:
             listener.fast_path.attach(connection)
         self._connections[connection.fd] = connection
@@ -320,13 +321,7 @@ class Server(Crew):
     def admit(self, listener: Listener, connection: Connection) -> None:
         """Take in a connection that the C part has accepted, and cannot serve alone."""
         sock = socket.socket(listener.sock.family, listener.sock.type, 0, connection.fd)
-        peer = "unix peer"
-        if sock.family != socket.AF_UNIX:
-            try:
-                peer = peer_name(sock.getpeername())
-            except OSError:
-                peer = "a peer that has left"
-        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
+        connection.open(self, self.new_protocol(listener.protocol), sock, peer_of(sock))
         self._connections[connection.fd] = connection
 
     def _close_down(self, gate: Lock) -> None:

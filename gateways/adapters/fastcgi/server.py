@@ -13,6 +13,7 @@ buffer, and an interleaved one is refused with CANT_MPX_CONN (section 5.5). The 
 from __future__ import annotations
 
 from gateways.adapters.events import ABORTED, Limits, Request
+from gateways.adapters.fastcgi import management
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.adapters.fastcgi.answer import Answer
 from gateways.adapters.foreign import hint
@@ -97,6 +98,26 @@ class ServerConnection(Answer):
         return self._state == IDLE and self._position == len(self._buffer)
 
     @property
+    def keep(self) -> bool:
+        """Whether the web server wants the connection to stay open after the request in hand, or the last one."""
+        return self._keep
+
+    @property
+    def role(self) -> int:
+        """The role of the request in hand, or of the last one."""
+        return self._role
+
+    @property
+    def last_stream(self) -> int:
+        """The type of the records that end the input of a request."""
+        return fcgi.DATA if self._role == fcgi.FILTER else fcgi.STDIN
+
+    @property
+    def in_hand(self) -> bool:
+        """True from the beginning of a request to the end of its answer."""
+        return self._state != IDLE
+
+    @property
     def buffered(self) -> int:
         """How many received bytes wait to be parsed."""
         return len(self._buffer) - self._position
@@ -168,14 +189,14 @@ class ServerConnection(Answer):
     def _receive_record(self, kind: int, request_id: int, content: bytes) -> Event:
         """Act on one record that is not the body of the request in hand."""
         if request_id == 0:
-            self._receive_management(kind, content)
+            self.outgoing.append(management.answer(kind, content, self.max_requests))
         elif kind == fcgi.BEGIN_REQUEST:
             self._begin(request_id, content)
         elif kind in (fcgi.PARAMS, fcgi.STDIN, fcgi.ABORT_REQUEST, fcgi.DATA):
             # Records of ids that are not active are ignored (section 3.3): what is left of a request answered early.
             if request_id == self._request_id and self._state != IDLE:
                 return self._receive_stream(kind, content)
-            if request_id == self._draining and kind == self._last_stream() and not content:
+            if request_id == self._draining and kind == self.last_stream and not content:
                 self._draining = 0
         elif kind > fcgi.UNKNOWN_TYPE or kind == 0:
             if request_id == self._request_id and self._state != IDLE:
@@ -201,10 +222,6 @@ class ServerConnection(Answer):
                 raise ProtocolError("FastCGI DATA record before the end of STDIN")
         # PARAMS after its end, STDIN after its end, DATA of a responder: the stream is over or not asked for.
         return None
-
-    def _last_stream(self) -> int:
-        """The type of the records that end a request."""
-        return fcgi.DATA if self._role == fcgi.FILTER else fcgi.STDIN
 
     def _begin(self, request_id: int, content: bytes) -> None:
         """BEGIN_REQUEST, section 5.1."""
@@ -262,25 +279,6 @@ class ServerConnection(Answer):
             return None
         self._state = REPLY
         return ABORTED
-
-    def _receive_management(self, kind: int, content: bytes) -> None:
-        """Records with request id 0 (section 4)."""
-        if kind == fcgi.GET_VALUES:
-            self.outgoing.append(fcgi.record(fcgi.GET_VALUES_RESULT, 0, self._values(content)))
-        elif kind == 0 or kind > fcgi.UNKNOWN_TYPE:
-            self.outgoing.append(fcgi.record(fcgi.UNKNOWN_TYPE, 0, fcgi.UNKNOWN_BODY.pack(kind)))
-        else:
-            raise ProtocolError(f"FastCGI record type {kind} with request id 0")
-
-    def _values(self, content: bytes) -> bytes:
-        """GET_VALUES, section 4.1: unknown names are left out of the answer."""
-        number = b"%d" % self.max_requests
-        known = {b"FCGI_MAX_CONNS": number, b"FCGI_MAX_REQS": number, b"FCGI_MPXS_CONNS": b"0"}
-        try:
-            asked = dict(fcgi.decode_pairs(content))
-        except ProtocolError as error:
-            raise ProtocolError(f"in GET_VALUES: {error}") from None  # no request, so no status to answer with
-        return fcgi.encode_pairs([(name, known[name]) for name in asked if name in known])
 
     def _not_fastcgi(self) -> ProtocolError:
         head = bytes(self._buffer[self._position : self._position + 8])
