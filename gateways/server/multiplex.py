@@ -26,7 +26,7 @@ from gateways.server.connection import STOP_PATIENCE
 from gateways.server.serving import FOREVER
 from gateways.server.sharing import SharedConnection
 from gateways.server.stream import Stream
-from gateways.server.wire import NOW, READ_SIZE
+from gateways.server.wire import NOW, READ_AHEAD, READ_SIZE
 
 if TYPE_CHECKING:
     import socket
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from gateways.settings import Settings
 
 #: Bytes of the input of one request that are held for an application that does not ask for them; one read may go past.
-MAX_INBOX = 262144
+#: As many as are read ahead on other connections: some web servers send a whole body before they read.
+MAX_INBOX = READ_AHEAD
 
 
 class Multiplexing:
@@ -59,7 +60,7 @@ class Multiplexed(SharedConnection):
     ``_lock`` (sharing.py) guards the demultiplexer and the inboxes, too.
     """
 
-    __slots__ = ("_closing", "_demux", "_in_hand", "_streams")
+    __slots__ = ("_closing", "_demux", "_ignored", "_in_hand", "_streams")
 
     def open_shared(self, server: Server, demux: Demultiplexer, sock: socket.socket, peer: str) -> None:
         """Get ready to be served."""
@@ -68,6 +69,7 @@ class Multiplexed(SharedConnection):
         self._streams: dict[int, Stream] = {}  # by request id, until the end of the answer leaves
         self._in_hand: set[Stream] = set()  # until a thread has let go of them
         self._closing = False  # no new requests; to be closed after the last one in hand
+        self._ignored = False  # there was a new one
 
     @property
     def no_input(self) -> str:
@@ -240,13 +242,15 @@ class Multiplexed(SharedConnection):
                 stream = self._streams[event.id]
                 if isinstance(event, Abort):
                     stream.given_up = True
-                else:
+                    stream.inbox.clear()
+                elif not stream.given_up:
                     stream.inbox += event.data
 
     def _begin(self, event: Begun) -> None:
         """Have a new request served, unless the connection is to be closed after those in hand."""
         if self._in_hand and (self._closing or self._server.stopping):
             self._demux.done(event.id)  # no answer: with the close the web server asks elsewhere
+            self._ignored = True
             return
         stream = Stream(self, event.id, event.protocol, event.request)
         self._streams[event.id] = stream
@@ -259,6 +263,13 @@ class Multiplexed(SharedConnection):
             if self._streams.get(stream.id) is stream:
                 del self._streams[stream.id]
                 self._demux.done(stream.id)
+
+    def _end(self) -> None:
+        """Close after the last answer, which must arrive even where more requests have been sent."""
+        if (self._ignored or self._server.stopping) and not (self._ended or self._broken):
+            self._linger()
+        else:
+            super()._end()
 
     def _input_ends(self) -> bool:
         return self._ended or self._demux.input_complete

@@ -82,6 +82,12 @@ class SharedConnection(Connection):
 
     # Writing
 
+    def send_held(self, data: bytes) -> None:
+        """Send whole records when nobody else sends: now, or when whoever does is through. Does not wait."""
+        with self._lock:
+            self.protocol.outgoing.append(data)
+        self._flush_held()
+
     def _flush_held(self) -> None:
         """Send what the protocol itself answers, between the records of requests."""
         while self.protocol.outgoing:
@@ -95,11 +101,11 @@ class SharedConnection(Connection):
                     data = b"".join(self.protocol.outgoing)
                     self.protocol.outgoing.clear()
                 if data and not self.lost:
-                    self._send_held(data)
+                    self._send_now(data)
             finally:
                 self._writing.release()
 
-    def _send_held(self, data: bytes) -> None:
+    def _send_now(self, data: bytes) -> None:
         try:
             sent = self.sock.send(data, SEND)
         except BlockingIOError:

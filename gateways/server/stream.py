@@ -6,7 +6,6 @@ It is served by ``Serving`` as every other. Only where that would use the socket
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING
 
 from gateways.errors import ClientDisconnected, ProtocolError
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from gateways.adapters.events import Request
     from gateways.adapters.fastcgi import ServerConnection
     from gateways.server.multiplex import Multiplexed
-
-#: In the server's tables a stream stands under a number that is no descriptor.
-_numbers = count(2)
 
 
 class Stream(Serving):
@@ -42,7 +38,6 @@ class Stream(Serving):
         self.inbox = bytearray()
         self.given_up = False
         self.started = False
-        self.fd = -next(_numbers)
         # What ``open`` does for a connection with a socket.
         self.open(connection.service, protocol, connection.sock, connection.peer)
 
@@ -105,3 +100,5 @@ class Stream(Serving):
         """Break the response off (``Transport``): the connection is closed when the other requests are answered."""
         if not self._given_up:
             self._broken = True
+            if not self._cut:
+                self._connection.send_held(self.protocol.encode_abort())

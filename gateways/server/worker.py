@@ -178,7 +178,8 @@ class Server(Crew):
 
     def keep_track(self, connection: Connection) -> None:
         """Count a connection in that the C part has accepted: the server must not end before its request."""
-        self._connections[connection.fd] = connection
+        if connection.fd >= 0:  # no request of a connection that carries several, which is in
+            self._connections[connection.fd] = connection
 
     def watch(self, connection: Connection) -> None:
         """Let the poller report the connection's next bytes."""

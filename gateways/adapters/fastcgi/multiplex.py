@@ -57,6 +57,7 @@ class Demultiplexer:
     """
 
     name = "FastCGI"
+    ends_by_close = False
 
     __slots__ = ("_begun", "_buffer", "_draining", "_ended", "_limits", "_open", "most", "outgoing")
 
@@ -129,8 +130,10 @@ class Demultiplexer:
             return None
         protocol = self._open.get(request_id)
         if kind not in _OURS:
-            if protocol is None and (kind == 0 or kind > fcgi.UNKNOWN_TYPE):
-                return None
+            if kind == 0 or kind > fcgi.UNKNOWN_TYPE:
+                if protocol is None:
+                    return None
+                raise ProtocolError(f"unknown FastCGI record type {kind} for request {request_id}")
             raise ProtocolError(f"FastCGI record type {kind} with request id {request_id} is not for an application")
         if kind == fcgi.BEGIN_REQUEST:
             self._begin(request_id, record)
