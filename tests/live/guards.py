@@ -22,6 +22,9 @@ GUARDS = (
     Deployment("apache-fcgid-authorizer", "apache", "apache/fcgid-authorizer.conf", "fastcgi", "/app"),
 )
 
+MULTIPLEXED = "haproxy/multiplexed.cfg"
+"""Of test_multiplex.py, which boots it."""
+
 
 @contextmanager
 def guarded(guard: Deployment, sandbox: Sandbox) -> Iterator[Site]:

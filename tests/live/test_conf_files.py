@@ -17,7 +17,7 @@ from gateways.config import load_plan
 from gateways.errors import BootError, ConfigError
 from gateways.settings import Settings
 from tests.live.deployments import DEPLOYMENTS, LIGHTTPD
-from tests.live.guards import GUARDS
+from tests.live.guards import GUARDS, MULTIPLEXED
 from tests.live.machines import FRONTS
 from tests.live.sandbox import PROJECT
 from tests.support import requirements
@@ -37,7 +37,8 @@ def test_every_file_for_a_web_server_is_booted() -> None:
     ours = {"gateways.toml"}  # tests/config/test_example.py
     several = {front.conf for front in FRONTS}  # test_machines.py
     guards = {guard.conf for guard in GUARDS}  # test_authorizer.py
-    assert files - others - ours - several - guards == {deployment.conf for deployment in DEPLOYMENTS}
+    multiplexed = {MULTIPLEXED}  # test_multiplex.py
+    assert files - others - ours - several - guards - multiplexed == {deployment.conf for deployment in DEPLOYMENTS}
 
 
 def test_lighttpd_writes_only_where_debian_lets_it() -> None:
