@@ -24,7 +24,7 @@ LAYERS = [
     ["loader"],
     ["declared"],
     ["values"],
-    ["addresses"],
+    ["addresses", "roles"],
     ["core"],
     ["errors"],
 ]

@@ -12,7 +12,7 @@ import gateways
 
 
 def test_the_public_names_are_functions() -> None:
-    for name in ("run", "serve", "run_with_cgi"):
+    for name in ("run", "serve", "run_with_cgi", "authorizer"):
         assert isinstance(getattr(gateways, name), types.FunctionType)
         assert name in dir(gateways)
         assert name in gateways.__all__
@@ -32,4 +32,4 @@ def test_importing_the_package_imports_nothing() -> None:
 def test_the_star_import() -> None:
     names: dict[str, object] = {}
     exec("from gateways import *", names)
-    assert {"run", "serve", "run_with_cgi", "__version__"} <= set(names)
+    assert {"authorizer", "run", "serve", "run_with_cgi", "__version__"} <= set(names)

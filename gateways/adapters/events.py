@@ -18,14 +18,16 @@ class Request:
     """A request whose whole header block is in; its body may still be on the way.
 
     ``variables`` are the CGI variables in wire order. ``keep`` is true when the connection stays open afterwards; a
-    protocol that decides it by the response makes it false until then.
+    protocol that decides it by the response makes it false until then. ``filters`` is true when a second stream follows
+    the body, in the same way: the data of a FastCGI filter.
     """
 
-    __slots__ = ("keep", "variables")
+    __slots__ = ("filters", "keep", "variables")
 
-    def __init__(self, variables: Variables, keep: bool) -> None:
+    def __init__(self, variables: Variables, keep: bool, filters: bool = False) -> None:
         self.variables = variables
         self.keep = keep
+        self.filters = filters
 
 
 class Aborted:

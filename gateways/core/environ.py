@@ -279,7 +279,7 @@ def _number(length: str) -> str:
 
 
 def _is_reserved(name: str) -> bool:
-    return name.lower().startswith(("wsgi.", "gateways."))
+    return name.lower().startswith(("wsgi.", "gateways.", "fcgi."))
 
 
 def _latin1(text: str) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from threading import Lock
 
     from gateways.core.types import Environ
+    from gateways.server.connection import Connection
     from gateways.server.slot import Slot
+    from gateways.server.stream import Stream
 
 
 #: How long a leader may be inside one request before another thread leads, seconds.
@@ -69,11 +72,16 @@ class Crew(Service):
         self._monitor_gate = closed_gate()
         self._board = Board(self._lock, self._wake_monitor, None if slot is None else slot.area)
         self._done = threading.Event()
+        self._ready: deque[Stream] = deque()  # requests for which there was no thread yet
         #: True in a process that the application has forked off.
         self.forked = False
 
     def _lead(self, gate: Lock) -> None:
         """Wait and serve until another thread leads (``_leader`` is not ``gate`` any more) or all is done."""
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        """Let the leader look at what has changed. Safe in any thread."""
         raise NotImplementedError
 
     def _work(self) -> None:
@@ -110,6 +118,39 @@ class Crew(Service):
     def end(self, connection: Link, sent: int = 0) -> None:
         """The leader is free again, unless the monitor was faster."""
         self._board.end(connection, sent)
+
+    # Requests that came in one with others (multiplex.py)
+
+    def start_soon(self, stream: Stream) -> None:
+        """Have a request served by whoever leads next. Safe in any thread."""
+        self._ready.append(stream)
+        self._wake()
+
+    def _start_ready(self) -> None:
+        """Serve what is to start, while this thread leads."""
+        while self._ready:
+            stream = self._ready.popleft()
+            if self._ready:
+                self._wake()  # this one may take its time, and another leader is to look here
+            try:
+                stream.run()
+            except Exception as error:
+                self.fault(stream, error)
+            if stream.detached:
+                return
+
+    def unwatch(self, connection: Connection) -> None:
+        """Have the poller report a connection no more, for as long as another thread reads from it."""
+        with self._lock:
+            if connection.watched:
+                connection.watched = False
+                self._poller.unregister(connection.fd)
+
+    def fault(self, connection: Connection | Stream, error: Exception) -> None:
+        """A fault of ours, which costs this connection only."""
+        self.error_log.exception(f"{connection.peer}: connection closed after an error in the server", error)
+        self.end(connection)
+        connection.close()
 
     def _wake_monitor(self) -> None:
         open_gate(self._monitor_gate)

@@ -35,6 +35,8 @@ def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any,
     for listener in listeners:
         if listener.protocol not in environs or listener.tls is not None or listener.proxies is not None:
             continue
+        if listener.protocol == "fastcgi" and settings.fcgi_multiplex:
+            continue
         listener.fast_path = speedups.module.FastPath(
             protocol=listener.protocol,
             listener=listener,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from gateways.adapters.events import Limits
@@ -115,6 +116,16 @@ def ends_of(sock: socket.socket) -> Ends:
     except OSError:
         return Ends()
     return Ends(remote[:2], local[:2]) if isinstance(local, tuple) else Ends()
+
+
+def peer_of(sock: socket.socket) -> str:
+    """How a log line names the peer of a connection."""
+    if sock.family == socket.AF_UNIX:
+        return "unix peer"
+    try:
+        return peer_name(sock.getpeername())
+    except OSError:
+        return "a peer that has left"
 
 
 def peer_name(address: object) -> str:

@@ -13,6 +13,8 @@ from gateways.core.input import Input
 from gateways.errors import ClientDisconnected, ProtocolError
 from gateways.server.continuing import make_input
 from gateways.server.exchange import Exchange
+from gateways.server.filtering import Streams
+from gateways.server.wire import READ_SIZE
 
 if TYPE_CHECKING:
     from gateways.adapters.events import Request
@@ -30,15 +32,18 @@ class Serving(Exchange):
 
     def _serve(self, request: Request) -> bool:
         """Serve one request."""
+        streams = None
         try:
             environ = self._service.builders[self.protocol.name].build(request.variables)
+            if request.filters:
+                streams = Streams(self.receive, self._receive_data, environ)
         except ProtocolError as error:
             self._answer(error)
             return request.keep and not self._broken
-        return self._serve_environ(environ, request.keep)
+        return self._serve_environ(environ, request.keep, streams)
 
-    def _serve_environ(self, environ: Environ, keep: bool) -> bool:
-        """Serve the request that ``environ`` was made from."""
+    def _serve_environ(self, environ: Environ, keep: bool, streams: Streams | None = None) -> bool:
+        """Serve the request that ``environ`` was made from; ``streams`` are those of a filter."""
         service = self._service
         self.deadline = FOREVER
         self._over = ""
@@ -52,7 +57,11 @@ class Serving(Exchange):
         errors = self.errors
         if errors is None:
             errors = self.errors = self.make_errors()
-        body = Input(self.receive, length) if "HTTP_EXPECT" not in environ else make_input(self, length)
+        body: Input
+        if streams is not None:
+            body = streams.body
+        else:
+            body = Input(self.receive, length) if "HTTP_EXPECT" not in environ else make_input(self, length)
         environ["wsgi.errors"] = errors
         environ["wsgi.input"] = body
         service.begin(self, environ)
@@ -60,7 +69,14 @@ class Serving(Exchange):
         response = handle(service.application, environ, self, errors, service.debug)
         if body.short:
             service.error_log.warning(f"{self.peer}: body shorter than its CONTENT_LENGTH of {length} bytes")
+        if streams is not None and streams.data.short:
+            service.error_log.warning(f"{self.peer}: data shorter than its FCGI_DATA_LENGTH")
         return self._conclude(environ, response, keep, started)
+
+    def _receive_data(self) -> bytes:
+        """Return the next piece of a filter's data, a file of the web server's: max_body_size is not for it."""
+        self._received = -READ_SIZE
+        return self.receive()
 
     def _conclude(self, environ: Environ, response: Response, keep: bool, started: float) -> bool:
         """Log what became of the request, and let go of it."""

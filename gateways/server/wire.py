@@ -139,10 +139,10 @@ class Wire(Link):
         while True:
             ahead = self._reads_ahead and self.protocol.buffered < READ_AHEAD
             poll.register(self.fd, select.POLLOUT | (select.POLLIN if ahead else 0))
-            queued = _queued_bytes(self.fd)
+            queued = queued_bytes(self.fd)
             ready = poll.poll(self._service.write_timeout * 1000)
             if not ready:
-                if _queued_bytes(self.fd) < queued:
+                if queued_bytes(self.fd) < queued:
                     continue  # there is room when a third of a large buffer is: a slow reader may take minutes
                 raise self._cut_off(f"the web server took no byte for {self._service.write_timeout:g} s")
             if ahead and ready[0][1] & select.POLLIN:
@@ -202,7 +202,7 @@ def _behind(parts: list[bytes | memoryview], sent: int) -> list[bytes | memoryvi
     return []
 
 
-def _queued_bytes(fd: int) -> int:
+def queued_bytes(fd: int) -> int:
     """Return how many sent bytes the peer's system has not taken yet (tcp(7), SIOCOUTQ); 0 where nobody knows."""
     try:
         return int(_INT.unpack(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(_INT.size)))[0])

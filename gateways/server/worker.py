@@ -17,7 +17,8 @@ from gateways.server.arrival import arrive
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.fastpath import make_fast_paths
-from gateways.server.service import peer_name
+from gateways.server.multiplex import Multiplexing
+from gateways.server.service import peer_of
 from gateways.server.spawned import ParentWatch
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Server(Crew):
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
         self._connections: dict[int, Connection] = {}
         make_fast_paths(self, listeners, self._board, settings)
+        self._multiplexing = Multiplexing(settings) if settings.fcgi_multiplex else None
         self._parent = ParentWatch() if spawned else None
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_out, False)
@@ -177,7 +179,8 @@ class Server(Crew):
 
     def keep_track(self, connection: Connection) -> None:
         """Count a connection in that the C part has accepted: the server must not end before its request."""
-        self._connections[connection.fd] = connection
+        if connection.fd >= 0:  # no request of a connection that carries several, which is in
+            self._connections[connection.fd] = connection
 
     def watch(self, connection: Connection) -> None:
         """Let the poller report the connection's next bytes."""
@@ -234,12 +237,6 @@ class Server(Crew):
         except Exception as error:
             self.fault(connection, error)
 
-    def fault(self, connection: Connection, error: Exception) -> None:
-        """A fault of ours, which costs this connection only."""
-        self.error_log.exception(f"{connection.peer}: connection closed after an error in the server", error)
-        self.end(connection)
-        connection.close()
-
     def _timeout(self) -> float | None:
         """How long the poller may wait, seconds: until the next deadline; None for ever."""
         now = monotonic()
@@ -262,6 +259,8 @@ class Server(Crew):
 
     def _housekeeping(self) -> None:
         """Everything that is not a readable socket: deadlines, accepting again, logs, the parent."""
+        if self._ready:
+            self._start_ready()
         now = monotonic()
         if now >= self._board.next_sweep and self._connections:
             self._sweep(now)
@@ -307,10 +306,13 @@ class Server(Crew):
 
     def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
         """Take a new connection in, and serve what it brings along."""
-        connection = Connection()
+        if self._multiplexing is not None and listener.protocol == "fastcgi":
+            connection: Connection = self._multiplexing.open(self, sock, peer)
+        else:
+            connection = Connection()
+            connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
-        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
         self._connections[connection.fd] = connection
         if arrive(connection, listener, self):
             self._take_turn(connection, connection.on_readable)
@@ -320,13 +322,7 @@ class Server(Crew):
     def admit(self, listener: Listener, connection: Connection) -> None:
         """Take in a connection that the C part has accepted, and cannot serve alone."""
         sock = socket.socket(listener.sock.family, listener.sock.type, 0, connection.fd)
-        peer = "unix peer"
-        if sock.family != socket.AF_UNIX:
-            try:
-                peer = peer_name(sock.getpeername())
-            except OSError:
-                peer = "a peer that has left"
-        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
+        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer_of(sock))
         self._connections[connection.fd] = connection
 
     def _close_down(self, gate: Lock) -> None:

@@ -129,6 +129,13 @@ class Serving(Declared):
         "Connections the system keeps waiting while all threads are busy. The kernel may allow fewer: "
         "net.core.somaxconn.",
     )
+    fcgi_multiplex: int = setting(
+        0,
+        Number(0, 1000),
+        LISTENING,
+        "Requests that a web server may send side by side on one FastCGI connection (HAProxy: option mpxs-conns). More "
+        "are answered 503. 0 switches it off: then a second one is refused until the first is answered.",
+    )
 
     threads: int = setting(
         8,

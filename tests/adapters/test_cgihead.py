@@ -23,3 +23,9 @@ def test_values_are_latin_1() -> None:
 
 def test_an_empty_reason_keeps_its_space() -> None:
     assert encode_head("299 ", []) == b"Status: 299 \r\n\r\n"
+
+
+def test_an_authorizer_says_the_status_first() -> None:
+    """lighttpd drops what comes before it has read that the request is refused."""
+    head = encode_head("401 Unauthorized", [("WWW-Authenticate", "Basic")], authorizer=True)
+    assert head == b"Status: 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\r\n"

@@ -181,6 +181,12 @@ def slow(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
     yield b"released\n" if wait_for(asked(environ, "file")) else b"nobody released it\n"
 
 
+def hold(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Make the file `started`, and answer when the file `file` is there: as long as the test itself would wait."""
+    asked(environ, "started").write_text("")
+    return text(start_response, "released\n" if wait_for(asked(environ, "file"), 60.0) else "nobody released it\n")
+
+
 def text(start_response: Any, body: str) -> list[bytes]:
     """A short plain answer."""
     start_response("200 OK", [TEXT])
@@ -192,9 +198,9 @@ def asked(environ: dict[str, Any], name: str) -> Path:
     return Path(parse_qs(environ["QUERY_STRING"])[name][0])
 
 
-def wait_for(path: Path) -> bool:
+def wait_for(path: Path, seconds: float = PATIENCE) -> bool:
     """Say whether the file appeared before the patience ended."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if path.exists():
             return True
@@ -209,6 +215,7 @@ ACTIONS = {
     "error-in-iterator": error_in_iterator,
     "error-late": error_late,
     "headers": headers,
+    "hold": hold,
     "large": large,
     "log": log,
     "long-header": long_header,

@@ -187,7 +187,7 @@ class Apache(WebServer):
         fcgid = requirements.require_file(APACHE_MODULES / "mod_fcgid.so", "libapache2-mod-fcgid")
         names = (
             *(f"mpm_{self.mpm}", "authn_core", "authz_core", "alias", "mime", "env", "setenvif", "rewrite", self.cgi),
-            *("proxy", "proxy_fcgi", "proxy_scgi", "proxy_http", "headers"),
+            *("proxy", "proxy_fcgi", "proxy_scgi", "proxy_http", "headers", "auth_basic", "authz_user", "authnz_fcgi"),
             *("slotmem_shm", "proxy_balancer", "lbmethod_bybusyness"),
         )
         modules = "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in names)
@@ -285,12 +285,18 @@ WEB_SERVERS: Mapping[str, type[WebServer]] = {
 }
 
 
-def start_backend(sandbox: Sandbox, arguments: Sequence[Any], address: tuple[str, int] | str, log: Path) -> Process:
+def start_backend(
+    sandbox: Sandbox,
+    arguments: Sequence[Any],
+    address: tuple[str, int] | str,
+    log: Path,
+    application: str = "app:application",
+) -> Process:
     """Run `gateways serve` with the Python that runs the tests, and wait until it listens."""
     group = ["--socket-group", "www-data"] if sandbox.account and isinstance(address, str) else []
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     process = Process(
-        [sys.executable, "-m", "gateways", "serve", "app:application", *arguments, *group],
+        [sys.executable, "-m", "gateways", "serve", application, *arguments, *group],
         log=log, cwd=sandbox.scripts, env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     process.wait_for(address)

@@ -17,6 +17,7 @@ from gateways.config import load_plan
 from gateways.errors import BootError, ConfigError
 from gateways.settings import Settings
 from tests.live.deployments import DEPLOYMENTS, LIGHTTPD
+from tests.live.guards import GUARDS, MULTIPLEXED
 from tests.live.machines import FRONTS
 from tests.live.sandbox import PROJECT
 from tests.support import requirements
@@ -35,7 +36,9 @@ def test_every_file_for_a_web_server_is_booted() -> None:
     others = {str(path.relative_to(CONF)) for path in (*UNITS, *PROGRAMS, *CONTAINER, *KUBERNETES)}
     ours = {"gateways.toml"}  # tests/config/test_example.py
     several = {front.conf for front in FRONTS}  # test_machines.py
-    assert files - others - ours - several == {deployment.conf for deployment in DEPLOYMENTS}
+    guards = {guard.conf for guard in GUARDS}  # test_authorizer.py
+    multiplexed = {MULTIPLEXED}  # test_multiplex.py
+    assert files - others - ours - several - guards - multiplexed == {deployment.conf for deployment in DEPLOYMENTS}
 
 
 def test_lighttpd_writes_only_where_debian_lets_it() -> None:

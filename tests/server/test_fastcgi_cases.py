@@ -140,12 +140,11 @@ def test_F42_http_on_a_fastcgi_port_is_named_in_the_log(served: Served) -> None:
 # Roles
 
 
-@pytest.mark.parametrize(("name", "role"), [("F08", 9), ("F09", wire.FILTER)])
 @pytest.mark.parametrize("tcp", [False, True])
-def test_F08_F09_an_unknown_role_is_refused_whatever_follows(name: str, role: int, tcp: bool, app: Recorder) -> None:
+def test_F08_an_unknown_role_is_refused_whatever_follows(tcp: bool, app: Recorder) -> None:
     """The refusal arrives although a megabyte comes that nobody reads."""
     with serving(app, tcp=tcp) as served, served.connect() as sock:
-        sock.sendall(wire.begin(1, role=role) + wire.stream(wire.STDIN, 1, bytes(MIB)))
+        sock.sendall(wire.begin(1, role=9) + wire.stream(wire.STDIN, 1, bytes(MIB)))
         assert wire.receive_all(sock) == wire.record(wire.END, 1, pack(">IB3x", 0, wire.UNKNOWN_ROLE))
         assert app.seen == []
 
@@ -158,6 +157,13 @@ def test_F08_an_unknown_role_on_a_kept_connection(served: Served) -> None:
         sock.sendall(wire.stream(wire.PARAMS, 1, wire.pairs(wire.GET)) + wire.record(wire.STDIN, 1))
         sock.sendall(wire.request(id=2, keep=True))
         assert reader.answer(2).status == "200 OK"
+
+
+def test_F09_a_filter_is_told_its_role_and_has_data(served: Served, app: Recorder) -> None:
+    """More in test_filtering.py."""
+    assert ask(served, wire.filtering(wire.post(2), b"hi", b"data")).body == b"got hi"
+    assert app.seen[0].environ["FCGI_ROLE"] == "FILTER"
+    assert "fcgi.data" in app.seen[0].environ
 
 
 def test_F58_an_authorizer(app: Recorder) -> None:

@@ -23,6 +23,7 @@ class Outcome:
         self.output = b""
         self.most_buffered = 0
         self.request: Request | None = None
+        self.streams = 1  # that are still to end, of the request in hand
 
     @property
     def finished(self) -> bool:
@@ -72,6 +73,7 @@ def _take_events(protocol: Protocol, outcome: Outcome, reads_body: bool) -> None
         if isinstance(event, Request):
             outcome.request = event
             outcome.events.append(("request", list(event.variables), event.keep))
+            outcome.streams = 2 if event.filters else 1
         elif isinstance(event, Aborted):
             outcome.events.append("aborted")
             outcome.output += protocol.complete(app_status=1)
@@ -79,7 +81,11 @@ def _take_events(protocol: Protocol, outcome: Outcome, reads_body: bool) -> None
             outcome.events[-1] += event
         elif event:
             outcome.events.append(event)
-        if event == b"" or (isinstance(event, Request) and not reads_body):
+        if event == b"":
+            outcome.streams -= 1
+            if outcome.streams:
+                outcome.events.append("data")
+        if (event == b"" and not outcome.streams) or (isinstance(event, Request) and not reads_body):
             outcome.events.append("answered")
             outcome.output += _respond(protocol)
 

@@ -103,6 +103,17 @@ def request(
     )
 
 
+def filtering(params: Pairs, body: bytes, data: bytes, *, id: int = 1, keep: bool = False, cut: int = 65535) -> bytes:
+    """Write a whole request of the Filter role."""
+    variables = ((b"FCGI_DATA_LAST_MOD", b"1234567890"), (b"FCGI_DATA_LENGTH", b"%d" % len(data)), *params)
+    return (
+        begin(id, FILTER, keep)
+        + stream(PARAMS, id, pairs(variables), cut)
+        + stream(STDIN, id, body, cut)
+        + stream(DATA, id, data, cut)
+    )
+
+
 def parse_records(data: bytes) -> Iterator[Record]:
     """Read complete records; anything else is an ``AssertionError``."""
     at = 0

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class Answer:
     """Frames the answer of the request in hand, whose id is ``_request_id`` (0: there is none)."""
 
-    __slots__ = ("_request_id",)
+    __slots__ = ("_request_id", "_role")
 
     def __init__(self) -> None:
         self._request_id = 0
+        self._role = 0
 
     def complete(self, app_status: int = 0) -> bytes:
         """End the request in hand (section 5.5)."""
@@ -29,7 +30,7 @@ class Answer:
 
         The head is in one record with the block as far as it fits: HAProxy 2.6.12 dies of a head in parts.
         """
-        return self.encode_body(encode_head(status, headers) + block, end)
+        return self.encode_body(encode_head(status, headers, self._role == fcgi.AUTHORIZER) + block, end)
 
     def encode_body(self, block: bytes, end: bool) -> bytes:
         """Frame a block of the response; with ``end`` also the end of the request."""
@@ -38,7 +39,7 @@ class Answer:
 
     def gather_head(self, status: str, headers: Headers, view: memoryview, end: bool) -> list[bytes | memoryview]:
         """``encode_head`` for a large block: pieces for one gathered write, without a copy of the block."""
-        head = encode_head(status, headers)
+        head = encode_head(status, headers, self._role == fcgi.AUTHORIZER)
         if len(head) > fcgi.MAX_ALIGNED_CONTENT:
             return [self.encode_body(head, False), *self.gather_body(view, end)]
         return self.gather_body(view, end, head)

@@ -41,14 +41,18 @@ class ClientConnection:
         self._active = False
         self._keep = False
         self._body_open = False
+        self._data_open = False
         self._stdout_over = False
         #: True once the application has sent a byte: until then, a closed connection may only have been idle too long.
         self.answered = False
 
     # Sending
 
-    def start(self, variables: Iterable[tuple[bytes, bytes]], keep: bool = False) -> bytes:
-        """Begin a request of a responder; ``keep`` asks the application to leave the connection open afterwards.
+    def start(self, variables: Iterable[tuple[bytes, bytes]], keep: bool = False, role: int = fcgi.RESPONDER) -> bytes:
+        """Begin a request; ``keep`` asks the application to leave the connection open afterwards.
+
+        ``role`` is RESPONDER, AUTHORIZER, which has an empty body, or FILTER, which has data after its body (the names
+        are in ``records``).
 
         Raises ``ValueError`` for a variable without a name or with a NUL byte (section 6.1).
         """
@@ -61,9 +65,10 @@ class ClientConnection:
         self._active = self._body_open = True
         self._stdout_over = self.answered = False
         self._keep = keep
+        self._data_open = role == fcgi.FILTER
         return b"".join(
             (
-                fcgi.begin_request(self._request_id, keep=keep),
+                fcgi.begin_request(self._request_id, role, keep),
                 fcgi.stream(fcgi.PARAMS, self._request_id, fcgi.encode_pairs(pairs)),
                 fcgi.record(fcgi.PARAMS, self._request_id),
             )
@@ -82,6 +87,18 @@ class ClientConnection:
         self._body_open = False
         return fcgi.record(fcgi.STDIN, self._request_id)
 
+    def send_data(self, data: bytes) -> bytes:
+        """Frame a piece of a filter's data; the body has to be ended before (section 6.4)."""
+        if not self._data_open or self._body_open:
+            raise RuntimeError("no data of a filter is open")
+        return fcgi.stream(fcgi.DATA, self._request_id, data)
+
+    def end_data(self) -> bytes:
+        """Frame the end of a filter's data."""
+        self.send_data(b"")
+        self._data_open = False
+        return fcgi.record(fcgi.DATA, self._request_id)
+
     def abort(self) -> bytes:
         """Give the request up (section 5.4); the application still ends it, so go on until ``End``."""
         if not self._active:
@@ -93,7 +110,8 @@ class ClientConnection:
     @property
     def reusable(self) -> bool:
         """True when the last request is over on both sides and the connection stays open for another."""
-        return self._keep and not (self._active or self._body_open or self._buffer or self._eof)
+        open_streams = self._body_open or self._data_open
+        return self._keep and not (self._active or open_streams or self._buffer or self._eof)
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the application; ``b""`` is the end of the connection."""

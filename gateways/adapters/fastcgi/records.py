@@ -46,11 +46,13 @@ UNKNOWN_TYPE = 11
 # Roles and flags of BEGIN_REQUEST (section 5.1).
 RESPONDER = 1
 AUTHORIZER = 2
+FILTER = 3
 KEEP_CONN = 1
 
 # Protocol status of END_REQUEST (section 5.5).
 REQUEST_COMPLETE = 0
 CANT_MPX_CONN = 1
+OVERLOADED = 2
 UNKNOWN_ROLE = 3
 
 HEADER = Struct(">BBHHBx")

@@ -6,12 +6,14 @@ buffer, and an interleaved one is refused with CANT_MPX_CONN (section 5.5). The 
     IDLE     no request; BEGIN_REQUEST starts one
     PARAMS   the name-value stream is coming; its empty record yields a ``Request``
     STDIN    the application runs; the body comes until its empty record
-    REPLY    the body is complete; the application runs on
+    DATA     the same of a filter's data, which follows the body (section 6.4)
+    REPLY    all input is complete; the application runs on
 """
 
 from __future__ import annotations
 
 from gateways.adapters.events import ABORTED, Limits, Request
+from gateways.adapters.fastcgi import management
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.adapters.fastcgi.answer import Answer
 from gateways.adapters.foreign import hint
@@ -21,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gateways.adapters.events import Event
 
-IDLE, PARAMS, STDIN, REPLY = range(4)
+IDLE, PARAMS, STDIN, DATA, REPLY = range(5)
 
 _TOO_LARGE = "431 Request Header Fields Too Large"
 #: BEGIN_REQUEST as every web server sends it, and whether the connection is kept.
@@ -29,7 +31,7 @@ _USUAL_BEGIN = {fcgi.begin_request(1, keep=keep): keep for keep in (False, True)
 _USUAL_PARAMS = fcgi.record(fcgi.PARAMS, 1)[:4]
 _PARAMS_END = fcgi.record(fcgi.PARAMS, 1)
 _STDIN_END = fcgi.record(fcgi.STDIN, 1)
-_ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER"}
+_ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER", fcgi.FILTER: b"FILTER"}
 
 
 class ServerConnection(Answer):
@@ -46,7 +48,7 @@ class ServerConnection(Answer):
 
     __slots__ = (
         *("_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position"),
-        *("_role", "_state", "max_requests", "outgoing"),
+        *("_state", "max_requests", "outgoing"),
     )
 
     def __init__(self, limits: Limits | None = None, max_requests: int = 1) -> None:
@@ -56,7 +58,6 @@ class ServerConnection(Answer):
         self._position = 0
         self._state = IDLE
         self._draining = 0  # the id of an answered request whose body is still coming
-        self._role = 0
         self._keep = False
         self._params: list[bytes] = []
         self._params_size = 0
@@ -95,6 +96,26 @@ class ServerConnection(Answer):
     def idle(self) -> bool:
         """True between requests, with nothing received of the next one: the time to close a kept connection."""
         return self._state == IDLE and self._position == len(self._buffer)
+
+    @property
+    def keep(self) -> bool:
+        """Whether the web server wants the connection to stay open after the request in hand, or the last one."""
+        return self._keep
+
+    @property
+    def role(self) -> int:
+        """The role of the request in hand, or of the last one."""
+        return self._role
+
+    @property
+    def last_stream(self) -> int:
+        """The type of the records that end the input of a request."""
+        return fcgi.DATA if self._role == fcgi.FILTER else fcgi.STDIN
+
+    @property
+    def in_hand(self) -> bool:
+        """True from the beginning of a request to the end of its answer."""
+        return self._state != IDLE
 
     @property
     def buffered(self) -> int:
@@ -136,7 +157,7 @@ class ServerConnection(Answer):
             self._position = stop + padding
             if kind == fcgi.STDIN and request_id == self._request_id and self._state == STDIN:
                 if not length:
-                    self._state = REPLY
+                    self._state = DATA if self._role == fcgi.FILTER else REPLY
                 return bytes(buffer[start:stop])
             event = self._receive_record(kind, request_id, bytes(buffer[start:stop]))
             if event is not None:
@@ -168,14 +189,14 @@ class ServerConnection(Answer):
     def _receive_record(self, kind: int, request_id: int, content: bytes) -> Event:
         """Act on one record that is not the body of the request in hand."""
         if request_id == 0:
-            self._receive_management(kind, content)
+            self.outgoing.append(management.answer(kind, content, self.max_requests))
         elif kind == fcgi.BEGIN_REQUEST:
             self._begin(request_id, content)
         elif kind in (fcgi.PARAMS, fcgi.STDIN, fcgi.ABORT_REQUEST, fcgi.DATA):
             # Records of ids that are not active are ignored (section 3.3): what is left of a request answered early.
             if request_id == self._request_id and self._state != IDLE:
                 return self._receive_stream(kind, content)
-            if request_id == self._draining and kind == fcgi.STDIN and not content:
+            if request_id == self._draining and kind == self.last_stream and not content:
                 self._draining = 0
         elif kind > fcgi.UNKNOWN_TYPE or kind == 0:
             if request_id == self._request_id and self._state != IDLE:
@@ -192,6 +213,13 @@ class ServerConnection(Answer):
             if kind == fcgi.PARAMS:
                 return self._receive_params(content)
             raise ProtocolError("FastCGI STDIN or DATA record before the end of PARAMS")
+        if kind == fcgi.DATA and self._role == fcgi.FILTER:
+            if self._state == DATA:
+                if not content:
+                    self._state = REPLY
+                return content
+            if self._state == STDIN:
+                raise ProtocolError("FastCGI DATA record before the end of STDIN")
         # PARAMS after its end, STDIN after its end, DATA of a responder: the stream is over or not asked for.
         return None
 
@@ -238,7 +266,7 @@ class ServerConnection(Answer):
         variables.append((b"FCGI_ROLE", _ROLES[self._role]))
         if self._role == fcgi.AUTHORIZER:
             variables.append((b"CONTENT_LENGTH", b"0"))  # no body (section 6.3), and from Apache no end of it either
-        return Request(variables, self._keep)
+        return Request(variables, self._keep, self._role == fcgi.FILTER)
 
     def _abort(self) -> Event:
         """ABORT_REQUEST, section 5.4: before the application runs it is answered here."""
@@ -251,25 +279,6 @@ class ServerConnection(Answer):
             return None
         self._state = REPLY
         return ABORTED
-
-    def _receive_management(self, kind: int, content: bytes) -> None:
-        """Records with request id 0 (section 4)."""
-        if kind == fcgi.GET_VALUES:
-            self.outgoing.append(fcgi.record(fcgi.GET_VALUES_RESULT, 0, self._values(content)))
-        elif kind == 0 or kind > fcgi.UNKNOWN_TYPE:
-            self.outgoing.append(fcgi.record(fcgi.UNKNOWN_TYPE, 0, fcgi.UNKNOWN_BODY.pack(kind)))
-        else:
-            raise ProtocolError(f"FastCGI record type {kind} with request id 0")
-
-    def _values(self, content: bytes) -> bytes:
-        """GET_VALUES, section 4.1: unknown names are left out of the answer."""
-        number = b"%d" % self.max_requests
-        known = {b"FCGI_MAX_CONNS": number, b"FCGI_MAX_REQS": number, b"FCGI_MPXS_CONNS": b"0"}
-        try:
-            asked = dict(fcgi.decode_pairs(content))
-        except ProtocolError as error:
-            raise ProtocolError(f"in GET_VALUES: {error}") from None  # no request, so no status to answer with
-        return fcgi.encode_pairs([(name, known[name]) for name in asked if name in known])
 
     def _not_fastcgi(self) -> ProtocolError:
         head = bytes(self._buffer[self._position : self._position + 8])
@@ -286,7 +295,7 @@ class ServerConnection(Answer):
     def complete(self, app_status: int = 0) -> bytes:
         """End the request in hand (section 5.5); records of it that still come are ignored."""
         request_id = self._request_id
-        if self._state == STDIN and not self._skip_input_end():
+        if self._state in (STDIN, DATA) and not self._skip_input_end():
             self._draining = request_id
         self._state = IDLE
         self._request_id = 0
@@ -300,4 +309,6 @@ class ServerConnection(Answer):
         return False
 
     def _input_end_is_here(self) -> bool:
-        return self._request_id == 1 and self._buffer.startswith(_STDIN_END, self._position)
+        if self._request_id != 1 or self._role == fcgi.FILTER:
+            return False
+        return self._buffer.startswith(_STDIN_END, self._position)

@@ -299,3 +299,34 @@ def test_a_round_trip_with_our_server(body: bytes, response: bytes, points: list
     events = receive(client, cut(server.encode_head("200 OK", [], response, True), points))
     assert b"".join(event.data for event in events if isinstance(event, Stdout)).endswith(b"\r\n\r\n" + response)
     assert events[-1] == End()
+
+
+def test_a_filter_has_data_behind_its_body() -> None:
+    connection = ClientConnection()
+    sent = connection.start(wire.GET, keep=True, role=wire.FILTER) + connection.send_body(b"body")
+    with pytest.raises(RuntimeError, match="no data"):
+        connection.send_data(b"early")
+    sent += connection.end_body() + connection.send_data(b"data")
+    assert not connection.reusable
+    sent += connection.end_data()
+    records = list(wire.parse_records(sent))
+    assert records[0].content == b"\0\3\1\0\0\0\0\0"
+    assert [(item.type, item.content) for item in records[3:]] == [
+        (wire.STDIN, b"body"),
+        (wire.STDIN, b""),
+        (wire.DATA, b"data"),
+        (wire.DATA, b""),
+    ]
+    assert not connection.reusable
+    assert receive(connection, [answer()]) == EVENTS
+    assert connection.reusable
+    with pytest.raises(RuntimeError, match="no data"):
+        connection.end_data()
+
+
+def test_an_authorizer_has_no_data() -> None:
+    connection = ClientConnection()
+    assert next(wire.parse_records(connection.start(wire.GET, role=wire.AUTHORIZER))).content[:2] == b"\0\2"
+    connection.end_body()
+    with pytest.raises(RuntimeError, match="no data"):
+        connection.send_data(b"x")

@@ -42,6 +42,7 @@ GOLDEN = {
         + wire.request(id=2)
     ),
     "unknown role": wire.begin(1, role=9, keep=True) + wire.stream(wire.PARAMS, 1, b"") + wire.request(id=2),
+    "filter": wire.filtering(wire.post(4), b"body", b"the data", keep=True, cut=50) + wire.request(id=2),
     "bad pairs": wire.begin() + wire.stream(wire.PARAMS, 1, wire.pairs(wire.GET)[:-1]) + wire.request(),
     "wrong version": wire.request(keep=True) + b"\x02" + wire.request(),
     "http": b"GET / HTTP/1.1\r\nHost: example.test\r\n\r\n",

@@ -175,8 +175,8 @@ def test_F08_an_unknown_role_on_a_kept_connection() -> None:
     assert wire.answer(rest).body == RESPONSE
 
 
-@pytest.mark.parametrize("role", [0, wire.FILTER, 9, 65535])
-def test_F08_F09_an_unknown_role_and_the_filter_role_are_refused(role: int) -> None:
+@pytest.mark.parametrize("role", [0, 4, 9, 65535])
+def test_F08_an_unknown_role_is_refused(role: int) -> None:
     protocol = ServerConnection()
     assert refused(wire.begin(1, role=role), protocol).status == ""
     assert sent(protocol) == [wire.Record(wire.END, 1, pack(">IB3x", 0, wire.UNKNOWN_ROLE))]
@@ -187,6 +187,75 @@ def test_F58_an_authorizer_is_told_its_role() -> None:
     params = wire.stream(wire.PARAMS, 1, wire.pairs([(b"REQUEST_METHOD", b"GET")]))
     request = take_request(protocol, wire.begin(1, wire.AUTHORIZER) + params)
     assert (b"FCGI_ROLE", b"AUTHORIZER") in request.variables
+    for size in (0, 100_000):
+        head = protocol.gather_head("403 Forbidden", [("X-Why", "so")], memoryview(bytes(size)), False)
+        assert b"".join(head)[8:].startswith(b"Status: 403 Forbidden\r\nX-Why: so\r\n\r\n")
+    assert protocol.encode_head("200 OK", [], b"", True)[8:].startswith(b"Status: 200 OK\r\n\r\n")
+
+
+FILTERED = wire.filtering(wire.post(4), b"body", b"the data")
+
+
+def test_F09_a_filter_has_a_body_and_data() -> None:
+    outcome = drive(ServerConnection(), [FILTERED + wire.request(id=2)])
+    [(_, variables, _), *events] = outcome.events[:4]
+    assert (b"FCGI_ROLE", b"FILTER") in variables
+    assert dict(variables)[b"FCGI_DATA_LENGTH"] == b"8"
+    assert dict(variables)[b"FCGI_DATA_LAST_MOD"] == b"1234567890"
+    assert events == [b"body", "data", b"the data"]
+    assert outcome.events[4:] == ["answered", ("request", [*wire.GET, ROLE], False), "answered"]
+
+
+def test_F09_only_a_filter_has_data() -> None:
+    assert take_request(ServerConnection(), FILTERED).filters
+    assert not take_request(ServerConnection(), GOOD).filters
+
+
+def test_F62_data_before_the_end_of_the_body() -> None:
+    data = wire.begin(1, wire.FILTER) + wire.stream(wire.PARAMS, 1, wire.pairs(wire.GET))
+    assert "before the end of STDIN" in str(refused(data + wire.record(wire.DATA, 1, b"x")))
+
+
+def test_F62_body_after_its_end_is_not_data() -> None:
+    data = FILTERED[:-24] + wire.record(wire.STDIN, 1, b"late") + FILTERED[-24:]
+    assert data != FILTERED
+    assert drive(ServerConnection(), [data]).events == drive(ServerConnection(), [FILTERED]).events
+
+
+@pytest.mark.parametrize("reads", [0, 1, 2, 3])
+def test_F63_data_that_nobody_reads_is_never_a_request(reads: int) -> None:
+    hidden = wire.request(wire.get((b"EVIL", b"1")))
+    protocol = ServerConnection()
+    filtered = wire.filtering(wire.post(len(hidden)), hidden, hidden, keep=True)
+    take_request(protocol, filtered + wire.request(id=2, keep=True))
+    for _ in range(reads):
+        assert isinstance(protocol.next_event(), bytes)
+    protocol.encode_head("200 OK", [], b"", True)
+    request = protocol.next_event()
+    assert isinstance(request, Request)
+    assert request.variables == [*wire.GET, ROLE]
+
+
+def test_F63_the_input_of_a_filter_is_complete_after_its_data() -> None:
+    protocol = ServerConnection()
+    data = wire.filtering(wire.post(0), b"", b"", keep=True)
+    take_request(protocol, data[:-8])
+    assert protocol.next_event() == b""
+    assert not protocol.input_complete
+    protocol.complete()
+    assert not protocol.input_complete
+    assert take(protocol, wire.record(wire.STDIN, 1)) is None
+    assert not protocol.input_complete
+    assert take(protocol, wire.record(wire.DATA, 1)) is None
+    assert protocol.input_complete
+
+
+def test_F30_a_filter_given_up() -> None:
+    protocol = ServerConnection()
+    take_request(protocol, FILTERED[:-24])
+    assert [protocol.next_event(), protocol.next_event()] == [b"body", b""]
+    assert take(protocol, wire.record(wire.DATA, 1, b"x")) == b"x"
+    assert take(protocol, wire.record(wire.ABORT, 1)) is ABORTED
 
 
 def test_the_peer_cannot_name_its_role_itself() -> None:
