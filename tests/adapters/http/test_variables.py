@@ -59,4 +59,6 @@ def test_targets_that_are_refused(method: bytes, target: bytes) -> None:
 def test_no_more_names_are_remembered_than_a_limit() -> None:
     for number in range(cgi._MAX_REMEMBERED + 10):
         variables(b"/", (b"X-%d" % number, b""))
+    variables(b"/", (b"X" * 1000, b""))
     assert len(cgi.names) <= cgi._MAX_REMEMBERED
+    assert max(map(len, cgi.names)) < 1000
