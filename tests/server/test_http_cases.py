@@ -821,3 +821,11 @@ def test_H47_a_client_that_others_have_written(served: Served, app: Recorder) ->
         assert session.put(url, data=b"x" * MIB, timeout=PATIENCE).content == b"got " + b"x" * MIB
     assert [seen.environ["QUERY_STRING"] for seen in app.seen] == ["0", "1", "2", "", ""]
     assert len({seen.environ["REMOTE_PORT"] for seen in app.seen}) == 1  # one connection for all
+
+
+def test_H48_the_mount_point_is_what_the_setting_says(app: Recorder) -> None:
+    with serving(app, "http", tcp=True, script_name="/app") as served:
+        environ = accepted(served, app, request(b"GET /app/x%20y?z HTTP/1.1", CLOSE))
+        assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/x y")
+        environ = accepted(served, app, request(b"GET /taken/off HTTP/1.1", CLOSE))
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/taken/off")
