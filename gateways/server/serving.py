@@ -40,7 +40,7 @@ class Serving(Exchange):
         except ProtocolError as error:
             self._answer(error)
             return request.keep and not self._broken
-        return self._serve_environ(environ, request.keep, streams)
+        return self._serve_environ(environ, request.keep, streams) and request.keep  # the response may have decided it
 
     def _serve_environ(self, environ: Environ, keep: bool, streams: Streams | None = None) -> bool:
         """Serve the request that ``environ`` was made from; ``streams`` are those of a filter."""

@@ -97,3 +97,19 @@ def _chunks(data: bytes) -> tuple[bytes, bool, bytes]:
         body, data = body + data[:count], data[count + 2 :]
         if not count:
             return body, True, data
+
+
+def from_variables(params: wire.Pairs, body: bytes = b"", *, keep: bool = False) -> bytes:
+    """Write the request that ``params`` are the CGI variables of."""
+    given = dict(params)
+    line = b"%b %b HTTP/1.1" % (given[b"REQUEST_METHOD"], given[b"REQUEST_URI"])
+    fields = [b"%b: %b" % (name[5:].replace(b"_", b"-"), given[name]) for name in given if name[:5] == b"HTTP_"]
+    fields += [b"%b: %b" % (name.replace(b"_", b"-"), given[name]) for name in given if name[:8] == b"CONTENT_"]
+    return request(line, *fields, *([] if keep else [b"Connection: close"]), body=body)
+
+
+def answer(data: bytes, head_only: bool = False) -> wire.Answer:
+    """Read the one response of a connection as that of a gateway program."""
+    found = only(data, head_only)
+    assert found.whole, data[:400]
+    return wire.Answer(b"Status: %b\r\n%b" % (found.status.encode("latin-1"), found.head), found.body, b"", 0, 0)

@@ -144,8 +144,8 @@ class Served:
         if self.protocol == "fastcgi":
             return wire.answer(wire.parse_records(self.ask(wire.request(params, body))))
         if self.protocol == "http":
-            found = httpwire.only(self.ask(httpwire.post(body, b"Connection: close")))
-            return wire.Answer(b"Status: " + found.status.encode(), found.body, b"", 0, wire.COMPLETE)
+            head_only = dict(params)[b"REQUEST_METHOD"] == b"HEAD"
+            return httpwire.answer(self.ask(httpwire.from_variables(params, body)), head_only)
         if params[0][0] != b"CONTENT_LENGTH":
             params = ((b"CONTENT_LENGTH", b"%d" % len(body)), *params)
         return scgi_answer(self.ask(wire.scgi(params, body)))

@@ -21,6 +21,7 @@ class Ends:
     __slots__ = ("name", "scheme", "variables")
 
     def __init__(self, remote: Address = None, local: Address = None, scheme: str = "http") -> None:
+        remote, local = _plain(remote), _plain(local)
         self.scheme = scheme
         self.name = _bracketed(local[0]) if local else b""
         self.variables: Variables = [
@@ -36,6 +37,13 @@ class Ends:
             # The port that the connection came to, whatever the client says (RFC 3875, section 4.1.15). For a Unix
             # socket it comes from Host.
             self.variables.append((b"SERVER_PORT", b"%d" % local[1]))
+
+
+def _plain(address: Address) -> Address:
+    """Return an IPv4 address as such where an inherited IPv6 socket reports it (RFC 4291, section 2.5.5.2)."""
+    if address is not None and address[0].startswith("::ffff:") and "." in address[0]:
+        return address[0][7:], address[1]
+    return address
 
 
 def _bracketed(host: str) -> bytes:

@@ -37,9 +37,10 @@ class Usual(NamedTuple):
     variables: Variables
 
 
-#: Values of Host that have been looked at, and the SERVER_NAME each means; bounded.
+#: Values of Host that have been looked at, and the SERVER_NAME each means. Clients invent them, so both have an end.
 _hosts: dict[bytes, bytes] = {}
 _MAX_HOSTS = 1024
+_MAX_HOST_SIZE = 255
 
 
 def recognise(data: bytes, start: int, ends: Ends, limits: tuple[int, int, int]) -> Usual | None:
@@ -78,9 +79,10 @@ def recognise(data: bytes, start: int, ends: Ends, limits: tuple[int, int, int])
 
 def _remember(host: bytes, ends: Ends) -> bytes:
     """Return the SERVER_NAME that a Host means, empty where there is something to think about."""
-    if not host or HOST.fullmatch(host) is None or host.startswith(b":"):
+    if not host or len(host) > _MAX_HOST_SIZE or HOST.fullmatch(host) is None or host.startswith(b":"):
         return b""
+    name = cgi.server_name(host, ends)
     if len(_hosts) >= _MAX_HOSTS:
         _hosts.clear()
-    _hosts[host] = cgi.server_name(host, ends)
-    return _hosts[host]
+    _hosts[host] = name
+    return name

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from gateways.adapters.http.head import Head
     from gateways.core.types import Variables
 
-#: Names and hosts remembered. Clients invent them, so there is an end to it.
+#: Names remembered, and the bytes of one. Clients invent them, so both have an end.
 _MAX_REMEMBERED = 1024
+_MAX_SIZE = 256
 _NAME = re.compile(rb"[A-Za-z0-9-]+")
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^?#]*)?(\?[^#]*)?", re.IGNORECASE)
 _ORIGIN = re.compile(rb"/[^#]*")
@@ -30,9 +31,10 @@ class _Names(dict[bytes, bytes]):
         # "X_A" and "X.A" would be taken for "X-A", which a web server in front may have checked (as nginx has it).
         upper = name.upper().replace(b"-", b"_") if _NAME.fullmatch(name) else b""
         variable = upper if upper in {b"", b"CONTENT_TYPE", b"CONTENT_LENGTH"} else b"HTTP_" + upper
-        if len(self) >= _MAX_REMEMBERED:
-            self.clear()
-        self[name] = variable
+        if len(name) <= _MAX_SIZE:
+            if len(self) >= _MAX_REMEMBERED:
+                self.clear()
+            self[name] = variable
         return variable
 
 

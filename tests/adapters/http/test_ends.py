@@ -25,6 +25,12 @@ def test_over_IPv6() -> None:
     assert dict(ends.variables)[b"REMOTE_ADDR"] == b"fe80::1%eth0"
 
 
+def test_IPv4_on_an_IPv6_socket() -> None:
+    ends = Ends(("::ffff:10.0.0.1", 4000), ("::ffff:10.0.0.2", 8000))
+    assert ends.name == b"10.0.0.2"
+    assert dict(ends.variables)[b"REMOTE_ADDR"] == b"10.0.0.1"
+
+
 def test_over_a_Unix_socket() -> None:
     ends = Ends()
     assert ends.name == b""

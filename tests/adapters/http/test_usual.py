@@ -153,3 +153,5 @@ def test_no_more_hosts_are_remembered_than_a_limit() -> None:
     for number in range(usual._MAX_HOSTS + 10):
         assert recognise(request(host=b"Host: h%d.test\r\n" % number)) is not None
     assert len(usual._hosts) <= usual._MAX_HOSTS
+    assert recognise(request(host=b"Host: " + b"h" * 1000 + b"\r\n")) is None
+    assert max(map(len, usual._hosts)) < 1000

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote_to_bytes
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gateways.adapters.http import variables as cgi
 from gateways.adapters.http.ends import Ends
 from gateways.adapters.http.head import Head
+from gateways.core.environ import EnvironBuilder
 from gateways.errors import ProtocolError
 
 ENDS = Ends(("10.0.0.1", 4000), ("10.0.0.2", 80))
@@ -56,7 +61,24 @@ def test_targets_that_are_refused(method: bytes, target: bytes) -> None:
         variables(target, method=method)
 
 
+@given(
+    st.lists(st.sampled_from(["/", "..", ".", "a", "b.cgi", "%2F", "%2f", "%41", "%zz", "%", "%ff", ";", "//", "*"]))
+)
+@example(["//"])
+@example(["..", "/", "..", "%2F"])
+def test_the_path_is_decoded_once_and_nothing_else_is_done_to_it(parts: list[str]) -> None:
+    """The core knows how the paths of other servers are to be repaired; here it has nothing to do."""
+    path = "/" + "".join(parts)
+    builder = EnvironBuilder(multithread=False, multiprocess=False)
+    environ = builder.build(cgi.variables(Head(b"GET", path.encode() + b"?q", 1, [(b"Host", b"h")]), ENDS))
+    assert environ["SCRIPT_NAME"] == ""
+    assert environ["PATH_INFO"] == unquote_to_bytes(path).decode("latin-1")
+    assert (environ["REQUEST_URI"], environ["QUERY_STRING"]) == (path + "?q", "q")
+
+
 def test_no_more_names_are_remembered_than_a_limit() -> None:
     for number in range(cgi._MAX_REMEMBERED + 10):
         variables(b"/", (b"X-%d" % number, b""))
+    variables(b"/", (b"X" * 1000, b""))
     assert len(cgi.names) <= cgi._MAX_REMEMBERED
+    assert max(map(len, cgi.names)) < 1000
