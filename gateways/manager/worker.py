@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gateways.errors import GatewayError
@@ -24,6 +25,7 @@ from gateways.manager.tether import Tether
 from gateways.manager.titles import set_title
 from gateways.manager.warmup import warm_up
 from gateways.server.changes import signature
+from gateways.server.interface import Interface
 from gateways.server.opening import load_application
 from gateways.server.renewal import make_renewal
 from gateways.server.routes import with_routes
@@ -68,6 +70,7 @@ class Worker:
         self._last = False
         self._server: ManagedServer | None = None
         self._watcher: Watcher | None = None
+        self._interface = Interface(equipment.settings, equipment.error_log)
         self._tether = Tether(channel, self._on_line, self._on_gone, ORPHAN_PATIENCE)
 
     def run(self, application: Application | None = None, hooks: Hooks | None = None) -> int:
@@ -90,6 +93,7 @@ class Worker:
         code = 0
         if self._stop is None:
             code = server.run()
+        self._interface.end(server.stopped_at or monotonic())
         hooks.exit(self._info, server.retired or self._stop or "the master is gone")
         return code
 
@@ -107,6 +111,7 @@ class Worker:
                 answer = settings.on_boot_error != "exit"  # there is no old one, and somebody is about to mend it
             application = load_application(equipment.application, settings, answer, equipment.error_log)
         hooks.post_fork(self._info)
+        application = self._interface.adapt(application)
         self._slot.phase = Phase.WARMING_UP
         warm_up(application, settings, equipment.error_log)
         server = self._server = ManagedServer(

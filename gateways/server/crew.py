@@ -69,6 +69,8 @@ class Crew(Service):
         self._monitor_gate = closed_gate()
         self._board = Board(self._lock, self._wake_monitor, None if slot is None else slot.area)
         self._done = threading.Event()
+        #: The monotonic time at which it was told to stop.
+        self.stopped_at = 0.0
         #: True in a process that the application has forked off.
         self.forked = False
 
@@ -91,6 +93,7 @@ class Crew(Service):
 
     def _begin_to_stop(self) -> None:
         """Say so to all who ask."""
+        self.stopped_at = monotonic()
         self.stopping = self._board.stopping = True
         if self._slot is not None:
             self._slot.phase = Phase.STOPPING

@@ -12,6 +12,7 @@ from gateways.errors import ConfigError
 from gateways.hooks import Hooks, WorkerInfo
 from gateways.loader import prepare_imports
 from gateways.server.errorlog import ErrorLog
+from gateways.server.interface import Interface
 from gateways.server.opening import (
     addresses_to_serve,
     application_name,
@@ -88,6 +89,8 @@ def launch(
         worker = WorkerInfo("app", 1, 1, os.getpid(), False)  # the only one, which nobody forks
         hooks.post_fork(worker)
         shown = status(name, settings, listeners) if status is not None and settings.status is not None else None
+        interface = Interface(settings, error_log)
+        application = interface.adapt(application)
         routed = with_routes(hooks.wrap(application), settings, shown.application if shown else None)
         given = (routed, listeners, settings, error_log, access_log)
         slot = shown.slot if shown else None
@@ -103,6 +106,7 @@ def launch(
             threads = count(settings.threads, "thread")
             error_log.notice(f"serving {listener.protocol} on {listener.address}: {name}, {threads}")
         code = server.run()
+        interface.end(server.stopped_at)
         hooks.exit(worker, server.retired or "stopped")
         if isinstance(server, SpawnedServer):
             server.begin_anew()

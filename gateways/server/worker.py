@@ -67,7 +67,8 @@ class Server(Crew):
         self.retired = ""
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
         self._connections: dict[int, Connection] = {}
-        make_fast_paths(self, listeners, self._board, settings)
+        if not self.tells_descriptor:  # the C part does not
+            make_fast_paths(self, listeners, self._board, settings)
         self._parent = ParentWatch() if spawned else None
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_out, False)

@@ -77,6 +77,12 @@ class Serving(Declared):
         "net.core.somaxconn.",
     )
 
+    interface: str = setting(
+        "wsgi",
+        Choice("INTERFACE", "wsgi", "asgi"),
+        APPLICATION,
+        "How the application is called: wsgi, or asgi for Starlette, FastAPI and the like, with the package a2wsgi.",
+    )
     threads: int = setting(
         8,
         Number(1, 1024),
