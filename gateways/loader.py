@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import os
 import sys
 import time
-from _thread import allocate_lock
 
 from gateways.errors import BootError, ConfigError
 
@@ -109,7 +109,7 @@ class LazyApplication:
         #: Makes a WSGI application of what was loaded.
         self.adapt: Callable[[Any], Application] = lambda loaded: loaded
         self._application: Application | None = None
-        self._lock = allocate_lock()
+        self._lock = _thread.allocate_lock()  # gevent's, where that has taken over
         self._failure = ""
         self._retry_at = 0.0
 

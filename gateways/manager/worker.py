@@ -12,7 +12,7 @@ master                     worker
 from __future__ import annotations
 
 import os
-import threading
+from _thread import allocate_lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,9 @@ from gateways.manager.statusapp import StatusApplication
 from gateways.manager.tether import Tether
 from gateways.manager.titles import set_title
 from gateways.manager.warmup import warm_up
+from gateways.server import green
 from gateways.server.changes import signature
+from gateways.server.crew import open_gate
 from gateways.server.interface import Interface
 from gateways.server.opening import load_application
 from gateways.server.renewal import make_renewal
@@ -65,7 +67,8 @@ class Worker:
         self._equipment = equipment
         self._slot = slot
         self._info = WorkerInfo(equipment.name, number, generation, os.getpid(), nursery)
-        self._told = threading.Event()
+        self._told = allocate_lock()
+        self._told.acquire()
         self._stop: str | None = None
         self._last = False
         self._server: ManagedServer | None = None
@@ -89,7 +92,7 @@ class Worker:
             return error.exit_code
         self._slot.phase = Phase.WAITING
         self._tether.say({"event": "ready"})
-        self._told.wait()
+        self._told.acquire()
         code = 0
         if self._stop is None:
             code = server.run()
@@ -110,11 +113,14 @@ class Worker:
             if settings.reload and self._info.generation == 1:
                 answer = settings.on_boot_error != "exit"  # there is no old one, and somebody is about to mend it
             application = load_application(equipment.application, settings, answer, equipment.error_log)
+        elif settings.worker == "gevent":
+            green.after_fork()
         hooks.post_fork(self._info)
         application = self._interface.adapt(application)
         self._slot.phase = Phase.WARMING_UP
         warm_up(application, settings, equipment.error_log)
-        server = self._server = ManagedServer(
+        kind = green.with_greenlets(ManagedServer) if settings.worker == "gevent" else ManagedServer
+        server = self._server = kind(
             with_routes(hooks.wrap(application), settings, StatusApplication(equipment.board, equipment.name)),
             equipment.listeners,
             settings,
@@ -155,13 +161,13 @@ class Worker:
                 self._server.stop(last=order == "last")
             elif order == "stop":
                 os._exit(0)  # still loading, with nothing in hand
-        self._told.set()
+        open_gate(self._told)
 
     def _on_gone(self) -> None:
         self._equipment.error_log.warning("the master is gone; stopping")
         if self._server is not None:
             self._server.stop()
-        self._told.set()
+        open_gate(self._told)
 
 
 def work(equipment: Equipment, number: int, generation: int, channel: socket.socket, slot: Slot, **given: Any) -> int:

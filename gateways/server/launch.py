@@ -11,6 +11,7 @@ from gateways.declared import HANDOVER
 from gateways.errors import ConfigError
 from gateways.hooks import Hooks, WorkerInfo
 from gateways.loader import prepare_imports
+from gateways.server import green
 from gateways.server.errorlog import ErrorLog
 from gateways.server.interface import Interface
 from gateways.server.opening import (
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
 _WITHOUT_EFFECT = frozenset({"max_requests", "max_requests_jitter", "max_memory", "restart_file", "renew_on"})
 
 
+#: What was imported before may wait in the old way, and everything with it.
+_LATE = (
+    "worker gevent: the application was imported before gevent has replaced what waits; begin the script with "
+    '"from gevent import monkey; monkey.patch_all()", or give the application by its name'
+)
+
+
 class Status(Protocol):
     """What shows what this process is doing: where the server writes it, and the application that reads it."""
 
@@ -67,6 +75,8 @@ def launch(
     complete_standard_streams()
     # First, because all relative paths start in chdir.
     prepare_imports(settings.chdir, settings.python_path, settings.env)
+    green_threads = settings.worker == "gevent"
+    late = green_threads and green.patch() and not isinstance(application, str)
     addresses = addresses_to_serve(settings)
     spawned = any(parse_address(text).kind == "fd" for _, text in addresses)
     privileges = Privileges.of(settings, spawned)  # before a file is made that would be root's
@@ -75,6 +85,8 @@ def launch(
         stack.callback(error_log.close)
         for notice in notices:
             error_log.notice(notice)
+        if late:
+            error_log.warning(_LATE)
         if settings.ignored_variables:
             error_log.notice(f"no settings, ignored: {', '.join(settings.ignored_variables)}")
         listeners = listen(addresses, settings, stack)
@@ -96,14 +108,15 @@ def launch(
         slot = shown.slot if shown else None
         if spawned:
             # What has been opened as root cannot be opened again by the user that it has become.
-            server: Server = SpawnedServer(*given, slot=slot, may_renew=not privileges.needed)
+            kind = green.with_greenlets(SpawnedServer) if green_threads else SpawnedServer
+            server: Server = kind(*given, slot=slot, may_renew=not privileges.needed)
         else:
-            server = Server(*given, slot=slot)
+            server = (green.with_greenlets(Server) if green_threads else Server)(*given, slot=slot)
             for setting in sorted(_WITHOUT_EFFECT & settings.given):
                 error_log.notice(f"{settings.label(setting)}: it has no effect without workers")
         hooks.ready(worker)
         for listener in listeners:
-            threads = count(settings.threads, "thread")
+            threads = count(settings.threads, "greenlet" if green_threads else "thread")
             error_log.notice(f"serving {listener.protocol} on {listener.address}: {name}, {threads}")
         code = server.run()
         interface.end(server.stopped_at)

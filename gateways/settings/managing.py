@@ -236,3 +236,5 @@ class Managing(Declared):
     def _derive(self, values: dict[str, Any], given: Container[str]) -> None:
         if values["reload"] and "workers" not in given:
             values["workers"] = 1  # somebody has to load the application, and somebody else to have it loaded again
+        if values["worker"] == "gevent" and "threads" not in given:
+            values["threads"] = 1000  # a greenlet that waits costs little more than its place on the scoreboard
