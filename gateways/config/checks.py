@@ -48,6 +48,8 @@ def check_settings(settings: Settings, several: bool) -> Iterator[Finding]:
         yield from _check_without_manager(settings)
     if settings.pm == "dynamic":
         yield from _check_spares(settings)
+    if settings.worker == "gevent" and settings.interface == "asgi":
+        yield Finding("worker", "an ASGI application waits by asyncio, which gevent cannot stand in for; use threads")
     yield from _check_what_has_no_effect(settings)
     yield from _check_times(settings)
     yield from _check_logs(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateways.addresses import parse_address
 from gateways.declared import HANDOVER
@@ -75,8 +75,7 @@ def launch(
     complete_standard_streams()
     # First, because all relative paths start in chdir.
     prepare_imports(settings.chdir, settings.python_path, settings.env)
-    green_threads = settings.worker == "gevent"
-    late = green_threads and green.patch() and not isinstance(application, str)
+    late = _replace_waits(settings) and not isinstance(application, str)
     addresses = addresses_to_serve(settings)
     spawned = any(parse_address(text).kind == "fd" for _, text in addresses)
     privileges = Privileges.of(settings, spawned)  # before a file is made that would be root's
@@ -106,17 +105,10 @@ def launch(
         routed = with_routes(hooks.wrap(application), settings, shown.application if shown else None)
         given = (routed, listeners, settings, error_log, access_log)
         slot = shown.slot if shown else None
-        if spawned:
-            # What has been opened as root cannot be opened again by the user that it has become.
-            kind = green.with_greenlets(SpawnedServer) if green_threads else SpawnedServer
-            server: Server = kind(*given, slot=slot, may_renew=not privileges.needed)
-        else:
-            server = (green.with_greenlets(Server) if green_threads else Server)(*given, slot=slot)
-            for setting in sorted(_WITHOUT_EFFECT & settings.given):
-                error_log.notice(f"{settings.label(setting)}: it has no effect without workers")
+        server = _make_server(given, settings, spawned, not privileges.needed, slot)
         hooks.ready(worker)
         for listener in listeners:
-            threads = count(settings.threads, "greenlet" if green_threads else "thread")
+            threads = count(settings.threads, "greenlet" if settings.worker == "gevent" else "thread")
             error_log.notice(f"serving {listener.protocol} on {listener.address}: {name}, {threads}")
         code = server.run()
         interface.end(server.stopped_at)
@@ -125,3 +117,22 @@ def launch(
             server.begin_anew()
         error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
         return code
+
+
+def _replace_waits(settings: Settings) -> bool:
+    """Obey the setting ``worker``; say whether something was replaced now."""
+    if settings.worker != "gevent":
+        return False
+    if settings.interface == "asgi":
+        raise ConfigError("worker gevent cannot serve interface asgi, which waits by asyncio; use worker threads")
+    return green.patch()
+
+
+def _make_server(given: Any, settings: Settings, spawned: bool, may_renew: bool, slot: Slot | None) -> Server:
+    if spawned:
+        # What has been opened as root cannot be opened again by the user that it has become.
+        kind = green.with_greenlets(SpawnedServer) if settings.worker == "gevent" else SpawnedServer
+        return kind(*given, slot=slot, may_renew=may_renew)
+    for setting in sorted(_WITHOUT_EFFECT & settings.given):
+        given[3].notice(f"{settings.label(setting)}: it has no effect without workers")
+    return (green.with_greenlets(Server) if settings.worker == "gevent" else Server)(*given, slot=slot)
