@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateways.asgi.scope import build_scope
@@ -78,6 +78,7 @@ def test_a_header_cannot_pass_for_another():
     assert headers[b"content-length"] == b"3"
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.sampled_from(sorted(set(ENVIRON) - {"wsgi.url_scheme"})), st.text(max_size=30)))
 def test_no_value_is_an_error(values):
     scope = scope_of(**values)

@@ -14,7 +14,7 @@ from gateways.loader import LazyApplication
 from gateways.server.interface import Interface
 from gateways.server.opening import load_application
 from gateways.settings import Settings
-from tests.support import asgi_app
+from tests.support import asgi_app, wire
 from tests.support.program import running
 from tests.support.serving import Recorder, RecordingLog, serving, until
 
@@ -70,18 +70,16 @@ def test_a_process(tmp_path):
 
 @pytest.mark.parametrize("preload", [False, True])
 def test_workers_have_a_loop_each(tmp_path, preload):
-    flags = (*FLAGS, "--workers", "2", *(["--preload"] if preload else []))
+    flags = (*FLAGS, "--workers", "2", "--threads", "1", *(["--preload"] if preload else []))
     with running(tmp_path, *flags, application=APPLICATION) as program:
         until(lambda: "ready: 2 workers" in program.log)
         pids = set()
-
-        def both() -> bool:
-            pid, state = json.loads(program.ask("/state"))
-            assert state == {"database": "open"}
-            pids.add(pid)
-            return len(pids) == 2
-
-        until(both)
-        assert program.process.pid not in pids
+        with program.send("/hold") as one, program.send("/hold") as other:  # each holds up a worker
+            for sock in (one, other):
+                content = wire.RecordReader(sock).record().content
+                pid, state = json.loads(content.partition(b"\r\n\r\n")[2])
+                assert state == {"database": "open"}
+                pids.add(pid)
+        assert len(pids | {program.process.pid}) == 3
         program.signal(signal.SIGTERM)
         assert program.wait() == 0

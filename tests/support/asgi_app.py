@@ -55,6 +55,14 @@ class Application:
     async def _state(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await answer(send, json.dumps([os.getpid(), scope.get("state")]).encode())
 
+    async def _hold(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """The same, and stay until the client leaves."""
+        state = json.dumps([os.getpid(), scope.get("state")]).encode()
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": state, "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
     async def _echo(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Send each piece of the body back as it comes."""
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
