@@ -126,13 +126,16 @@ class LazyApplication:
             try:
                 if self._failure:
                     importlib.invalidate_caches()  # finders remember which files were there
-                self._application = self.adapt(load(self.spec, self.interface))
+                self._application = self._obtain()
             except BootError as error:
                 self._failure = str(error)
                 raise
             finally:
                 self._retry_at = time.monotonic() + 1.0
             return self._application
+
+    def _obtain(self) -> Application:
+        return self.adapt(load(self.spec, self.interface))
 
 
 def prepare_imports(chdir: str | None, python_path: Sequence[str], env: Iterable[tuple[str, str]] = ()) -> None:

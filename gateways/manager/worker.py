@@ -105,18 +105,18 @@ class Worker:
         if settings.reload:
             self._watcher = Watcher(equipment.application, self._on_change, equipment.error_log)
         self._slot.phase = Phase.LOADING
+        answer = settings.on_boot_error == "answer"
+        if settings.reload and self._info.generation == 1:
+            answer = settings.on_boot_error != "exit"  # there is no old one, and somebody is about to mend it
         if application is None or hooks is None:
             equipment.settle()
             hooks = Hooks.load(settings.hooks, equipment.error_log.error)
             hooks.boot(settings)
-            answer = settings.on_boot_error == "answer"
-            if settings.reload and self._info.generation == 1:
-                answer = settings.on_boot_error != "exit"  # there is no old one, and somebody is about to mend it
             application = load_application(equipment.application, settings, answer, equipment.error_log)
         elif settings.worker == "gevent":
             green.after_fork()
         hooks.post_fork(self._info)
-        application = self._interface.adapt(application)
+        application = self._interface.adapt(application, answer)
         self._slot.phase = Phase.WARMING_UP
         warm_up(application, settings, equipment.error_log)
         kind = green.with_greenlets(ManagedServer) if settings.worker == "gevent" else ManagedServer

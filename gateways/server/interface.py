@@ -5,9 +5,12 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from gateways.errors import BootError
 from gateways.loader import LazyApplication
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateways.asgi import Bridge
     from gateways.core.types import Application
     from gateways.server.errorlog import ErrorLog
@@ -23,17 +26,24 @@ class Interface:
         self._error_log = error_log
         self._bridge: Bridge | None = None
 
-    def adapt(self, application: Application) -> Application:
-        """Return a WSGI application. An ASGI one is started up (lifespan); raises ``BootError`` when that fails.
+    def adapt(self, application: Application, answer: bool = False) -> Application:
+        """Return a WSGI application. An ASGI one is started up (lifespan).
 
-        One that could not be loaded is started when it can be.
+        One that could not be loaded is started when it can be. When the start fails ``BootError`` is raised, or with
+        ``answer`` told to each request, and tried again as loading is.
         """
         if self._interface == "wsgi":
             return application
         if isinstance(application, LazyApplication):
             application.adapt = self._start
             return application
-        return self._start(application)
+        try:
+            return self._start(application)
+        except BootError as error:
+            if not answer:
+                raise
+            self._error_log.error(f"{error}; requests are answered with 500 until it starts")
+            return _Unstarted(application, self._start)
 
     def _start(self, application: Application) -> Application:
         from gateways.asgi import Bridge  # asyncio is for those only who need it
@@ -47,3 +57,14 @@ class Interface:
         """Have the application shut down, in what is left of ``graceful_timeout`` since the time ``since``."""
         if self._bridge is not None:
             self._bridge.stop(max(0.0, since + self._patience - monotonic()))
+
+
+class _Unstarted(LazyApplication):
+    """An application that was loaded, but did not start."""
+
+    def __init__(self, loaded: Application, start: Callable[[Application], Application]) -> None:
+        super().__init__("")
+        self._loaded, self._start = loaded, start
+
+    def _obtain(self) -> Application:
+        return self._start(self._loaded)

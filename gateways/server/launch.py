@@ -101,7 +101,7 @@ def launch(
         hooks.post_fork(worker)
         shown = status(name, settings, listeners) if status is not None and settings.status is not None else None
         interface = Interface(settings, error_log)
-        application = interface.adapt(application)
+        application = interface.adapt(application, answer)
         routed = with_routes(hooks.wrap(application), settings, shown.application if shown else None)
         given = (routed, listeners, settings, error_log, access_log)
         slot = shown.slot if shown else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -83,3 +84,19 @@ def test_workers_have_a_loop_each(tmp_path, preload):
         assert len(pids | {program.process.pid}) == 3
         program.signal(signal.SIGTERM)
         assert program.wait() == 0
+
+
+def test_one_that_does_not_start_is_answered_for_where_that_is_wanted():
+    log = RecordingLog()
+    settings = Settings(interface="asgi")
+    application = asgi_app.Application("failed")
+    interface = Interface(settings, cast(Any, log))
+    with pytest.raises(BootError, match="no such database"):
+        interface.adapt(cast(Any, application))
+    found = interface.adapt(cast(Any, application), answer=True)
+    assert isinstance(found, LazyApplication)
+    assert "answered with 500 until it starts" in log.text("error")
+    application.startup = "complete"
+    found.load()
+    interface.end(time.monotonic())
+    assert application.events == ["startup", "startup", "startup", "shutdown"]

@@ -21,7 +21,7 @@ class Application:
         self.events: list[str] = []
         self.scopes: list[dict[str, Any]] = []
         self.pieces: list[bytes] = []
-        self._startup, self._shutdown = startup, shutdown
+        self.startup, self.shutdown = startup, shutdown
         self.go_on = threading.Event()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -33,21 +33,21 @@ class Application:
         await getattr(self, f"_{name}", self._hello)(scope, receive, send)
 
     async def _live(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if self._startup == "unknown":
+        if self.startup == "unknown":
             raise AssertionError("only http")
         assert (await receive())["type"] == "lifespan.startup"
         self.events.append("startup")
-        if self._startup == "returns":
+        if self.startup == "returns":
             return
         scope["state"]["database"] = "open"
-        await send({"type": f"lifespan.startup.{self._startup}", "message": "Traceback:\n  no such database"})
-        if self._startup == "failed":
+        await send({"type": f"lifespan.startup.{self.startup}", "message": "Traceback:\n  no such database"})
+        if self.startup == "failed":
             return
         assert (await receive())["type"] == "lifespan.shutdown"
-        if self._shutdown == "never":
+        if self.shutdown == "never":
             await asyncio.sleep(3600)
         self.events.append("shutdown")
-        await send({"type": f"lifespan.shutdown.{self._shutdown}", "message": "still open"})
+        await send({"type": f"lifespan.shutdown.{self.shutdown}", "message": "still open"})
 
     async def _hello(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await answer(send, b"hello")
