@@ -210,6 +210,16 @@ def test_workers(tmp_path, preload):
         assert program.wait() == 0
 
 
+def test_the_status_counts_greenlets(tmp_path):
+    with serving(tmp_path, "--workers", "1", "--status", "/-/status") as program:
+        socks = [program.send("/wait/go") for _ in range(3)]
+        until(lambda: b"requests in hand:     4\n" in program.ask("/-/status"))
+        (tmp_path / "go").touch()
+        assert [body(sock) for sock in socks] == [b"waited"] * 3
+        program.signal(signal.SIGTERM)
+        assert program.wait() == 0
+
+
 def test_the_slow_log_shows_greenlets(tmp_path):
     with serving(tmp_path, "--workers", "1", "--request-slowlog-timeout", "0.2") as program:
         socks = [program.send("/wait/go") for _ in range(2)]
