@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import os
 import sys
 import time
-from _thread import allocate_lock
 
 from gateways.errors import BootError, ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import ModuleType
     from typing import Any
 
     from gateways.core.types import Application, Environ
 
+#: CO_COROUTINE of the module inspect, which is too large for a CGI script.
+_COROUTINE = 0x80
 _DEFAULT_NAMES = ("application", "app")
 _FORMS = "give module:attribute, path/to/file.py:attribute or module:factory()"
 
 
-def load(spec: str) -> Application:
-    """Return the WSGI application that ``spec`` names.
+def load(spec: str, interface: str = "wsgi") -> Application:
+    """Return the application that ``spec`` names. ``interface`` is what it is meant to be, ``"wsgi"`` or ``"asgi"``.
 
     ``spec`` is ``module:attribute``, ``path/to/file.py:attribute`` or ``module:factory()``. The attribute may be
     dotted; without one it is ``application``, then ``app``. The directory of a file is put first in ``sys.path``, and
@@ -43,6 +45,9 @@ def load(spec: str) -> Application:
         if not callable(found):
             kind = type(found).__name__
             raise _Unusable(f"{attribute or 'what it names'} is of type {kind}, not callable")
+        other = why_not(found, interface)
+        if other:
+            raise _Unusable(other)
     except _Unusable as error:
         _forget_modules(present)
         raise BootError(f"application {spec!r}: {error}") from None
@@ -70,6 +75,27 @@ def load_module(name: str, what: str) -> ModuleType:
         raise BootError(f"{what} {name!r}: {explain(error)}") from error
 
 
+def why_not(application: Any, interface: str) -> str:
+    """Say why ``application`` is none of ``interface``, as far as can be seen without a call; "" where it may be.
+
+    An ASGI application (ASGI 3.0) is a coroutine function, or an object that is called as one.
+    """
+    call = application
+    while type(call).__module__ == "functools" and hasattr(call, "func"):
+        call = call.func
+    if not hasattr(call, "__code__"):
+        call = getattr(call, "__func__", None) or type(call).__call__
+    code = getattr(call, "__code__", None)
+    if code is None:
+        return ""
+    if code.co_flags & _COROUTINE:
+        return "" if interface == "asgi" else "it is an ASGI application: serve it with --interface asgi"
+    names = code.co_varnames[: code.co_argcount]
+    if interface == "asgi" and names[-2:] == ("environ", "start_response"):
+        return "it is a WSGI application: serve it without --interface asgi"
+    return ""
+
+
 class LazyApplication:
     """A WSGI application that is loaded at its first request.
 
@@ -77,10 +103,13 @@ class LazyApplication:
     tries again, at most once a second: a process that a web server started recovers when the cause is gone.
     """
 
-    def __init__(self, spec: str) -> None:
+    def __init__(self, spec: str, interface: str = "wsgi") -> None:
         self.spec = spec
+        self.interface = interface
+        #: Makes a WSGI application of what was loaded.
+        self.adapt: Callable[[Any], Application] = lambda loaded: loaded
         self._application: Application | None = None
-        self._lock = allocate_lock()
+        self._lock = _thread.allocate_lock()  # gevent's, where that has taken over
         self._failure = ""
         self._retry_at = 0.0
 
@@ -97,13 +126,16 @@ class LazyApplication:
             try:
                 if self._failure:
                     importlib.invalidate_caches()  # finders remember which files were there
-                self._application = load(self.spec)
+                self._application = self._obtain()
             except BootError as error:
                 self._failure = str(error)
                 raise
             finally:
                 self._retry_at = time.monotonic() + 1.0
             return self._application
+
+    def _obtain(self) -> Application:
+        return self.adapt(load(self.spec, self.interface))
 
 
 def prepare_imports(chdir: str | None, python_path: Sequence[str], env: Iterable[tuple[str, str]] = ()) -> None:

@@ -118,7 +118,13 @@ def _run_with_cgi(application: Application | str, keywords: dict[str, Any]) -> N
 
     settings = Settings.load(keywords=keywords)
     prepare_imports(settings.chdir, settings.python_path, settings.env)
-    return run_with_cgi(application, script_name=settings.script_name, environ=settings.environ, debug=settings.debug)
+    return run_with_cgi(
+        application,
+        script_name=settings.script_name,
+        environ=settings.environ,
+        debug=settings.debug,
+        interface=settings.interface,
+    )
 
 
 def _run_for_a_person(application: Application | str, settings: Settings, reason: str) -> int:
@@ -127,9 +133,11 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
     from threading import Thread
 
     from gateways.addresses import parse_address
-    from gateways.loader import load, prepare_imports
+    from gateways.loader import prepare_imports
     from gateways.server.errorlog import ErrorLog
+    from gateways.server.interface import Interface
     from gateways.server.listeners import open_listeners
+    from gateways.server.opening import load_application
     from gateways.server.privileges import Privileges
     from gateways.server.spawned import complete_standard_streams
     from gateways.server.worker import Server
@@ -143,9 +151,9 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
             if privileges.needed:
                 os.chown(directory, privileges.uid, privileges.gid)
             privileges.drop()
-            if isinstance(application, str):
-                application = load(application)
             error_log = ErrorLog(settings.error_log, settings.log_level)
+            interface = Interface(settings, error_log)
+            application = interface.adapt(load_application(application, settings, False, error_log))
             server = Server(application, open_listeners("fastcgi", parse_address(address)), settings, error_log)
             thread = Thread(target=front.serve_forever, name="gateways-front", daemon=True)
             thread.start()
@@ -154,6 +162,7 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
             try:
                 return server.run()
             finally:
+                interface.end(server.stopped_at)
                 front.shutdown()
                 thread.join()
                 error_log.close()

@@ -21,6 +21,7 @@ LAYERS = [
     ["hooks"],
     ["settings"],
     ["adapters"],
+    ["asgi"],
     ["loader"],
     ["declared"],
     ["values"],

@@ -379,3 +379,31 @@ def test_environment_variables_are_set(directory: Path, monkeypatch: pytest.Monk
 def test_a_directory_that_is_missing(directory: Path, chdir: str | None, python_path: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"(chdir|python_path) 'absent': "):
         prepare_imports(chdir, python_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "interface", "reason"),
+    [
+        ("async def app(scope, receive, send): ...", "asgi", ""),
+        ("async def app(scope, receive, send): ...", "wsgi", "--interface asgi"),
+        ("class A:\n    async def __call__(self, *a): ...\nclass B(A): ...\napp = B()", "wsgi", "--interface asgi"),
+        ("class A:\n    async def run(self, *a): ...\napp = A().run", "wsgi", "--interface asgi"),
+        ("from functools import partial\nasync def a(*b): ...\napp = partial(a)", "wsgi", "--interface asgi"),
+        ("def app(environ, start_response): ...", "asgi", "without --interface asgi"),
+        (
+            "class A:\n    def __call__(self, environ, start_response): ...\napp = A()",
+            "asgi",
+            "it is a WSGI application",
+        ),
+        ("app = print", "asgi", ""),
+        ("app = lambda scope, receive, send: None", "asgi", ""),
+    ],
+)
+def test_an_application_of_the_other_interface(directory: Path, source: str, interface: str, reason: str) -> None:
+    path = directory / f"kinds_{interface}.py"
+    path.write_text(source)
+    if not reason:
+        assert callable(load(f"{path}:app", interface))
+        return
+    with pytest.raises(BootError, match=reason):
+        load(f"{path}:app", interface)

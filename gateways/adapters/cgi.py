@@ -28,6 +28,8 @@ _MAX_AHEAD = 256
 #: What a pipe takes without waiting when poll() says that there is room (PIPE_BUF).
 _PIPE_ROOM = 4096
 _STDERR = 2
+#: CO_COROUTINE of the module inspect, which is too large to import.
+_COROUTINE = 0x80
 
 
 def run_with_cgi(
@@ -36,12 +38,15 @@ def run_with_cgi(
     script_name: str | None = None,
     environ: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     debug: bool = False,
+    interface: str = "wsgi",
 ) -> None:
     """Serve the one request of this CGI process.
 
     ``application`` is a WSGI callable, or a string like ``"module:attribute"``, which is loaded here so that a failing
     import is answered with 500 and explained on standard error. ``script_name`` overrides where the application is
     mounted, ``environ``, pairs or a mapping, is added to its environ, ``debug`` shows tracebacks in the page.
+    ``interface`` ``"asgi"`` takes an ASGI application (with the package a2wsgi) in its place, started up and shut down
+    around the request.
 
     Standard output is kept for the response: what the application prints goes to standard error. Returns when the
     request was answered, with an error page too. Raises ``SystemExit`` with status 1 when the response could not be
@@ -54,7 +59,7 @@ def run_with_cgi(
     request: Environ = {}
     try:
         request = _build_environ(script_name, environ)
-        application = _load(application)
+        application = _load(application, interface, errors)
     except (ConfigError, ProtocolError) as error:
         errors.write(f"gateways: {error}\n")
         response = refuse(transport, error, os.environ.get("REQUEST_METHOD") == "HEAD")
@@ -72,6 +77,8 @@ def run_with_cgi(
             errors.write(f"gateways: the body was shorter than its CONTENT_LENGTH of {length} bytes\n")
         if response.failure:
             errors.write(f"gateways: {response.failure}\n")
+        if interface == "asgi":
+            application.end()  # type: ignore[attr-defined]
     errors.flush()
     transport.leave_body()
     if request.get(posthooks.NAME):
@@ -226,8 +233,15 @@ def _is_chunked() -> bool:
     return os.environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
 
 
-def _load(application: Application | str) -> Application:
+def _load(application: Application | str, interface: str, errors: Errors) -> Application:
+    if interface == "asgi":
+        from gateways.asgi.once import Once
+
+        return Once(application, lambda line: errors.write(f"gateways: {line}\n"))
     if not isinstance(application, str):
+        code = getattr(application, "__code__", None) or getattr(type(application).__call__, "__code__", None)
+        if code is not None and code.co_flags & _COROUTINE:
+            raise ConfigError('this is an ASGI application: serve it with interface="asgi"')
         return application
     from gateways.loader import LazyApplication  # imports importlib and more: only for those who ask for it
 

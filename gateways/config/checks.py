@@ -23,6 +23,10 @@ _OF_DYNAMIC = ("start_workers", "min_spare", "max_spare")
 _TOO_LATE = {"PYTHONPATH": "use python_path", "PYTHONHOME": "", "PYTHONHASHSEED": "", "LD_PRELOAD": ""}
 
 
+#: More cost more than they bring.
+MOST_THREADS = 1024
+
+
 class Finding(NamedTuple):
     """Something wrong with ``setting``. ``fatal`` refuses the start; the rest is a line for the log."""
 
@@ -49,6 +53,10 @@ def check_settings(settings: Settings, several: bool) -> Iterator[Finding]:
         yield from _check_without_manager(settings)
     if settings.pm == "dynamic":
         yield from _check_spares(settings)
+    if settings.worker == "threads" and settings.threads > MOST_THREADS:
+        yield Finding("threads", f"more than {MOST_THREADS} threads serve nobody; --worker gevent is for so many")
+    if settings.worker == "gevent" and settings.interface == "asgi":
+        yield Finding("worker", "an ASGI application waits by asyncio, which gevent cannot stand in for; use threads")
     yield from _check_what_has_no_effect(settings)
     yield from _check_clients(settings)
     yield from _check_times(settings)

@@ -55,6 +55,12 @@ class Input:
             parts.append(data)
         return b"".join(parts)
 
+    def read1(self, size: int = -1) -> bytes:
+        """Return what is here, at most ``size`` bytes; wait only when there is nothing. ``b""`` is the end."""
+        if self._position >= len(self._buffer) and not self._fill():
+            return b""
+        return self._take(len(self._buffer) if size < 0 else size)
+
     def readline(self, size: int | None = -1) -> bytes:
         """Return up to and including the next line feed, at most ``size`` bytes when it is given and not negative."""
         limit = -1 if size is None or size < 0 else size

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateways.loader import prepare_imports
 from gateways.manager.notify import withhold
+from gateways.server import green
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,3 +66,5 @@ class Equipment:
             except OSError:
                 pass  # it was removed, and the process stays where it is
         prepare_imports(settings.chdir, settings.python_path, settings.env)
+        if settings.worker == "gevent":
+            green.patch()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gateways.core.types import Application
     from gateways.manager.equipment import Equipment
 
+#: The system's, whatever replaces it when the application is loaded.
+_Socket = socket.socket
 #: The longest order, bytes.
 MAX_ORDER = 4096
 
@@ -59,7 +61,7 @@ def nurse(equipment: Equipment, generation: int, channel: socket.socket, master:
             return 0
         order = json.loads(data)
         equipment.adopt_logs(descriptors[1:])
-        with socket.socket(fileno=descriptors[0]) as of_worker:
+        with _Socket(fileno=descriptors[0]) as of_worker:
             try:
                 _fork_worker(equipment, generation, order, (channel, of_worker), application, hooks)
             except OSError as error:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _HANDLED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGTTIN", "SIGTTOU", "SIGWINCH")
 #: What a terminal sends to all processes and the master alone obeys; and USR1, until there is a server to obey it.
 _IGNORED = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+#: The system's, whatever replaces it in a nursery: gevent would watch over its children.
+_fork = os.fork
 #: The exit status of a child that failed where nothing else says why.
 CRASHED = 70
 
@@ -59,7 +61,7 @@ def fork(main: Callable[[], int], close: Iterable[Callable[[], object]] = ()) ->
     signals = [getattr(signal, name) for name in _HANDLED]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
-        pid = os.fork()
+        pid = _fork()
         if not pid:
             _become(main, close, before)
     finally:

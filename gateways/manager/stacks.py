@@ -22,6 +22,7 @@ from gateways.core import handler
 from gateways.manager.channel import MAX_LINE
 from gateways.server import exchange, poller, serving, wire
 from gateways.server.crew import Crew
+from gateways.server.green import GreenServer, turns
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -42,6 +43,8 @@ _MAX_ODD_TEXT = (MAX_LINE - 1000) // 6
 
 #: Where our own code has a request in hand.
 _OF_A_REQUEST = {module.__file__ for module in (handler, serving, exchange, wire)}
+#: What a thread or a greenlet does that serves.
+_SERVING = (Crew._serve_as.__code__, GreenServer._run_turn.__code__)
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -119,6 +122,10 @@ def describe_stacks() -> str:
             waiting.append(name or title)
         else:
             others.append(_describe(title, chain))
+    for turn in turns():
+        part = _part_of_request(_chain(turn.gr_frame))
+        if part:  # the one that runs has none here, and is what its thread does
+            busy.append(_describe(f"Greenlet {id(turn):#018x}, which serves a request", part))
     threads = busy + others
     if len(threads) > MAX_THREADS:
         threads[MAX_THREADS:] = [f"... and {len(threads) - MAX_THREADS} threads more"]
@@ -141,7 +148,7 @@ def _part_of_request(chain: list[FrameType]) -> list[FrameType] | None:
 
     That is the application's part, or ours where it has none: while a client does not read, for example.
     """
-    places = [index for index, frame in enumerate(chain) if frame.f_code is Crew._serve_as.__code__]
+    places = [index for index, frame in enumerate(chain) if frame.f_code in _SERVING]
     if not places:
         return None
     part = chain[: places[0]]
@@ -155,7 +162,9 @@ def _part_of_request(chain: list[FrameType]) -> list[FrameType] | None:
 
 def _is_ours(name: str, chain: list[FrameType]) -> bool:
     """Say whether it is one of the threads that keep the server going: by its name, or the monitor."""
-    return name.startswith("gateways-") or any(frame.f_code is Crew._monitor.__code__ for frame in chain)
+    if name.startswith("gateways-") or (chain and chain[-1].f_code.co_filename.endswith("/gevent/hub.py")):
+        return True
+    return any(frame.f_code is Crew._monitor.__code__ for frame in chain)
 
 
 def _describe(title: str, chain: list[FrameType]) -> str:

@@ -11,9 +11,9 @@ import _thread
 import faulthandler
 import json
 import os
-import select
 import socket
 import traceback
+from select import POLLIN, POLLOUT, poll
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -23,6 +23,10 @@ from gateways.manager.channel import MAX_DESCRIPTORS, MAX_LINE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_allocate_lock, _start_thread, _native_id = (
+    *(_thread.allocate_lock, _thread.start_new_thread),
+    getattr(_thread, "get_native_id", int),
+)
 _INT = 4
 _ANCILLARY = socket.CMSG_SPACE(MAX_DESCRIPTORS * _INT)
 #: How long one message waits for a master that does not read, seconds: it is busy at most for milliseconds.
@@ -54,7 +58,7 @@ class Tether:
         self._on_line = on_line
         self._on_gone = on_gone
         self._patience = patience
-        self._lock = _thread.allocate_lock()
+        self._lock = _allocate_lock()
         self._cut = False  # the last message broke off in the middle of its line
         #: What came with the lines that ``on_line`` was called with, for it to take; it is in its thread's hands.
         self.descriptors: list[int] = []
@@ -63,7 +67,7 @@ class Tether:
     def start(self) -> None:
         """Begin to listen, in a thread that no other waits for."""
         self._started = True
-        _thread.start_new_thread(self._listen, ())
+        _start_thread(self._listen, ())
 
     def say(self, message: Mapping[str, Any]) -> bool:
         """Send ``message``, an object with an ``event``, from any thread. False when that cannot be; never raises."""
@@ -110,7 +114,7 @@ class Tether:
                 left = deadline - monotonic()
                 if left <= 0:
                     break
-                _wait(fd, select.POLLOUT, left)
+                _wait(fd, POLLOUT, left)
             except OSError:
                 return False
         # Nothing of it: then the line before it is whole. A part of it: the master drops what was begun.
@@ -119,7 +123,7 @@ class Tether:
 
     def _listen(self) -> None:
         """What the thread does. It says first which it is: signals for it disturb no other (slowlog.py)."""
-        self.say({"event": "tether", "thread": getattr(_thread, "get_native_id", int)()})
+        self.say({"event": "tether", "thread": _native_id()})
         rest = b""
         while True:
             data = self._receive()
@@ -144,7 +148,7 @@ class Tether:
                         self.descriptors += memoryview(content[: len(content) // _INT * _INT]).cast("i")
                 return data
             except BlockingIOError:
-                _wait(fd, select.POLLIN, None)
+                _wait(fd, POLLIN, None)
             except OSError:
                 return b""
 
@@ -167,9 +171,9 @@ def _guarded(call: Callable[..., None], *args: Any) -> None:
 
 
 def _wait(fd: int, events: int, seconds: float | None) -> None:
-    poll = select.poll()
-    poll.register(fd, events)
-    poll.poll(None if seconds is None else seconds * 1000)
+    waiting = poll()
+    waiting.register(fd, events)
+    waiting.poll(None if seconds is None else seconds * 1000)
 
 
 _open: WeakSet[Tether] = WeakSet()

@@ -12,7 +12,8 @@ master                     worker
 from __future__ import annotations
 
 import os
-import threading
+from _thread import allocate_lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gateways.errors import GatewayError
@@ -23,7 +24,10 @@ from gateways.manager.statusapp import StatusApplication
 from gateways.manager.tether import Tether
 from gateways.manager.titles import set_title
 from gateways.manager.warmup import warm_up
+from gateways.server import green
 from gateways.server.changes import signature
+from gateways.server.crew import open_gate
+from gateways.server.interface import Interface
 from gateways.server.opening import load_application
 from gateways.server.renewal import make_renewal
 from gateways.server.routes import with_routes
@@ -63,11 +67,13 @@ class Worker:
         self._equipment = equipment
         self._slot = slot
         self._info = WorkerInfo(equipment.name, number, generation, os.getpid(), nursery)
-        self._told = threading.Event()
+        self._told = allocate_lock()
+        self._told.acquire()
         self._stop: str | None = None
         self._last = False
         self._server: ManagedServer | None = None
         self._watcher: Watcher | None = None
+        self._interface = Interface(equipment.settings, equipment.error_log)
         self._tether = Tether(channel, self._on_line, self._on_gone, ORPHAN_PATIENCE)
 
     def run(self, application: Application | None = None, hooks: Hooks | None = None) -> int:
@@ -86,10 +92,11 @@ class Worker:
             return error.exit_code
         self._slot.phase = Phase.WAITING
         self._tether.say({"event": "ready"})
-        self._told.wait()
+        self._told.acquire()
         code = 0
         if self._stop is None:
             code = server.run()
+        self._interface.end(server.stopped_at or monotonic())
         hooks.exit(self._info, server.retired or self._stop or "the master is gone")
         return code
 
@@ -98,18 +105,22 @@ class Worker:
         if settings.reload:
             self._watcher = Watcher(equipment.application, self._on_change, equipment.error_log)
         self._slot.phase = Phase.LOADING
+        answer = settings.on_boot_error == "answer"
+        if settings.reload and self._info.generation == 1:
+            answer = settings.on_boot_error != "exit"  # there is no old one, and somebody is about to mend it
         if application is None or hooks is None:
             equipment.settle()
             hooks = Hooks.load(settings.hooks, equipment.error_log.error)
             hooks.boot(settings)
-            answer = settings.on_boot_error == "answer"
-            if settings.reload and self._info.generation == 1:
-                answer = settings.on_boot_error != "exit"  # there is no old one, and somebody is about to mend it
             application = load_application(equipment.application, settings, answer, equipment.error_log)
+        elif settings.worker == "gevent":
+            green.after_fork()
         hooks.post_fork(self._info)
+        application = self._interface.adapt(application, answer)
         self._slot.phase = Phase.WARMING_UP
         warm_up(application, settings, equipment.error_log)
-        server = self._server = ManagedServer(
+        kind = green.with_greenlets(ManagedServer) if settings.worker == "gevent" else ManagedServer
+        server = self._server = kind(
             with_routes(hooks.wrap(application), settings, StatusApplication(equipment.board, equipment.name)),
             equipment.listeners,
             settings,
@@ -150,13 +161,13 @@ class Worker:
                 self._server.stop(last=order == "last")
             elif order == "stop":
                 os._exit(0)  # still loading, with nothing in hand
-        self._told.set()
+        open_gate(self._told)
 
     def _on_gone(self) -> None:
         self._equipment.error_log.warning("the master is gone; stopping")
         if self._server is not None:
             self._server.stop()
-        self._told.set()
+        open_gate(self._told)
 
 
 def work(equipment: Equipment, number: int, generation: int, channel: socket.socket, slot: Slot, **given: Any) -> int:

@@ -86,13 +86,14 @@ class Connection(Serving):
 
     def on_deadline(self) -> None:
         """Close: the peer took too long, or a kept connection was idle for too long."""
-        if not self._lingering and self._has_data():
+        if not self._lingering and self.has_data():
             return  # it came in time, but all threads were busy: the poller reports it next
         if not (self._lingering or self.protocol.idle):
             self._service.error_log.info(f"{self.peer}: request headers not complete in time, closed")
         self.close()
 
-    def _has_data(self) -> bool:
+    def has_data(self) -> bool:
+        """Say whether a byte is here, without taking it."""
         try:
             return bool(self.sock.recv(1, NOW | socket.MSG_PEEK))
         except OSError:

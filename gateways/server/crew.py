@@ -22,7 +22,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gateways.adapters.speedups import Board, Link
-from gateways.server.poller import Poller
+from gateways.server.poller import AnyPoller, Poller
 from gateways.server.service import Service
 from gateways.server.slot import Phase
 
@@ -47,7 +47,7 @@ _QUIET_LOOKS = 3
 #: How long to wait after a fault in the loop itself, seconds: one that comes again at once must not spin.
 _FAULT_PAUSE = 0.1
 #: The exit status of a process that the application forked off and that came back from its code.
-_CAME_BACK = 70
+CAME_BACK = 70
 
 
 class Crew(Service):
@@ -64,7 +64,7 @@ class Crew(Service):
             slot.threads = self.threads
             if self.access_log is not None:
                 self.access_log.worker = slot.worker
-        self._poller = Poller()
+        self._poller = self._make_poller()
         self._lock = threading.Lock()
         self._leader: Lock | None = None
         self._idle: list[Lock] = []
@@ -73,6 +73,8 @@ class Crew(Service):
         self._board = Board(self._lock, self._wake_monitor, None if slot is None else slot.area)
         self._done = threading.Event()
         self._ready: deque[Stream] = deque()  # requests for which there was no thread yet
+        #: The monotonic time at which it was told to stop.
+        self.stopped_at = 0.0
         #: True in a process that the application has forked off.
         self.forked = False
 
@@ -84,12 +86,12 @@ class Crew(Service):
         """Let the leader look at what has changed. Safe in any thread."""
         raise NotImplementedError
 
+    def _make_poller(self) -> AnyPoller:
+        return Poller()
+
     def _work(self) -> None:
         """Serve until ``_finish``. With one thread it is this one; with more this one is the monitor."""
-        if self._slot is not None:
-            self._slot.phase = Phase.SERVING
-            beat = self._slot.beat_until
-            threading.Thread(target=beat, args=(self._done,), name="gateways-pulse", daemon=True).start()
+        self._begin_work()
         if self.threads == 1:
             self._serve_as(threading.Lock())
         else:
@@ -97,8 +99,23 @@ class Crew(Service):
                 self._start_thread()
             self._monitor()
 
+    def _begin_work(self) -> None:
+        """Say that it serves, again and again."""
+        if self._slot is not None:
+            self._slot.phase = Phase.SERVING
+            beat = self._slot.beat_until
+            threading.Thread(target=beat, args=(self._done,), name="gateways-pulse", daemon=True).start()
+
+    def _start_enforcing(self) -> None:
+        """Have ``_enforce_stop`` run in a thread of its own."""
+        threading.Thread(target=self._enforce_stop, name="gateways-stop", daemon=True).start()
+
+    def _enforce_stop(self) -> None:
+        raise NotImplementedError
+
     def _begin_to_stop(self) -> None:
         """Say so to all who ask."""
+        self.stopped_at = monotonic()
         self.stopping = self._board.stopping = True
         if self._slot is not None:
             self._slot.phase = Phase.STOPPING
@@ -173,11 +190,11 @@ class Crew(Service):
                 self._lead(gate)
             except Exception as error:
                 if self.forked:
-                    os._exit(_CAME_BACK)
+                    os._exit(CAME_BACK)
                 self.error_log.exception("the server loop failed, and goes on", error)
                 time.sleep(_FAULT_PAUSE)
             if self.forked:
-                os._exit(_CAME_BACK)
+                os._exit(CAME_BACK)
             with self._lock:
                 if self._leader is None or self._leader is gate:
                     self._leader = gate

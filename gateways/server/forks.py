@@ -8,6 +8,7 @@ Programs that are executed keep nothing in any case.
 from __future__ import annotations
 
 import os
+import posix
 from collections.abc import Iterable
 from typing import Protocol
 from weakref import WeakSet
@@ -32,7 +33,7 @@ def close(descriptors: Iterable[int]) -> None:
     """Close them all; some may be closed already."""
     for fd in descriptors:
         try:
-            os.close(fd)
+            posix.close(fd)  # the system's: that of gevent asks its loop first, which is the parent's yet
         except OSError:
             pass
 

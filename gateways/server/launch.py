@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateways.addresses import parse_address
 from gateways.declared import HANDOVER
 from gateways.errors import ConfigError
 from gateways.hooks import Hooks, WorkerInfo
 from gateways.loader import prepare_imports
+from gateways.server import green
 from gateways.server.errorlog import ErrorLog
+from gateways.server.interface import Interface
 from gateways.server.opening import (
     addresses_to_serve,
     application_name,
@@ -37,6 +39,13 @@ if TYPE_CHECKING:
 
 #: Nobody would take the place of a process that is alone, unless a web server started it.
 _WITHOUT_EFFECT = frozenset({"max_requests", "max_requests_jitter", "max_memory", "restart_file", "renew_on"})
+
+
+#: What was imported before may wait in the old way, and everything with it.
+_LATE = (
+    "worker gevent: the application was imported before gevent has replaced what waits; begin the script with "
+    '"from gevent import monkey; monkey.patch_all()", or give the application by its name'
+)
 
 
 class Status(Protocol):
@@ -66,6 +75,7 @@ def launch(
     complete_standard_streams()
     # First, because all relative paths start in chdir.
     prepare_imports(settings.chdir, settings.python_path, settings.env)
+    late = _replace_waits(settings) and not isinstance(application, str)
     addresses = addresses_to_serve(settings)
     spawned = any(parse_address(text).kind == "fd" for _, text in addresses)
     privileges = Privileges.of(settings, spawned)  # before a file is made that would be root's
@@ -74,6 +84,8 @@ def launch(
         stack.callback(error_log.close)
         for notice in notices:
             error_log.notice(notice)
+        if late:
+            error_log.warning(_LATE)
         if settings.ignored_variables:
             error_log.notice(f"no settings, ignored: {', '.join(settings.ignored_variables)}")
         listeners = listen(addresses, settings, stack)
@@ -88,23 +100,39 @@ def launch(
         worker = WorkerInfo("app", 1, 1, os.getpid(), False)  # the only one, which nobody forks
         hooks.post_fork(worker)
         shown = status(name, settings, listeners) if status is not None and settings.status is not None else None
+        interface = Interface(settings, error_log)
+        application = interface.adapt(application, answer)
         routed = with_routes(hooks.wrap(application), settings, shown.application if shown else None)
         given = (routed, listeners, settings, error_log, access_log)
         slot = shown.slot if shown else None
-        if spawned:
-            # What has been opened as root cannot be opened again by the user that it has become.
-            server: Server = SpawnedServer(*given, slot=slot, may_renew=not privileges.needed)
-        else:
-            server = Server(*given, slot=slot)
-            for setting in sorted(_WITHOUT_EFFECT & settings.given):
-                error_log.notice(f"{settings.label(setting)}: it has no effect without workers")
+        server = _make_server(given, settings, spawned, not privileges.needed, slot)
         hooks.ready(worker)
         for listener in listeners:
-            threads = count(settings.threads, "thread")
+            threads = count(settings.threads, "greenlet" if settings.worker == "gevent" else "thread")
             error_log.notice(f"serving {listener.spoken} on {listener.address}: {name}, {threads}")
         code = server.run()
+        interface.end(server.stopped_at)
         hooks.exit(worker, server.retired or "stopped")
         if isinstance(server, SpawnedServer):
             server.begin_anew()
         error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
         return code
+
+
+def _replace_waits(settings: Settings) -> bool:
+    """Obey the setting ``worker``; say whether something was replaced now."""
+    if settings.worker != "gevent":
+        return False
+    if settings.interface == "asgi":
+        raise ConfigError("worker gevent cannot serve interface asgi, which waits by asyncio; use worker threads")
+    return green.patch()
+
+
+def _make_server(given: Any, settings: Settings, spawned: bool, may_renew: bool, slot: Slot | None) -> Server:
+    if spawned:
+        # What has been opened as root cannot be opened again by the user that it has become.
+        kind = green.with_greenlets(SpawnedServer) if settings.worker == "gevent" else SpawnedServer
+        return kind(*given, slot=slot, may_renew=may_renew)
+    for setting in sorted(_WITHOUT_EFFECT & settings.given):
+        given[3].notice(f"{settings.label(setting)}: it has no effect without workers")
+    return (green.with_greenlets(Server) if settings.worker == "gevent" else Server)(*given, slot=slot)

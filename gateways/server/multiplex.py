@@ -93,7 +93,7 @@ class Multiplexed(SharedConnection):
         if self._lingering:
             super().on_deadline()
         elif self._claim():
-            if self._in_hand or self._has_data():
+            if self._in_hand or self.has_data():
                 self._yield_claim()
                 return
             if not self._demux.idle:

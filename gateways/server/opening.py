@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateways.addresses import parse_address
 from gateways.errors import BootError, ConfigError
-from gateways.loader import LazyApplication, load
+from gateways.loader import LazyApplication, load, why_not
 from gateways.server.accesslog import AccessLog
 from gateways.server.listeners import Listener, open_listeners
 from gateways.server.peers import TrustedProxies
@@ -106,10 +106,18 @@ def load_application(
 
     The cause goes to ``error_log`` with its traceback, where the one line that is to come on a terminal is not enough.
     """
+    interface = settings.interface
+    if interface == "asgi":
+        from gateways.asgi.bridge import import_a2wsgi  # asyncio is for those only who need it
+
+        import_a2wsgi()
     if not isinstance(application, str):
+        reason = why_not(application, interface)
+        if reason:
+            raise BootError(f"application {application_name(application)}: {reason}")
         return application
     try:
-        return load(application)
+        return load(application, interface)
     except BootError as error:
         cause = error.__cause__
         if not answer:
@@ -119,7 +127,7 @@ def load_application(
         if cause is not None:
             error_log.exception("the application cannot be loaded", cause)
         error_log.error(f"{error}; requests are answered with 500 until it can be loaded")
-        return LazyApplication(application)
+        return LazyApplication(application, interface)
 
 
 def application_name(application: Application | str) -> str:

@@ -54,6 +54,8 @@ class Service:
         self.keepalive_timeout = settings.keepalive_timeout
         self.linger_timeout = settings.linger_timeout
         self.max_body_size = settings.max_body_size
+        #: Tell applications which descriptor is theirs, so that they can notice when the client leaves (asgi/).
+        self.tells_descriptor = settings.interface == "asgi"
         self.stopping = False
         minor = int(settings.max_http_version[-1])
         self._limits = Limits(settings.max_header_size, settings.max_headers, settings.max_request_line, minor)

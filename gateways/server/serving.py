@@ -64,6 +64,8 @@ class Serving(Exchange):
             body = Input(self.receive, length) if "HTTP_EXPECT" not in environ else make_input(self, length)
         environ["wsgi.errors"] = errors
         environ["wsgi.input"] = body
+        if service.tells_descriptor:
+            environ["gateways.descriptor"] = self.fd
         service.begin(self, environ)
         started = monotonic()
         response = handle(service.application, environ, self, errors, service.debug)

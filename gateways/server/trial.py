@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateways.settings import Settings
 
 #: What the process has to know of a pool's settings.
-_NEEDED = ("chdir", "python_path", "env", "user", "group", "umask")
+_NEEDED = ("chdir", "python_path", "env", "user", "group", "umask", "interface")
 
 #: Bytes of the answer, which is one line.
 _MAX_ANSWER = 65536
@@ -59,7 +59,9 @@ def try_loading(application: str, settings: Settings) -> str:
 
 def main() -> None:
     """Be the child process. The arguments: the directory of the package, the order, and where to answer."""
-    from gateways.loader import load, prepare_imports
+    from gateways.loader import prepare_imports
+    from gateways.server.errorlog import ErrorLog
+    from gateways.server.opening import load_application
     from gateways.server.privileges import Privileges
     from gateways.settings import Settings
 
@@ -72,7 +74,7 @@ def main() -> None:
         Privileges.of(settings).drop()
         prepare_imports(settings.chdir, settings.python_path, settings.env)
         sys.argv[1:] = []
-        load(application)
+        load_application(application, settings, False, ErrorLog("-", "error"))
         text = "loaded"
     except GatewayError as error:
         text = str(error)

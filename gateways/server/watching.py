@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,9 @@ def _is_left_out(place: str, name: str) -> bool:
 
 
 def _import_watchfiles() -> Any:
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        return None  # it waits in C, and there is no thread that it would not hold up
     try:
         return importlib.import_module("watchfiles")
     except ImportError:

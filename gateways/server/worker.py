@@ -69,7 +69,8 @@ class Server(Crew):
         self.retired = ""
         self._acceptor = Acceptor(listeners, self._poller, error_log, self._admit)
         self._connections: dict[int, Connection] = {}
-        make_fast_paths(self, listeners, self._board, settings)
+        if settings.interface == "wsgi" and settings.worker == "threads":
+            make_fast_paths(self, listeners, self._board, settings)
         self._multiplexing = Multiplexing(settings) if settings.fcgi_multiplex else None
         self._parent = ParentWatch() if spawned else None
         self._wake_out, self._wake_in = os.pipe()
@@ -86,7 +87,7 @@ class Server(Crew):
         """Serve until stopped. Signal handlers are installed when this is the main thread, and restored."""
         self._owns_process = threading.current_thread() is threading.main_thread()
         before = signals.install(self, self._spawned, self._managed) if self._owns_process else []
-        threading.Thread(target=self._enforce_stop, name="gateways-stop", daemon=True).start()
+        self._start_enforcing()
         self._poller.register(self._wake_out)
         forks.watch(self)
         if self._parent is not None and self._parent.fileno() >= 0:

@@ -237,3 +237,5 @@ class Managing(Declared):
         super()._derive(values, given)
         if values["reload"] and "workers" not in given:
             values["workers"] = 1  # somebody has to load the application, and somebody else to have it loaded again
+        if values["worker"] == "gevent" and "threads" not in given:
+            values["threads"] = 1000  # a greenlet that waits costs little more than its place on the scoreboard

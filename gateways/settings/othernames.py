@@ -114,7 +114,9 @@ _UWSGI = {
         "honour-stdin wsgi-disable-file-wrapper"
     ),
     "files are for the web server": "static-map static-map2 check-static static-index static-expires static-safe",
-    "{threads} serve requests side by side": "gevent async ugreen asyncio greenlet loop",
+    "{worker} gevent, and {threads} for their number": "gevent async greenlet",
+    "{interface} asgi": "asyncio",
+    "{threads} serve requests side by side": "ugreen loop",
     "one file may have several pools": "emperor vassals-dir ini xml yaml json inherit",
     "gateways does not do that; run a program of its own for it": "spooler mule mules cron attach-daemon cache2 farm",
     "{hooks}": "hook-post-fork hook-pre-app hook-post-app hook-as-user exec-post-app exec-pre-app",
@@ -122,7 +124,8 @@ _UWSGI = {
 
 _GUNICORN = {
     "{http}, {fastcgi} or {scgi}": "bind",
-    "{threads} serve requests side by side in each of the {workers}": "worker_class worker_connections",
+    "{worker}: threads or gevent": "worker_class",
+    "{threads}, in each of the {workers}": "worker_connections",
     "{request_terminate_timeout}, for a request; and {heartbeat_timeout}, for a worker": "timeout",
     "{keepalive_timeout}": "keepalive keep_alive",
     "{preload}": "preload_app",

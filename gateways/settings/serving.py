@@ -137,12 +137,25 @@ class Serving(Declared):
         "are answered 503. 0 switches it off: then a second one is refused until the first is answered.",
     )
 
+    interface: str = setting(
+        "wsgi",
+        Choice("INTERFACE", "wsgi", "asgi"),
+        APPLICATION,
+        "How the application is called: wsgi, or asgi for Starlette, FastAPI and the like, with the package a2wsgi.",
+    )
+    worker: str = setting(
+        "threads",
+        Choice("KIND", "threads", "gevent"),
+        APPLICATION,
+        "What serves requests side by side: threads, or the greenlets of the package gevent, which replaces everything "
+        "in Python that waits before the application is loaded.",
+    )
     threads: int = setting(
         8,
-        Number(1, 1024),
+        Number(1, 10_000),
         APPLICATION,
         "Requests the application serves at the same time. 1 suits an application that is not thread-safe; "
-        "wsgi.multithread is false then.",
+        "wsgi.multithread is false then. 1000 with worker gevent, where they are greenlets.",
     )
     script_name: str | None = setting(
         None,

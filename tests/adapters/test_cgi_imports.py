@@ -34,6 +34,7 @@ def test_run_with_cgi_imports_nothing_but_its_own_few_modules() -> None:
         "gateways.core.headers",
         "gateways.core.input",
         "gateways.core.paths",
+        "gateways.core.posthooks",
         "gateways.core.response",
         "gateways.errors",
     ]

@@ -78,7 +78,7 @@ def test_everything_that_is_wrong(capsys: Capture, directory: Path) -> None:
     assert (code, out) == (2, "")
     assert err == (
         "gateways: error: x.toml, line 11: [pool.shop] reload-on-rss is uWSGI's name; here it is max_memory\n"
-        "gateways: error: x.toml, line 4: [gateways] threads: 0 cannot be used, give a whole number from 1 to 1024\n"
+        "gateways: error: x.toml, line 4: [gateways] threads: 0 cannot be used, give a whole number from 1 to 10000\n"
     )
 
 

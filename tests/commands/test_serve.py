@@ -274,9 +274,9 @@ def test_a_plan_with_workers_is_for_the_manager(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_file_that_is_refused_is_2(directory: Path) -> None:
-    (directory / "x.toml").write_text("[gateways]\nworker = 1\n")
+    (directory / "x.toml").write_text("[gateways]\nworrkers = 1\n")
     message = failure(directory, 2, "--config", "x.toml")
-    assert message.startswith("x.toml, line 2: [gateways] worker is not known; did you mean workers?")
+    assert message.startswith("x.toml, line 2: [gateways] worrkers is not known; did you mean workers?")
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_file_that_is_refused_is_2(directory: Path) -> None:
     [
         ("--processes", "uWSGI's name; here it is --workers"),
         ("--reload-on-rss", "uWSGI's name; here it is --max-memory"),
-        ("--bind", "gunicorn's name; here it is --fastcgi or --scgi"),
+        ("--bind", "gunicorn's name; here it is --http, --fastcgi or --scgi"),
         ("-w", "gunicorn's name; here it is --workers"),
         ("--pm.max_children", "php-fpm's name; here it is --workers"),
         ("--workes", ""),
@@ -334,7 +334,7 @@ def test_a_missing_socket_directory_is_4(directory: Path) -> None:
         ([], {}, "nothing to listen on: give --fastcgi ADDR or --scgi ADDR"),
         (["--fastcgi", "nowhere"], {}, "flag --fastcgi: 'nowhere' is not an address"),
         ([], {"GATEWAYS_SCGI": "/a.sock"}, "environment variable GATEWAYS_SCGI: '/a.sock' is not an address"),
-        (["--threads", "0"], {}, "flag --threads: '0' cannot be used, give a whole number from 1 to 1024"),
+        (["--threads", "0"], {}, "flag --threads: '0' cannot be used, give a whole number from 1 to 10000"),
         (["--scgi", "unix:s", "--error-log", "absent/log"], {}, "/absent/log' cannot be opened: there is"),
         (["--scgi", "unix:s", "--access-log", "absent/log"], {}, "/absent/log' cannot be opened"),
         (["--scgi", "unix:s", "--access-log-format", "%y"], {}, "access_log_format: '%y' at character 1 is not known"),

@@ -141,3 +141,17 @@ def test_an_address_that_is_wanted_twice(
     first: dict[str, Any], second: dict[str, Any], text: tuple[str, str, str]
 ) -> None:
     assert clashes(first, second) == [text]
+
+
+@pytest.mark.parametrize(
+    ("values", "setting"),
+    [
+        ({"worker": "gevent", "interface": "asgi"}, "worker"),
+        ({"threads": 1025}, "threads"),
+        ({"worker": "gevent", "threads": 1025}, None),
+        ({"interface": "asgi"}, None),
+    ],
+)
+def test_what_serves_requests(values: dict[str, object], setting: str | None) -> None:
+    found = [finding.setting for finding in check_settings(Settings(**values), several=False) if finding.fatal]
+    assert found == ([] if setting is None else [setting])

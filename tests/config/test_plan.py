@@ -291,9 +291,9 @@ def test_the_working_directory_may_be_gone(directory: Path) -> None:
         ("[gateways]\napplication = ''", "2: [gateways] application: '' cannot be used, give module:attribute"),
         ("[gateways]\napplication = 5", "2: [gateways] application: 5 cannot be used, give module:attribute"),
         ("[pool.x]\nworkers = 1", '1: [pool.x]: there is no application; add application = "module:attribute"'),
-        (ONE + "threads = 0", "4: [gateways] threads: 0 cannot be used, give a whole number from 1 to 1024"),
-        (ONE + "threads = true", "4: [gateways] threads: true cannot be used, give a whole number from 1 to 1024"),
-        (ONE + "threads = {}", "4: [gateways] threads: {} cannot be used, give a whole number from 1 to 1024"),
+        (ONE + "threads = 0", "4: [gateways] threads: 0 cannot be used, give a whole number from 1 to 10000"),
+        (ONE + "threads = true", "4: [gateways] threads: true cannot be used, give a whole number from 1 to 10000"),
+        (ONE + "threads = {}", "4: [gateways] threads: {} cannot be used, give a whole number from 1 to 10000"),
         (ONE + "scgi = [':1', 'x']", "4: [gateways] scgi: 'x' is not an address: the port is missing"),
         (ONE + "scgi = 9000", "4: [gateways] scgi: 9000 cannot be used, give unix:/path, host:port"),
         (ONE + "slow_log = 07:32:00", "4: [gateways] slow_log: datetime.time(7, 32) cannot be used, give a file name"),
@@ -324,8 +324,8 @@ def test_a_refusal_names_file_line_table_key_value_and_what_is_allowed(text: str
         ({"environ": {"GATEWAYS_FASTCGI": ":1"}}, "environment variable GATEWAYS_FASTCGI: which pool is meant?"),
         ({"application": "app"}, "APP 'app': which pool is meant?"),
         ({"pm": "dyn"}, "flag --pm: 'dyn' cannot be used, give one of static, dynamic, ondemand"),
-        ({"environ": {"GATEWAYS_WORKER": "1"}},
-         "environment variable GATEWAYS_WORKER is not known; did you mean GATEWAYS_W"),
+        ({"environ": {"GATEWAYS_WORRKERS": "1"}},
+         "environment variable GATEWAYS_WORRKERS is not known; did you mean GATEWAYS_W"),
         ({"environ": {"GATEWAYS_HARAKIRI": "1"}},
          "environment variable GATEWAYS_HARAKIRI is uWSGI's name; here it is GATEWAYS_REQUEST_TERMINATE_TIMEOUT"),
         ({"environ": {"GATEWAYS_WORKERS": "1"}, "pm": "dynamic", "max_spare": "2"},
@@ -342,16 +342,16 @@ def test_an_address_for_several_pools_in_the_file() -> None:
 
 
 def test_the_first_of_several_says_how_many_more() -> None:
-    message = refusal(ONE + "threads = 0\nworker = 1\n[pools]\n")
+    message = refusal(ONE + "threads = 0\nworrkers = 1\n[pools]\n")
     assert message.endswith("did you mean workers? (and 2 more: see gateways check-config)")
 
 
 def test_everything_that_is_wrong_is_collected_once() -> None:
-    Path("x.toml").write_text(TWO.replace("threads = 2", "threads = 0") + "worker = 2\nuser = ''\n")
+    Path("x.toml").write_text(TWO.replace("threads = 2", "threads = 0") + "worrkers = 2\nuser = ''\n")
     problems: list[str] = []
     result = read_plan("x.toml", None, {"pm": "x"}, {"GATEWAYS_PORTS": "1", "GATEWAYS_BACKLOGS": "1"}, problems)
     assert [problem.partition(" cannot")[0] for problem in problems] == [
-        "x.toml, line 17: [pool.blog] worker is not known; did you mean workers?",
+        "x.toml, line 17: [pool.blog] worrkers is not known; did you mean workers?",
         "environment variable GATEWAYS_BACKLOGS is not known; did you mean GATEWAYS_BACKLOG?",
         "x.toml, line 2: [gateways] threads: 0",
         "flag --pm: 'x'",

@@ -69,7 +69,7 @@ def test_an_empty_file() -> None:
     [
         ("\nworkers = 4", "2: workers stands before the first table; it belongs under [gateways] or [pool.NAME]"),
         ("debug = true", "1: debug stands before the first table; it belongs under [gateways] or [pool.NAME]"),
-        ("worker = 4", "1: worker is not known; did you mean workers? (keys stand under [gateways])"),
+        ("worrkers = 4", "1: worrkers is not known; did you mean workers? (keys stand under [gateways])"),
         ("processes = 4", "1: processes is uWSGI's name; here it is workers (keys stand under [gateways])"),
         ("gateways = 4", "1: gateways is a table; write [gateways] and its keys below"),
         ("pool = 4", "1: pool is a table; write [pool.NAME] and its keys below"),
@@ -102,7 +102,7 @@ def test_a_name_that_is_none(name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("worker = 4", " worker is not known; did you mean workers?"),
+        ("worrkers = 4", " worrkers is not known; did you mean workers?"),
         ("aplication = 'a'", " aplication is not known; did you mean application?"),
         ("colour = 'red'", " colour is not known"),
         ("max-requests = 5", " max-requests is not known; did you mean max_requests?"),

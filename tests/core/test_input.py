@@ -36,6 +36,14 @@ class Source:
         return piece
 
 
+def test_read1_waits_only_when_nothing_is_here() -> None:
+    source = Source([b"abc", b"de"])
+    body = Input(source, None)
+    assert (body.read1(2), source.received) == (b"ab", [b"abc"])
+    assert (body.read1(9), source.received) == (b"c", [b"abc"])
+    assert (body.read1(), body.read1(), body.read1()) == (b"de", b"", b"")
+
+
 pieces = st.lists(
     st.one_of(st.sampled_from([b"\n", b"a", b"\n\n", b"ab\ncd", b"line\n"]), st.binary(min_size=1, max_size=30)),
     max_size=12,

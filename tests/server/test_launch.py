@@ -45,6 +45,7 @@ class FakeServer:
         self.addresses = [str(listener) for listener in listeners]
         self.access_log = access_log
         self.retired = ""
+        self.stopped_at = 0.0
         self.made.append(self)
 
     def run(self) -> int:
