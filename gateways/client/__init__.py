@@ -1,4 +1,4 @@
-"""Ask a backend that speaks FastCGI or SCGI, as a web server would.
+"""Ask a backend that speaks FastCGI, SCGI or uwsgi, as a web server would.
 
 from gateways.client import request
 

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 from gateways.adapters.fastcgi.client import ClientConnection as FastCGIConnection
 from gateways.adapters.scgi.client import ClientConnection as SCGIConnection
+from gateways.adapters.uwsgi.client import ClientConnection as UwsgiConnection
 
 if TYPE_CHECKING:
     from gateways.adapters.interface import ClientConnection
 
 #: By the name that the settings of a server have for it.
-TRANSPORTS: dict[str, type[ClientConnection]] = {"fastcgi": FastCGIConnection, "scgi": SCGIConnection}
+TRANSPORTS: dict[str, type[ClientConnection]] = {
+    "fastcgi": FastCGIConnection,
+    "scgi": SCGIConnection,
+    "uwsgi": UwsgiConnection,
+}

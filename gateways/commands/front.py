@@ -1,4 +1,4 @@
-"""Run a small web server in front of a FastCGI or SCGI backend, for development."""
+"""Run a small web server in front of a FastCGI, SCGI or uwsgi backend, for development."""
 
 from __future__ import annotations
 

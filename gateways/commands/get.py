@@ -1,4 +1,4 @@
-"""Ask a FastCGI or SCGI backend for a page, as a web server would."""
+"""Ask a FastCGI, SCGI or uwsgi backend for a page, as a web server would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small web server in front of a FastCGI or SCGI backend. For development: it has no TLS, no files, no cache.
+"""A small web server in front of a FastCGI, SCGI or uwsgi backend. For development: it has no TLS, no files, no cache.
 
     front = Front("127.0.0.1:8000", "fastcgi", "unix:/run/app.sock")
     print(front.url)
@@ -47,7 +47,7 @@ _BUSY = (
 class Front:
     """Listens for HTTP/1.1 at ``http`` ("host:port"; port 0 chooses one) and passes requests to ``backend``.
 
-    ``protocol`` is "fastcgi" or "scgi", ``backend`` an ADDR. Requests below ``script_name`` are passed with it as
+    ``protocol`` is one of client.transports, ``backend`` an ADDR. Requests below ``script_name`` are passed with it as
     SCRIPT_NAME, others answered 404. ``quiet`` leaves out the access lines of requests that went well; ``log`` is where
     lines go, by default stderr. Seconds: ``timeout`` is for the silence of the backend (504), ``graceful_timeout`` for
     requests in hand after ``shutdown``, the others for the client. ``max_body`` is in bytes (413).

@@ -38,7 +38,8 @@ def addresses_to_serve(settings: Settings) -> list[tuple[str, str]]:
     start = detect(os.environ)
     if not start.addresses:
         raise ConfigError(
-            f"nothing to listen on: give --fastcgi ADDR or --scgi ADDR, such as unix:/run/app.sock ({start.reason})"
+            f"nothing to listen on: give {' or '.join(f'--{name}' for name in TRANSPORTS)} ADDR, "
+            f"such as unix:/run/app.sock ({start.reason})"
         )
     return [(start.protocol, text) for text in start.addresses]
 

@@ -1,7 +1,7 @@
 """Which machines may connect over TCP: the ``allowed_clients`` setting, and FCGI_WEB_SERVER_ADDRS.
 
-FastCGI and SCGI have no authentication. Whoever can connect says who the user is (REMOTE_USER) and what is asked of
-the application, so a port that other machines reach has to know its web servers. On a Unix socket the permissions of
+FastCGI, SCGI and uwsgi have no authentication. Whoever can connect says who the user is (REMOTE_USER) and what is asked
+of the application, so a port that other machines reach has to know its web servers. On a Unix socket the permissions of
 the file say who may connect, and nothing is checked here.
 """
 

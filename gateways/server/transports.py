@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from gateways.adapters import fastcgi, scgi
+from gateways.adapters import fastcgi, scgi, uwsgi
 
 if TYPE_CHECKING:
     from gateways.adapters.events import Limits
@@ -30,4 +30,5 @@ class Transport(NamedTuple):
 TRANSPORTS: dict[str, Transport] = {
     "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
     "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
+    "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits)),
 }

@@ -65,12 +65,12 @@ _UWSGI = {
     "the logs are opened anew at the signal USR1": "touch-logreopen touch-logrotate log-maxsize",
     "{reload}": "py-autoreload python-autoreload",
     "not needed: {workers} of 1 or more have a master": "master no-orphans log-master",
-    "its protocol is not spoken: use {fastcgi} or {scgi}, and fastcgi_pass or scgi_pass in nginx": (
-        "socket uwsgi-socket suwsgi-socket protocol"
-    ),
+    "{uwsgi}": "socket uwsgi-socket",
+    "{uwsgi}, and TLS is for the web server": "suwsgi-socket",
+    "each protocol has a setting of its own: {fastcgi}, {scgi} or {uwsgi}": "protocol",
     "{fastcgi}": "fastcgi-socket fastcgi-nph-socket",
     "{scgi}": "scgi-socket scgi-nph-socket",
-    "HTTP is for the web server, which asks by {fastcgi} or {scgi}; there is gateways front for development": (
+    "HTTP is for the web server, which asks by {fastcgi}, {scgi} or {uwsgi}; there is gateways front for development": (
         "http http-socket https https-socket http-to http-timeout http-keepalive shared-socket"
     ),
     "{socket_mode}": "chmod-socket",

@@ -26,7 +26,7 @@ TIMEOUTS = "Timeouts"
 LOGS = "Logs"
 
 #: Where a server listens, by the protocol that it speaks there.
-LISTENERS = ("fastcgi", "scgi")
+LISTENERS = ("fastcgi", "scgi", "uwsgi")
 
 
 class Serving(Declared):
@@ -44,12 +44,18 @@ class Serving(Declared):
         LISTENING,
         "Serve SCGI on this address. Can be given several times.",
     )
+    uwsgi: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve the uwsgi protocol on this address, for nginx's uwsgi_pass and the like. Can be given several times.",
+    )
     allowed_clients: tuple[str, ...] = setting(
         (),
         Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, or "any"')),
         LISTENING,
         "Accept TCP connections from this address or network only. Required for an address other than loopback, "
-        'because FastCGI and SCGI know no passwords. "any" allows everyone. Can be given several times.',
+        'because FastCGI, SCGI and uwsgi know no passwords. "any" allows everyone. Can be given several times.',
     )
     socket_mode: int = setting(
         0o660,

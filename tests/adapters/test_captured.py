@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateways.adapters import fastcgi, scgi
+from gateways.adapters import fastcgi, scgi, uwsgi
 from tests.support.corpus import CORPUS, Capture, captures
-from tests.support.drive import Outcome, Protocol, cut, drive
+from tests.support.drive import Outcome, cut, drive
 
-SERVERS = sorted(path.name for path in CORPUS.iterdir() if path.name.endswith(("fastcgi", "fcgi", "fcgid", "scgi")))
+if TYPE_CHECKING:
+    from gateways.adapters.interface import ServerConnection
+
+SERVERS = sorted(
+    path.name for path in CORPUS.iterdir() if path.name.endswith(("fastcgi", "fcgi", "fcgid", "scgi", "uwsgi"))
+)
 
 
-def new_parser(capture: Capture) -> Protocol:
-    return scgi.ServerConnection() if capture.transport == "scgi" else fastcgi.ServerConnection()
+def new_parser(capture: Capture) -> ServerConnection:
+    return {"scgi": scgi, "uwsgi": uwsgi}.get(capture.transport, fastcgi).ServerConnection()
 
 
 def requests(outcome: Outcome) -> list[tuple[list[tuple[bytes, bytes]], bytes]]:

@@ -8,6 +8,7 @@ import pytest
 
 from gateways.config.checks import Finding, check_listening, check_settings
 from gateways.settings import Settings
+from gateways.settings.serving import LISTENERS
 
 
 def find(several: bool = False, **keywords: Any) -> list[Finding]:
@@ -58,7 +59,7 @@ def test_settings_that_go_together(keywords: dict[str, Any]) -> None:
          "daemonize: there is no manager with workers = 0; give 1 or more workers"),
         ({"pm": "ondemand"}, "pm: there is no manager with workers = 0; give 1 or more workers"),
         ({"several": True, "fastcgi": ":1"}, "workers: each of several pools needs workers; give 1 or more"),
-        ({"several": True, "workers": 1}, "fastcgi: nothing to listen on; give fastcgi or scgi"),
+        ({"several": True, "workers": 1}, f"fastcgi: nothing to listen on; give {' or '.join(LISTENERS)}"),
         ({"workers": 1, "daemonize": True}, "daemonize: the error log would go nowhere; give error_log a file"),
         ({"status": "/x", "ping": "/x"}, "ping: the path /x is that of status already; choose another one"),
         ({"status": "/", "ping": ""}, "ping: the path / is that of status already; choose another one"),

@@ -1,4 +1,4 @@
-"""What the tests of connections share: small applications, and requests as bytes of either protocol."""
+"""What the tests of connections share: small applications, and requests as bytes of each protocol."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 
 def encode(protocol: str, params: wire.Pairs, body: bytes = b"") -> bytes:
-    return wire.request(params, body) if protocol == "fastcgi" else wire.scgi(params, body)
+    return {"fastcgi": wire.request, "scgi": wire.scgi, "uwsgi": wire.uwsgi}[protocol](params, body)
 
 
 def read_answer(served: Served, sock: socket.socket) -> wire.Answer:

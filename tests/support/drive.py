@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any
 
-from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import Aborted, Request
 from gateways.errors import ProtocolError
 
-Protocol = Union[fastcgi.ServerConnection, scgi.ServerConnection]
+if TYPE_CHECKING:
+    from gateways.adapters.interface import ServerConnection
 
 RESPONSE = b"the response"
 
@@ -36,7 +36,7 @@ class Outcome:
         return f"Outcome(events={self.events!r}, output={self.output!r})"
 
 
-def drive(protocol: Protocol, pieces: Iterable[bytes], *, reads_body: bool = True) -> Outcome:
+def drive(protocol: ServerConnection, pieces: Iterable[bytes], *, reads_body: bool = True) -> Outcome:
     """Feed ``pieces`` and answer every request: after its body, or at once without ``reads_body``."""
     outcome = Outcome()
     for piece in pieces:
@@ -53,8 +53,8 @@ def drive(protocol: Protocol, pieces: Iterable[bytes], *, reads_body: bool = Tru
     return outcome
 
 
-def _take_events(protocol: Protocol, outcome: Outcome, reads_body: bool) -> None:
-    while not (outcome.finished and protocol.name == "SCGI"):
+def _take_events(protocol: ServerConnection, outcome: Outcome, reads_body: bool) -> None:
+    while not (outcome.finished and protocol.ends_by_close):
         event = protocol.next_event()
         outcome.output += b"".join(protocol.outgoing)
         protocol.outgoing.clear()
@@ -74,7 +74,7 @@ def _take_events(protocol: Protocol, outcome: Outcome, reads_body: bool) -> None
             outcome.output += _respond(protocol)
 
 
-def _respond(protocol: Protocol) -> bytes:
+def _respond(protocol: ServerConnection) -> bytes:
     return protocol.encode_head("200 OK", [], RESPONSE, True)
 
 

@@ -145,7 +145,7 @@ class Served:
             return wire.answer(wire.parse_records(self.ask(wire.request(params, body))))
         if params[0][0] != b"CONTENT_LENGTH":
             params = ((b"CONTENT_LENGTH", b"%d" % len(body)), *params)
-        return scgi_answer(self.ask(wire.scgi(params, body)))
+        return scgi_answer(self.ask((wire.uwsgi if self.protocol == "uwsgi" else wire.scgi)(params, body)))
 
     def check_alive(self) -> None:
         """A good request on a new connection is answered."""
@@ -153,7 +153,7 @@ class Served:
 
 
 def scgi_answer(data: bytes) -> wire.Answer:
-    """Read an SCGI response, which ends where the connection does."""
+    """Read a response of SCGI or uwsgi, which ends where the connection does."""
     head, end, body = data.partition(b"\r\n\r\n")
     assert end, f"no whole head in {data[:200]!r}"
     return wire.Answer(head, body, b"", 0, wire.COMPLETE)

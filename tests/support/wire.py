@@ -1,4 +1,4 @@
-"""What a web server writes and reads, made by hand: the tests' own reading of FastCGI and SCGI.
+"""What a web server writes and reads, made by hand: the tests' own reading of FastCGI, SCGI and uwsgi.
 
 It shares no code with the package, so that a mistake there cannot agree with itself here.
 """
@@ -64,6 +64,8 @@ class Answer(NamedTuple):
 
     @property
     def status(self) -> str:
+        if self.head.startswith(b"HTTP/"):
+            return self.head.partition(b"\r\n")[0].partition(b" ")[2].decode("latin-1")
         return header(self.head, "Status")
 
 
@@ -181,13 +183,22 @@ def scgi(params: Pairs | None = None, body: bytes = b"") -> bytes:
     return netstring(b"".join([b"%s\0%s\0" % item for item in items])) + body
 
 
-# uwsgi, which only peers speak
+# uwsgi
 
 
-def uwsgi(params: Pairs = GET, body: bytes = b"") -> bytes:
+def uwsgi_block(items: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Write the variables of a uwsgi request."""
+    return b"".join([pack("<H", len(text)) + text for item in items for text in item])
+
+
+def packet(block: bytes, modifier1: int = 0, modifier2: int = 0) -> bytes:
+    """Write a uwsgi packet."""
+    return pack("<BHB", modifier1, len(block), modifier2) + block
+
+
+def uwsgi(params: Pairs | None = None, body: bytes = b"", modifier1: int = 0) -> bytes:
     """Write a whole uwsgi request."""
-    block = b"".join([pack("<H", len(text)) + text for item in params for text in item])
-    return pack("<BHB", 0, len(block), 0) + block + body
+    return packet(uwsgi_block(post(len(body)) if params is None else params), modifier1) + body
 
 
 # All
