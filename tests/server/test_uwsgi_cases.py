@@ -94,10 +94,12 @@ def test_all_variables_are_kept(served: Served, app: Recorder) -> None:
     assert environ["wsgi.url_scheme"] == "https"
 
 
+@pytest.mark.parametrize("modifier", [0, 30])
 @pytest.mark.parametrize(("path", "found"), [(b"/app/x", "/x"), (b"/app", ""), (b"/app/app", "/app")])
-def test_modifier_30_takes_the_mount_off_the_path(served: Served, app: Recorder, path: bytes, found: str) -> None:
+def test_the_mount_is_taken_off_the_path(served: Served, app: Recorder, path: bytes, found: str, modifier: int) -> None:
+    """By modifier 30, and by REQUEST_URI where nginx sets SCRIPT_NAME beside its shipped uwsgi_params."""
     items = [METHOD, (b"SCRIPT_NAME", b"/app"), (b"PATH_INFO", path), (b"REQUEST_URI", path)]
-    ask(served, wire.uwsgi(items, modifier1=30))
+    ask(served, wire.uwsgi(items, modifier1=modifier))
     environ = app.seen[0].environ
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", found)
 

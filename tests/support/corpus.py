@@ -39,11 +39,11 @@ class Capture(NamedTuple):
 
     @property
     def transport(self) -> str:
-        """``fastcgi``, ``scgi`` or ``cgi``."""
+        """``fastcgi``, ``scgi``, ``uwsgi`` or ``cgi``."""
         kind = self.server.rpartition("-")[2]
         if kind in {"cgi", "cgid"}:
             return "cgi"
-        return "scgi" if kind.endswith("scgi") else "fastcgi"
+        return next((name for name in ("scgi", "uwsgi") if kind.endswith(name)), "fastcgi")
 
     def requests(self) -> list[Request]:
         """Decode ``data``; several requests where HAProxy multiplexes, none where it gave up at once."""
@@ -51,6 +51,8 @@ class Capture(NamedTuple):
             return [_cgi(self.data)]
         if self.transport == "scgi":
             return [_scgi(self.data)]
+        if self.transport == "uwsgi":
+            return [_uwsgi(self.data)]
         return _fastcgi(self.data)
 
 
@@ -122,6 +124,22 @@ def _scgi(data: bytes) -> Request:
     block, position = _netstring(data, 0)
     parts = block.split(b"\0")
     return Request(list(zip(parts[0:-1:2], parts[1::2])), data[position:])
+
+
+def _uwsgi(data: bytes) -> Request:
+    modifier, size = data[0], int.from_bytes(data[1:3], "little")
+    assert modifier in (0, 30)
+    texts = []
+    position = 4
+    while position < 4 + size:
+        start = position + 2
+        position = start + int.from_bytes(data[position:start], "little")
+        texts.append(data[start:position])
+    variables = list(zip(texts[0::2], texts[1::2]))
+    if modifier == 30:  # PATH_INFO begins with SCRIPT_NAME
+        mount = dict(variables)[b"SCRIPT_NAME"]
+        variables = [(n, re.sub(b"^" + mount + b"(?=/|$)", b"", v) if n == b"PATH_INFO" else v) for n, v in variables]
+    return Request(variables, data[position:])
 
 
 class _Streams:

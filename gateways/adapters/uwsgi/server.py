@@ -68,9 +68,7 @@ class ServerConnection(OneRequest):
             return None
         variables = self._check(self._split(bytes(self._buffer[_HEADER_SIZE:end])))
         del self._buffer[:end]
-        if modifier == WSGI_MANAGED:
-            variables = _cut_mount(variables)
-        return Request(variables, keep=False)
+        return Request(_cut_mount(variables, modifier), keep=False)
 
     def _split(self, block: bytes) -> Variables:
         """Split the block into names and values."""
@@ -96,8 +94,9 @@ class ServerConnection(OneRequest):
         if b"" in values:
             raise ProtocolError("uwsgi variable with an empty name", BAD)
         if len(values) != len(variables):
-            # A parameter file and the deployer's own line: an empty length beside another is none.
-            variables = [pair for pair in variables if pair != (b"CONTENT_LENGTH", b"")]
+            if [name for name, _ in variables].count(b"CONTENT_LENGTH") > 1:
+                # A parameter file and the deployer's own line: an empty length beside another is none.
+                variables = [pair for pair in variables if pair != (b"CONTENT_LENGTH", b"")]
             check_repeated(variables, self.name)
             values = dict(variables)
         length = values.get(b"CONTENT_LENGTH") or b"0"  # nginx sends an empty one for a request without a body
@@ -107,11 +106,22 @@ class ServerConnection(OneRequest):
         return variables
 
 
-def _cut_mount(variables: Variables) -> Variables:
-    """Take SCRIPT_NAME off the front of PATH_INFO (modifier1 30, uWSGI's ``manage-script-name`` of old)."""
+def _cut_mount(variables: Variables, modifier: int) -> Variables:
+    """Take SCRIPT_NAME off the front of PATH_INFO where the two overlap.
+
+    That is what modifier1 30 says. With 0 the core finds it out by REQUEST_URI (uWSGI's ``manage-script-name``), except
+    for the mount itself: there both are the same, as they are for ``/app/app``.
+    """
     values = dict(variables)
     mount = values.get(b"SCRIPT_NAME", b"").rstrip(b"/")
+    if not mount:
+        return variables
     path = values.get(b"PATH_INFO", b"")
-    if not mount or not (path == mount or path.startswith(mount + b"/")):
+    if modifier == WSGI_MANAGED:
+        overlap = path == mount or path.startswith(mount + b"/")
+    else:
+        asked = values.get(b"REQUEST_URI", b"").partition(b"?")[0]
+        overlap = path == mount and 0 < asked.count(b"/") <= mount.count(b"/")
+    if not overlap:
         return variables
     return [(name, path[len(mount) :] if name == b"PATH_INFO" else value) for name, value in variables]
