@@ -29,7 +29,7 @@ class Deployment:
     conf: str
     """The file below conf/."""
     transport: str
-    """cgi, fastcgi or scgi."""
+    """cgi, fastcgi, scgi or uwsgi."""
     mount: str = ""
     """The URL path of the application: SCRIPT_NAME, before encoding."""
     address: str | None = None
@@ -65,6 +65,8 @@ DEPLOYMENTS = (
     Deployment("nginx-fastcgi-mounted", "nginx", "nginx/fastcgi-mounted.conf", "fastcgi", "/app", "127.0.0.1:9000"),
     Deployment("nginx-scgi", "nginx", "nginx/scgi.conf", "scgi", "", UNIX),
     Deployment("nginx-scgi-mounted", "nginx", "nginx/scgi-mounted.conf", "scgi", "/app", "127.0.0.1:4000"),
+    Deployment("nginx-uwsgi", "nginx", "nginx/uwsgi.conf", "uwsgi", "", UNIX),
+    Deployment("nginx-uwsgi-mounted", "nginx", "nginx/uwsgi-mounted.conf", "uwsgi", "/app", "127.0.0.1:3031"),
     Deployment("apache-cgid", "apache", "apache/cgi.conf", "cgi", "/app"),
     Deployment("apache-cgi", "apache-prefork", "apache/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
     Deployment("apache-fcgid", "apache", "apache/fcgid.conf", "fastcgi"),
@@ -74,6 +76,7 @@ DEPLOYMENTS = (
         "127.0.0.1:9000", ("--script-name", "/app"),
     ),
     Deployment("apache-proxy-scgi", "apache", "apache/proxy_scgi.conf", "scgi", "", "127.0.0.1:4000"),
+    Deployment("apache-proxy-uwsgi", "apache", "apache/proxy_uwsgi.conf", "uwsgi", "", "127.0.0.1:3031"),
     Deployment("apache-htaccess-cgi", "apache", "apache/htaccess/cgi.htaccess", "cgi"),
     Deployment("apache-htaccess-fcgid", "apache", "apache/htaccess/fcgid.htaccess", "fastcgi"),
     Deployment("lighttpd-cgi", "lighttpd", "lighttpd/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
@@ -83,6 +86,7 @@ DEPLOYMENTS = (
         literals=(SRV, *LIGHTTPD),
     ),
     Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000", literals=()),
+    Deployment("lighttpd-uwsgi", "lighttpd", "lighttpd/uwsgi.conf", "uwsgi", "/app", "127.0.0.1:3031", literals=()),
 )  # fmt: skip
 
 
@@ -138,8 +142,9 @@ def _configure(deployment: Deployment, sandbox: Sandbox, server: WebServer, repl
         sandbox.install_application(hosting)
         (hosting / ".htaccess").write_text((PROJECT / "conf" / deployment.conf).read_text())
         return sandbox.configure("../tests/live/hosting.conf", changes)
-    if deployment.conf == "lighttpd/scgi.conf":
-        # The only file that writes host and port apart.
-        host, _, port = replace["127.0.0.1:4000"].partition(":")
-        changes = {"4000": port, f'"{host}"': f'"{host}"'}
+    if deployment.conf in ("lighttpd/scgi.conf", "lighttpd/uwsgi.conf"):
+        # The only files that write host and port apart.
+        address = str(deployment.address)
+        host, _, port = replace[address].partition(":")
+        changes = {address.partition(":")[2]: port, f'"{host}"': f'"{host}"'}
     return sandbox.configure(deployment.conf, changes)

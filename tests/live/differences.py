@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 CGI = ("apache-cgi*", "apache-htaccess-cgi", "lighttpd-cgi")
 FCGID = ("apache-fcgid", "apache-htaccess-fcgid")
 SCGI = ("nginx-scgi*", "apache-proxy-scgi", "lighttpd-scgi")
+UWSGI = ("nginx-uwsgi*", "apache-proxy-uwsgi", "lighttpd-uwsgi")
 
 NO_LENGTH = "half a response without a length looks whole"
 WITH_LENGTH = "half a response with a length looks whole"
@@ -37,6 +38,10 @@ DIFFERENCES = (
         "SCGI has no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
     ),
     Difference(
+        ("errors stay with the backend",), UWSGI,
+        "uwsgi has no stream for errors, as SCGI.",
+    ),
+    Difference(
         (NO_LENGTH, STREAM), CGI,
         "Neither Apache nor lighttpd look at the exit status of a CGI program: without a length, its end is the end.",
     ),
@@ -47,6 +52,14 @@ DIFFERENCES = (
     Difference(
         (NO_LENGTH, STREAM), ("nginx-scgi",),
         "The end of the connection is the end of an SCGI response; TCP can reset it, a Unix socket cannot.",
+    ),
+    Difference(
+        (NO_LENGTH, STREAM), ("nginx-uwsgi",),
+        "uwsgi ends a response as SCGI does, by the end of the connection.",
+    ),
+    Difference(
+        (NO_LENGTH, STREAM), ("apache-proxy-uwsgi",),
+        "mod_proxy_uwsgi takes a connection that was reset for the end of the response.",
     ),
     Difference(
         (NO_LENGTH, STREAM), FCGID,
@@ -75,6 +88,10 @@ DIFFERENCES = (
     Difference(
         ("chunked upload refused",), ("apache-proxy-scgi",),
         "SCGI needs the length first, and mod_proxy_scgi does not collect the upload: 411.",
+    ),
+    Difference(
+        ("chunked upload refused",), ("apache-proxy-uwsgi",),
+        "uwsgi needs the length first, and mod_proxy_uwsgi does not collect the upload: 411.",
     ),
     Difference(
         ("path refused: /a%2Fb",), ("apache-htaccess-*",),
@@ -114,7 +131,10 @@ VARIABLES = (
     ),
     Variable(
         ("GATEWAY_INTERFACE",),
-        ("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-*", "lighttpd-*"),
+        (
+            *("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-proxy-uwsgi"),
+            *("apache-htaccess-*", "lighttpd-*"),
+        ),
         "mod_proxy_scgi does not send it.",
     ),
     Variable(
