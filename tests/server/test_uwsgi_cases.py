@@ -167,7 +167,7 @@ def test_U25_too_many_variables(served: Served, app: Recorder, data: bytes) -> N
 
 def test_U21_http_on_a_uwsgi_port_is_named_in_the_log(served: Served) -> None:
     assert served.ask(b"GET / HTTP/1.1\r\n\r\n") == b""
-    assert "this is HTTP on a uwsgi address" in served.log.text("warning")
+    assert "this is HTTP, on an address for uwsgi" in served.log.text("warning")
 
 
 # Headers

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from gateways.adapters.cgihead import encode_head
 from gateways.adapters.events import Request
-from gateways.adapters.foreign import hint
+from gateways.adapters.foreign import PREFIX, hint
 from gateways.adapters.onerequest import BAD, TOO_LARGE, OneRequest, check_repeated
 from gateways.errors import ProtocolError
 
@@ -53,7 +53,9 @@ class ServerConnection(OneRequest):
         digits, colon, _ = head.partition(b":")
         # isdigit() of bytes is ASCII only.
         if (digits and not digits.isdigit()) or (colon and not digits) or (len(digits) > 1 and digits[:1] == b"0"):
-            raise ProtocolError(f"not an SCGI netstring, but {head[:8]!r}{hint(bytes(self._buffer[:32]), self.name)}")
+            raise ProtocolError(
+                f"not an SCGI netstring, but {head[:8]!r}{hint(bytes(self._buffer[:PREFIX]), self.name)}"
+            )
         if len(digits) > _MAX_DIGITS or (colon and int(digits) > self._limits.size):
             raise ProtocolError(f"SCGI headers of more than {self._limits.size} bytes", TOO_LARGE)
         if not colon:

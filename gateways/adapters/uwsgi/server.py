@@ -14,7 +14,7 @@ evaluate code. ``UWSGI_FILE`` and its like, by which a web server chooses what u
 from __future__ import annotations
 
 from gateways.adapters.events import Request
-from gateways.adapters.foreign import hint
+from gateways.adapters.foreign import PREFIX, hint
 from gateways.adapters.onerequest import BAD, TOO_LARGE, OneRequest, check_repeated
 from gateways.errors import ProtocolError
 
@@ -53,7 +53,7 @@ class ServerConnection(OneRequest):
                 return self._receive_block(modifier, size)
             if modifier != PING or size:
                 raise ProtocolError(
-                    f"uwsgi modifier1 {modifier} is not served, only 0 and 30{hint(bytes(buffer[:32]), self.name)}"
+                    f"uwsgi modifier1 {modifier} is not served, only 0 and 30{hint(bytes(buffer[:PREFIX]), self.name)}"
                 )
             del buffer[:_HEADER_SIZE]
             self.outgoing.append(_PONG)

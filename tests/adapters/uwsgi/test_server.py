@@ -169,7 +169,7 @@ def test_U20_what_tells_uwsgi_what_to_load_is_text() -> None:
 def test_U21_other_protocols_are_named() -> None:
     error = refused(b"GET / HTTP/1.1\r\n")
     assert error.status == ""
-    assert "this is HTTP on a uwsgi address" in str(error)
+    assert "this is HTTP, on an address for uwsgi" in str(error)
     assert "this is FastCGI" in str(refused(wire.request()))
     assert "this is SCGI" in str(refused(wire.scgi()))
 
