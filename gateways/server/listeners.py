@@ -29,6 +29,7 @@ class Listener:
         "address",
         "asked",
         "fast_path",
+        "fast_paths",
         "file",
         "inherited",
         "peers",
@@ -58,6 +59,8 @@ class Listener:
         self.file = file
         #: The C part that serves its usual requests, where there is one (fastpath.py).
         self.fast_path: Any = None
+        #: The same for a port that takes any protocol, by protocol.
+        self.fast_paths: dict[str, Any] = {}
 
     def __str__(self) -> str:
         return f"{TRANSPORTS[self.protocol].name} on {self.address}"

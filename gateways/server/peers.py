@@ -82,7 +82,7 @@ def filter_for(
 def lists_for(protocol: str, allowed_clients: Iterable[str], environ: Mapping[str, str]) -> list[list[Range]]:
     """Return the lists that a peer has to be in. Raises ``ConfigError`` for a list that cannot be read."""
     lists = [parse_clients(allowed_clients, "allowed_clients")]
-    if protocol == "fastcgi":
+    if protocol in ("fastcgi", "listen"):  # on a port of any protocol it is FastCGI that may be spoken
         lists.append(parse_clients(filter(None, map(str.strip, environ.get(_VARIABLE, "").split(","))), _VARIABLE))
     return [ranges for ranges in lists if ranges]
 
@@ -95,6 +95,11 @@ def refuse_everybody(host: str, protocol: str) -> None:
             f"controls the application; name the web servers with allowed_clients (addresses or networks, such as "
             f'10.0.0.5), or give "{ANY}" where a firewall protects the port'
         )
+
+
+def reached_by_others(sock: socket.socket) -> bool:
+    """Say whether other machines reach a bound socket."""
+    return sock.family != socket.AF_UNIX and not _is_loopback(_pack(sock.getsockname()[0]))
 
 
 def parse_clients(clients: Iterable[str], origin: str) -> list[Range]:

@@ -48,6 +48,7 @@ class Service:
         self.keepalive_timeout = settings.keepalive_timeout
         self.linger_timeout = settings.linger_timeout
         self.max_body_size = settings.max_body_size
+        self.ajp_secret = getattr(settings, "ajp_secret", None)
         self.stopping = False
         self._limits = Limits(settings.max_header_size, settings.max_headers)
         self.builders = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from gateways.adapters import fastcgi, scgi, uwsgi
+from gateways.adapters.undecided import Undecided
 
 if TYPE_CHECKING:
     from gateways.adapters.events import Limits
@@ -26,9 +27,13 @@ class Transport(NamedTuple):
     compiled: bool = False
 
 
+#: The setting of a port that takes any of the others: the first bytes of each connection decide (anyport.py).
+ANY = "listen"
+
 #: By the setting that opens a listener for it; the order is that in which listeners are opened.
 TRANSPORTS: dict[str, Transport] = {
     "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
     "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
     "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits)),
+    ANY: Transport(Undecided.name, lambda limits, threads: Undecided(limits)),
 }

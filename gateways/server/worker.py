@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gateways.server import forks, signals
 from gateways.server.acceptor import Acceptor
+from gateways.server.anyport import ANY, AnyConnection
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.fastpath import make_fast_paths
@@ -306,7 +307,7 @@ class Server(Crew):
 
     def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
         """Take a new connection in, and serve what it brings along."""
-        connection = Connection()
+        connection = AnyConnection(listener) if listener.protocol == ANY else Connection()
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
         connection.open(self, self.new_protocol(listener.protocol), sock, peer)

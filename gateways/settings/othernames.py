@@ -27,7 +27,6 @@ _PHP_FPM = {
     "{access_log_format}": "access.format",
     "leave requests out of the log in the web server, or switch {access_log} off": "access.suppress_path",
     "{pid_file}": "pid",
-    "{fastcgi} or {scgi}": "listen",
     "{socket_owner}": "listen.owner",
     "{socket_group}": "listen.group",
     "{socket_mode}": "listen.mode",
@@ -75,7 +74,6 @@ _UWSGI = {
     ),
     "{socket_mode}": "chmod-socket",
     "{socket_owner} and {socket_group}": "chown-socket",
-    "{backlog}": "listen",
     "name the application: application in the file, or the argument APP": (
         "wsgi-file module wsgi callable file pyrun need-plugin mount paste ini-paste eval"
     ),
@@ -175,7 +173,7 @@ SHORT_FLAGS = {
 COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "cron eval file home http https idle include ini json listen loop master module mount pid plugin plugins "
+        "cron eval file home http https idle include ini json loop master module mount pid plugin plugins "
         "prefix protocol stats strict wsgi xml yaml",
     )
 )

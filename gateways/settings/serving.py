@@ -26,7 +26,7 @@ TIMEOUTS = "Timeouts"
 LOGS = "Logs"
 
 #: Where a server listens, by the protocol that it speaks there.
-LISTENERS = ("fastcgi", "scgi", "uwsgi")
+LISTENERS = ("fastcgi", "scgi", "uwsgi", "listen")
 
 
 class Serving(Declared):
@@ -49,6 +49,13 @@ class Serving(Declared):
         Many(Address()),
         LISTENING,
         "Serve the uwsgi protocol on this address, for nginx's uwsgi_pass and the like. Can be given several times.",
+    )
+    listen: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve any of these protocols on this address: the first bytes of each connection tell which it is. Can be "
+        "given several times.",
     )
     allowed_clients: tuple[str, ...] = setting(
         (),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateways.errors import ConfigError
-from gateways.server.peers import PeerFilter, filter_for, parse_clients
+from gateways.server.peers import PeerFilter, filter_for, parse_clients, reached_by_others
 
 
 def peer(host: str, scope: int = 0) -> tuple[object, ...]:
@@ -184,6 +184,18 @@ def test_F60_FCGI_WEB_SERVER_ADDRS_is_of_fastcgi_on_tcp() -> None:
     with bound("127.0.0.1") as sock, socket.socket(socket.AF_UNIX) as unix:
         assert filter_for(sock, "scgi", (), environ) is None
         assert filter_for(unix, "fastcgi", ["10.0.0.1"], environ) is None
+
+
+def test_F60_FCGI_WEB_SERVER_ADDRS_holds_where_fastcgi_is_one_of_any_protocol() -> None:
+    with bound("127.0.0.1") as sock:
+        peers = filter_for(sock, "listen", (), {"FCGI_WEB_SERVER_ADDRS": "10.0.0.1"})
+    assert peers is not None
+    assert not peers.allows(("127.0.0.1", 1))
+
+
+def test_which_sockets_others_reach() -> None:
+    with bound("127.0.0.1") as loopback, bound("0.0.0.0") as exposed, socket.socket(socket.AF_UNIX) as unix:
+        assert [reached_by_others(sock) for sock in (loopback, exposed, unix)] == [False, True, False]
 
 
 def test_F60_names_the_variable_that_cannot_be_read() -> None:
