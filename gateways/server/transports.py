@@ -34,6 +34,6 @@ ANY = "listen"
 TRANSPORTS: dict[str, Transport] = {
     "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
     "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
-    "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits)),
+    "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits), compiled=True),
     ANY: Transport(Undecided.name, lambda limits, threads: Undecided(limits)),
 }

@@ -97,7 +97,7 @@ def test_a_connection_that_is_kept(served: Served, pieces: int) -> None:
 
 
 @pytest.mark.skipif(speedups.module is None, reason=speedups.describe())
-@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_usual_request_is_served_in_c(app: Recorder, monkeypatch: pytest.MonkeyPatch, protocol: str) -> None:
     """As on a port of its own: no parser of ours sees a byte of it."""
 
