@@ -79,7 +79,8 @@ def get(pair: Pair, params: wire.Pairs = wire.GET, keep: bool = False) -> bytes:
     if pair.fast.protocol == "fastcgi":
         return wire.request(params, keep=keep)
     if pair.fast.protocol == "uwsgi":
-        return wire.uwsgi([(b"CONTENT_LENGTH", b""), *params])
+        room = 60_000
+        return wire.uwsgi([(b"CONTENT_LENGTH", b""), *[(name, value[:room]) for name, value in params]])
     return wire.scgi([(b"CONTENT_LENGTH", b"0"), *params])
 
 

@@ -192,8 +192,8 @@ def uwsgi_block(items: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def packet(block: bytes, modifier1: int = 0, modifier2: int = 0) -> bytes:
-    """Write a uwsgi packet; of a size for which there is no room the lower bits stay, as old versions of nginx do."""
-    return pack("<BHB", modifier1, len(block) & 0xFFFF, modifier2) + block
+    """Write a uwsgi packet."""
+    return pack("<BHB", modifier1, len(block), modifier2) + block
 
 
 def uwsgi(params: Pairs | None = None, body: bytes = b"", modifier1: int = 0) -> bytes:
