@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateways.client import Client, request
+from gateways.client.transports import TRANSPORTS
 from gateways.errors import ConfigError, ConnectError, TruncatedResponse
 from tests.support import wire
 from tests.support.backends import HEAD, Peer, ended, flup, saying_scgi, scripted, stdout
@@ -98,13 +99,13 @@ def test_a_file_is_sent(tmp_path: Path) -> None:
     assert seen[0][0][b"CONTENT_LENGTH"] == b"100000"
 
 
-@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+@pytest.mark.parametrize("protocol", TRANSPORTS)
 def test_nothing_listens(protocol: str, tmp_path: Path) -> None:
     with pytest.raises(ConnectError, match="no such socket file"):
         request(protocol, f"unix:{tmp_path}/none")
 
 
-@pytest.mark.parametrize(("protocol", "address"), [("http", "127.0.0.1:80"), ("fastcgi", "nowhere"), ("scgi", "fd:0")])
+@pytest.mark.parametrize(("protocol", "address"), [("smtp", "127.0.0.1:80"), ("fastcgi", "nowhere"), ("scgi", "fd:0")])
 def test_a_wrong_protocol_or_address(protocol: str, address: str) -> None:
     with pytest.raises(ConfigError):
         request(protocol, address)
@@ -121,7 +122,7 @@ def test_a_wrong_protocol_or_address(protocol: str, address: str) -> None:
         {"variables": [("A", "\0")]},
     ],
 )
-@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+@pytest.mark.parametrize("protocol", ["fastcgi", "scgi", "uwsgi"])
 def test_what_cannot_be_sent(protocol: str, arguments: dict[str, Any]) -> None:
     with scripted(lambda peer: None) as backend, pytest.raises(ValueError, match=r"."):
         request(protocol, backend.address, **arguments)
