@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateways.adapters.ajp.client import ClientConnection as AJPConnection
 from gateways.adapters.fastcgi.client import ClientConnection as FastCGIConnection
 from gateways.adapters.scgi.client import ClientConnection as SCGIConnection
 
@@ -11,4 +12,8 @@ if TYPE_CHECKING:
     from gateways.adapters.interface import ClientConnection
 
 #: By the name that the settings of a server have for it.
-TRANSPORTS: dict[str, type[ClientConnection]] = {"fastcgi": FastCGIConnection, "scgi": SCGIConnection}
+TRANSPORTS: dict[str, type[ClientConnection]] = {
+    "fastcgi": FastCGIConnection,
+    "scgi": SCGIConnection,
+    "ajp": AJPConnection,
+}

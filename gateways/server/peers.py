@@ -1,8 +1,8 @@
 """Which machines may connect over TCP: the ``allowed_clients`` setting, and FCGI_WEB_SERVER_ADDRS.
 
-FastCGI and SCGI have no authentication. Whoever can connect says who the user is (REMOTE_USER) and what is asked of
-the application, so a port that other machines reach has to know its web servers. On a Unix socket the permissions of
-the file say who may connect, and nothing is checked here.
+FastCGI and SCGI have no authentication; AJP13 has a secret, which it sends in clear. Whoever can connect says who the
+user is (REMOTE_USER) and what is asked of the application, so a port that other machines reach has to know its web
+servers. On a Unix socket the permissions of the file say who may connect, and nothing is checked here.
 """
 
 from __future__ import annotations
@@ -94,6 +94,21 @@ def refuse_everybody(host: str, protocol: str) -> None:
             f"will not listen on {host} for everybody: {protocol} has no authentication, and whoever can connect "
             f"controls the application; name the web servers with allowed_clients (addresses or networks, such as "
             f'10.0.0.5), or give "{ANY}" where a firewall protects the port'
+        )
+
+
+def require_secret(sock: socket.socket, protocol: str, secret: str | None) -> None:
+    """Raise ``ConfigError`` when other machines reach a bound socket that speaks AJP13, and there is no ``secret``."""
+    if sock.family != socket.AF_UNIX:
+        refuse_without_secret(sock.getsockname()[0], protocol, secret)
+
+
+def refuse_without_secret(host: str, protocol: str, secret: str | None) -> None:
+    """Do the same for an IP address; ``OSError`` when ``host`` is none."""
+    if protocol == "ajp" and not secret and not _is_loopback(_pack(host)):
+        raise ConfigError(
+            f"will not listen on {host} for AJP13 without a secret (CVE-2020-1938); give ajp_secret, best as "
+            "@/path of a file, and the same to the web server (Apache: ProxyPass ... secret=...)"
         )
 
 

@@ -341,7 +341,7 @@ def test_a_missing_socket_directory_is_4(directory: Path) -> None:
         (["--scgi", "unix:s", "--chdir", "absent"], {}, "/absent': No such file or directory"),
         (["--scgi", "unix:s", "--python-path", "absent"], {}, "/absent': there is no such directory"),
         (["--scgi", "0.0.0.0:0"], {}, "with allowed_clients"),
-        ([], {"GATEWAYS_PROTOCOL": "http"}, "GATEWAYS_PROTOCOL='http': give fastcgi or scgi"),
+        ([], {"GATEWAYS_PROTOCOL": "http"}, "GATEWAYS_PROTOCOL='http': give fastcgi or scgi or ajp"),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_used_is_2(

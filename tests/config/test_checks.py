@@ -58,7 +58,7 @@ def test_settings_that_go_together(keywords: dict[str, Any]) -> None:
          "daemonize: there is no manager with workers = 0; give 1 or more workers"),
         ({"pm": "ondemand"}, "pm: there is no manager with workers = 0; give 1 or more workers"),
         ({"several": True, "fastcgi": ":1"}, "workers: each of several pools needs workers; give 1 or more"),
-        ({"several": True, "workers": 1}, "fastcgi: nothing to listen on; give fastcgi or scgi"),
+        ({"several": True, "workers": 1}, "fastcgi: nothing to listen on; give fastcgi or scgi or ajp"),
         ({"workers": 1, "daemonize": True}, "daemonize: the error log would go nowhere; give error_log a file"),
         ({"status": "/x", "ping": "/x"}, "ping: the path /x is that of status already; choose another one"),
         ({"status": "/", "ping": ""}, "ping: the path / is that of status already; choose another one"),

@@ -128,7 +128,7 @@ def test_systemd() -> None:
 def test_other_protocols_are_refused(protocol: str) -> None:
     with pytest.raises(ConfigError) as caught:
         detect({"GATEWAYS_PROTOCOL": protocol})
-    assert str(caught.value) == f"GATEWAYS_PROTOCOL={protocol!r}: give fastcgi or scgi"
+    assert str(caught.value) == f"GATEWAYS_PROTOCOL={protocol!r}: give fastcgi or scgi or ajp"
 
 
 def test_closed_standard_streams_are_opened() -> None:

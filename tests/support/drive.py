@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Union
 
-from gateways.adapters import fastcgi, scgi
+from gateways.adapters import ajp, fastcgi, scgi
 from gateways.adapters.events import Aborted, Request
 from gateways.errors import ProtocolError
 
-Protocol = Union[fastcgi.ServerConnection, scgi.ServerConnection]
+Protocol = Union[ajp.ServerConnection, fastcgi.ServerConnection, scgi.ServerConnection]
 
 RESPONSE = b"the response"
 
