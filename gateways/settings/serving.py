@@ -64,8 +64,8 @@ class Serving(Declared):
         Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, or "any"')),
         LISTENING,
         "Accept TCP connections from this address or network only. Required for an address other than loopback, "
-        'because FastCGI and SCGI know no passwords, and AJP13 sends its secret in clear. "any" allows everyone. Can be '
-        "given several times.",
+        'because FastCGI and SCGI know no passwords, and AJP13 sends its secret in clear. "any" allows everyone. '
+        "Can be given several times.",
     )
     socket_mode: int = setting(
         0o660,
