@@ -143,6 +143,11 @@ class Served:
         """Serve one request on a connection of its own."""
         if self.protocol == "fastcgi":
             return wire.answer(wire.parse_records(self.ask(wire.request(params, body))))
+        if self.protocol == "ajp":
+            with self.connect() as sock:
+                sock.sendall(wire.ajp_forward())
+                head = wire.ajp_answer(wire.ajp_receive(sock))
+            return wire.Answer(f"Status: {head.status}".encode("latin-1"), head.body, b"", 0, wire.COMPLETE)
         if params[0][0] != b"CONTENT_LENGTH":
             params = ((b"CONTENT_LENGTH", b"%d" % len(body)), *params)
         return scgi_answer(self.ask(wire.scgi(params, body)))

@@ -241,6 +241,27 @@ def ajp_packets(data: bytes) -> list[bytes]:
     return found
 
 
+def ajp_receive(sock: socket.socket) -> bytes:
+    """Read packets up to END_RESPONSE; ``EOFError`` when the connection ends before."""
+    data = bytearray()
+    while data[-3:-1] != b"\2\5" or not _ends(data):
+        piece = sock.recv(65536)
+        if not piece:
+            raise EOFError(f"closed after {bytes(data[-100:])!r}")
+        data += piece
+    return bytes(data)
+
+
+def _ends(data: bytearray) -> bool:
+    """Whether the last packet is END_RESPONSE, and not data that looks like it."""
+    at = kind = 0
+    while at + 4 <= len(data):
+        (length,) = unpack(">H", data[at + 2 : at + 4])
+        kind = data[at + 4] if length and at + 4 < len(data) else 0
+        at += 4 + length
+    return at == len(data) and kind == 5
+
+
 class AjpAnswer(NamedTuple):
     """What a web server makes of the packets of one response; ``asked`` are the numbers of GET_BODY_CHUNK."""
 

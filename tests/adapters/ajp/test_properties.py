@@ -85,13 +85,13 @@ def test_what_is_kept_is_less_than_a_packet_and_one_piece(data: bytes, size: int
 
 
 text = st.binary(max_size=60).map(lambda data: data.translate(None, b"\0\r\n"))
-names = st.from_regex(rb"\A[A-Z0-9]{1,9}(_[A-Z0-9]{1,5})?\Z").map(lambda name: b"HTTP_" + name)
+names = st.lists(st.sampled_from([b"A", b"HOST", b"X", b"COOKIE", b"9"]), min_size=1, max_size=3).map(
+    lambda words: b"HTTP_" + b"_".join(words)
+)
 
 
 @given(st.dictionaries(names, text, max_size=8), st.binary(max_size=99))
 def test_what_is_sent_is_what_arrives(headers: dict[bytes, bytes], body: bytes) -> None:
-    for name in (b"HTTP_CONTENT_TYPE", b"HTTP_CONTENT_LENGTH", b"HTTP_TRANSFER_ENCODING"):
-        headers.pop(name, None)
     variables = {
         b"REQUEST_METHOD": b"PATCH", b"REQUEST_URI": b"/a%20b?c=d", b"SERVER_PROTOCOL": b"HTTP/1.0",
         b"SERVER_NAME": b"example.test", b"SERVER_PORT": b"8080", b"REMOTE_ADDR": b"192.0.2.1", b"REMOTE_PORT": b"99",
