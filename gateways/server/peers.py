@@ -90,8 +90,9 @@ def lists_for(protocol: str, allowed_clients: Iterable[str], environ: Mapping[st
 def refuse_everybody(host: str, protocol: str) -> None:
     """Raise ``ConfigError`` when other machines reach ``host``, an IP address; ``OSError`` when it is none."""
     if not _is_loopback(_pack(host)):
+        reason = "sends its secret in clear" if protocol == "ajp" else "has no authentication"
         raise ConfigError(
-            f"will not listen on {host} for everybody: {protocol} has no authentication, and whoever can connect "
+            f"will not listen on {host} for everybody: {protocol} {reason}, and whoever can connect "
             f"controls the application; name the web servers with allowed_clients (addresses or networks, such as "
             f'10.0.0.5), or give "{ANY}" where a firewall protects the port'
         )

@@ -95,7 +95,7 @@ def site() -> Site:
     return Site()
 
 
-@pytest.fixture(params=["fastcgi", "scgi"])
+@pytest.fixture(params=["fastcgi", "scgi", "ajp"])
 def served(request: pytest.FixtureRequest, site: Site) -> Iterator[Served]:
     # SCGI over TCP, where a response that breaks off can be reset: it has no other sign for it.
     with serving(validator(site), request.param, tcp=request.param == "scgi") as running:

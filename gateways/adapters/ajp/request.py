@@ -17,6 +17,7 @@ configuration calls it, and where the name is no identifier it is dropped.
 from __future__ import annotations
 
 from gateways.adapters.ajp import packets as ajp
+from gateways.core.paths import unquote
 from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
@@ -172,11 +173,13 @@ class ForwardRequest:
         self.variables.insert(0, (b"REQUEST_METHOD", method))
 
     def _set_uri(self) -> None:
-        """Set REQUEST_URI and QUERY_STRING. PATH_INFO is for the core to make, where it is not known already."""
+        """Set REQUEST_URI, QUERY_STRING and PATH_INFO: the path decoded once, with its slashes and dots as they are."""
         path, query = self._path, self._query
         if not path:
             raise ProtocolError("AJP13 FORWARD_REQUEST has no URI", _BAD)
-        if not self.marked:
+        if self.marked and path.startswith(b"/"):  # not "*"
+            self._add(b"PATH_INFO", unquote(path.decode("latin-1")).encode("latin-1"))
+        elif not self.marked:
             self._add(b"PATH_INFO", path)
             path = b"".join([bytes((byte,)) if byte in _PLAIN_PATH else b"%%%02X" % byte for byte in path])
         uri = path if query is None else path + b"?" + query

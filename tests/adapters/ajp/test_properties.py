@@ -101,5 +101,5 @@ def test_what_is_sent_is_what_arrives(headers: dict[bytes, bytes], body: bytes) 
     assert length == len(body)
     outcome = drive(ServerConnection(), [data + (wire.ajp_body(body) if body else b"")])
     found = dict(outcome.events[0][1])
-    assert found == {**variables, b"REQUEST_SCHEME": b"http", b"QUERY_STRING": b"c=d"}
+    assert found == {**variables, b"REQUEST_SCHEME": b"http", b"QUERY_STRING": b"c=d", b"PATH_INFO": b"/a b"}
     assert outcome.events[1:] == [*([body] if body else []), "answered"]

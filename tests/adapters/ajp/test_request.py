@@ -62,6 +62,7 @@ def test_the_usual_request_of_apache() -> None:
         (b"CONTENT_TYPE", b"text/plain"),
         (b"REMOTE_PORT", b"4711"),
         (b"SERVER_ADDR", b"192.0.2.9"),
+        (b"PATH_INFO", b"/a b"),
         (b"REQUEST_URI", b"/a%20b?x=1"),
         (b"QUERY_STRING", b"x=1"),
         (b"CONTENT_LENGTH", b"5"),
@@ -69,10 +70,27 @@ def test_the_usual_request_of_apache() -> None:
     assert (request.length, request.marked, request.secret) == (5, True, None)
 
 
-def test_the_core_makes_the_path_of_the_uri() -> None:
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        (b"/app/a%20b%2Fc/%C3%A9/%FF", "/a b/c/\xc3\xa9/\xff"),
+        (b"/app/%2561", "/%61"),
+        (b"/app//x//", "//x//"),
+        (b"/app/a/../b/./c", "/a/../b/./c"),
+        (b"/%61pp", ""),
+        (b"/x", "/x"),
+    ],
+)
+def test_the_path_is_decoded_once_and_below_the_mount(uri: bytes, path: str) -> None:
     builder = EnvironBuilder(multithread=False, multiprocess=False, script_name="/app")
-    environ = builder.build(parse(wire.ajp_forward(uri=b"/app/a%20b%2Fc/./d/../%C3%A9")).variables)
-    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/a b/c/\xc3\xa9")
+    environ = builder.build(parse(wire.ajp_forward(uri=uri)).variables)
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", path)
+
+
+def test_a_nul_in_the_path() -> None:
+    builder = EnvironBuilder(multithread=False, multiprocess=False)
+    with pytest.raises(ProtocolError, match="NUL"):
+        builder.build(parse(wire.ajp_forward(uri=b"/a%00")).variables)
 
 
 @pytest.mark.parametrize(
