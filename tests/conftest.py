@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from gateways.adapters import speedups
 from tests.support import processes, requirements
 
 # A shared machine may be slow at any moment: the time limit is per test (pyproject.toml), not per example.
-settings.register_profile("home", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.register_profile("thorough", deadline=None, max_examples=5000)  # ./dev sanitize
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("home", patient)
+settings.register_profile("ci", patient, derandomize=True, print_blob=True)
+settings.register_profile("thorough", patient, max_examples=5000)  # ./dev sanitize
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "home"))
 
 

@@ -20,6 +20,15 @@ def is_stopped(pid: int) -> bool:
     return _state(f"/proc/{pid}") in ("T", "t")
 
 
+def is_held(pid: int, thread: int, number: int) -> bool:
+    """Say whether a signal waits for a thread, which may be in its handler; false where the system does not tell."""
+    for line in _read(f"/proc/{pid}/task/{thread}/status").splitlines():
+        name, _, value = line.partition(":")
+        if name in ("SigPnd", "SigBlk") and int(value, 16) >> (number - 1) & 1:
+            return True
+    return False
+
+
 def describe(pid: int) -> str:
     """Return a line for each thread: ``Thread 1234 of the kernel: waiting (hrtimer_nanosleep)``; "" if it cannot."""
     try:

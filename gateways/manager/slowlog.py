@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 #: machine the process has to get a processor first.
 ANSWER_TIMEOUT = 2.0
 #: How long ``faulthandler`` may take, and how often to look: it writes no end. Seconds.
-SIGNAL_TIMEOUT = 0.5
+SIGNAL_TIMEOUT = 1.0
 _LOOK_INTERVAL = 0.02
-#: How long a kill is put off for the stacks, seconds.
-LAST_TIMEOUT = 0.3
+#: How long a kill is put off for the stacks, seconds: on a busy machine the process has to get a processor first.
+LAST_TIMEOUT = 1.0
 
 _HELD = "The interpreter does not answer: C code holds it. What faulthandler saw:\n\n"
 
@@ -128,9 +128,10 @@ class Dumps:
             self._give_up(asked)
 
     def _look(self, asked: _Asked, now: float) -> None:
-        """Look whether ``faulthandler`` has written, and written no more since the last look."""
-        written = self.file.size()
-        complete = 0 < written == asked.written
+        """Look whether ``faulthandler`` has written, and neither goes on nor has written more since the last look."""
+        written, process = self.file.size(), asked.process
+        # Whoever has to wait for a processor in the midst of it writes nothing for a while, either.
+        complete = 0 < written == asked.written and not kernelview.is_held(process.pid, process.tether, SIGNAL)
         asked.written = written
         if not complete and now < asked.give_up:
             return

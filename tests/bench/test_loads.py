@@ -103,17 +103,17 @@ def answering(*answers: bytes) -> Iterator[socket.socket]:
 def test_the_client_counts_what_is_answered_in_time():
     with answering(ANSWER) as sock:
         expected = direct.first_answer(Target(), sock)
-        latencies = direct.ask(Target(), [sock], expected, 0.05)
+        latencies = direct.ask(Target(), [sock], expected, 1.0)
     assert expected == ANSWER
     assert len(latencies) > 1
-    assert 0 < min(latencies) < 0.05
+    assert 0 < min(latencies) < 1.0
 
 
 def test_another_answer_than_the_first_is_an_error():
     with answering(ANSWER, ANSWER[:30] + b"\0" + ANSWER[31:]) as sock:
         expected = direct.first_answer(Target(), sock)
         with pytest.raises(BenchError, match="made up answers otherwise"):
-            direct.ask(Target(), [sock], expected, 0.05)
+            direct.ask(Target(), [sock], expected, 5.0)
 
 
 def test_a_wrong_page_is_an_error():

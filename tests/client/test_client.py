@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import select
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from gateways.client import Client, request
 from gateways.errors import ConfigError, ConnectError, TruncatedResponse
 from tests.support import wire
 from tests.support.backends import HEAD, Peer, ended, flup, saying_scgi, scripted, stdout
+from tests.support.serving import PATIENCE
 
 
 @pytest.mark.parametrize("tcp", [False, True])
@@ -130,6 +131,14 @@ def test_what_cannot_be_sent(protocol: str, arguments: dict[str, Any]) -> None:
 # Kept connections
 
 
+def until_readable(client: Client) -> None:
+    """Wait until something has come over the connection that a client keeps."""
+    for link in client._idle:  # none, where it has come already
+        poll = select.poll()
+        poll.register(link._sock, select.POLLIN)
+        assert poll.poll(PATIENCE * 1000)
+
+
 def test_F02_requests_share_a_connection() -> None:
     def act(peer: Peer) -> None:
         for _ in range(5):
@@ -168,7 +177,7 @@ def test_a_connection_the_backend_has_closed_is_not_used_again() -> None:
         for count in range(1, 4):
             assert client.request("POST", body=b"x").read() == b"hello"
             assert backend.accepted == count
-            time.sleep(0.02)  # the close arrives
+            until_readable(client)  # the close arrives
 
 
 def closing_at_the_second(peer: Peer) -> None:
@@ -228,7 +237,7 @@ def test_bytes_after_the_end_are_no_answer_to_the_next_request() -> None:
 
     with scripted(act, Peer.serve) as backend, Client("fastcgi", backend.address) as client:
         assert client.request().read() == b"hello"
-        time.sleep(0.02)
+        until_readable(client)
         assert client.request().read() == b"hello"
     assert backend.accepted == 2
 

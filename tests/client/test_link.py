@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import tracemalloc
@@ -14,7 +15,7 @@ from gateways.client import Client, request
 from gateways.errors import BackendTimeout, ProtocolError
 from tests.support import wire
 from tests.support.backends import HEAD, Peer, ended, saying, saying_scgi, scripted, stdout
-from tests.support.serving import Recorder, serving
+from tests.support.serving import PATIENCE, Recorder, serving
 
 MIB = 1 << 20
 
@@ -23,6 +24,7 @@ MIB = 1 << 20
 @pytest.mark.parametrize("tcp", [False, True])
 def test_an_upload_that_is_never_read_does_not_keep_the_answer_away(protocol: str, tcp: bool) -> None:
     """10 MiB fit no socket buffer: who sends them all first waits for ever."""
+    answered = threading.Event()
 
     def act(peer: Peer) -> None:
         if protocol == "fastcgi":
@@ -32,14 +34,18 @@ def test_an_upload_that_is_never_read_does_not_keep_the_answer_away(protocol: st
             peer.scgi_head()
             peer.send(b"Status: 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo much")
         if tcp:
-            peer.sock.recv(1)  # let the answer through before the reset of an unread upload
-            time.sleep(0.05)
+            assert answered.wait(PATIENCE)  # let the answer through before the reset of an unread upload
 
     with (
         scripted(act, tcp=tcp) as backend,
         request(protocol, backend.address, "POST", body=bytes(10 * MIB)) as response,
     ):
-        assert (response.status, response.read()) == (413, b"too much")
+        try:
+            body = response.iter_body()
+            assert (response.status, next(body)) == (413, b"too much")
+        finally:
+            answered.set()
+        assert list(body) == []
 
 
 @pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
@@ -162,13 +168,14 @@ def test_fastcgi_and_scgi_taken_for_each_other() -> None:
 def test_a_silent_backend(data: bytes) -> None:
     def act(peer: Peer) -> None:
         peer.request()
-        peer.send(data)
+        with contextlib.suppress(BrokenPipeError):  # on a busy machine the client has gone before
+            peer.send(data)
         peer.wait_for_close()
 
     started = time.monotonic()
     with scripted(act) as backend, pytest.raises(BackendTimeout, match=r"sent nothing for 0\.1 s"):
         request("fastcgi", backend.address, timeout=0.1).read()
-    assert 0.1 <= time.monotonic() - started < 5
+    assert time.monotonic() - started >= 0.1
 
 
 def test_a_backend_that_does_not_read() -> None:
@@ -190,11 +197,11 @@ def test_a_slow_backend_is_not_a_silent_one() -> None:
         peer.request()
         for byte in HEAD + b"hello":
             peer.send(stdout(bytes((byte,))))
-            time.sleep(0.01)
+            time.sleep(0.04)
         peer.send(ended())
 
     with scripted(act) as backend:
-        assert request("fastcgi", backend.address, timeout=0.25).read() == b"hello"
+        assert request("fastcgi", backend.address, timeout=1.5).read() == b"hello"
 
 
 @pytest.mark.parametrize("size", [0, 8186, 8187, 3 * MIB])

@@ -45,6 +45,17 @@ def test_a_front_that_never_serves_can_be_closed() -> None:
         assert front.url == f"http://127.0.0.1:{front.address[1]}/app/"
 
 
+def refused(front: Fronted) -> bool:
+    """Say whether nobody listens; what is still in the backlog is reset."""
+    try:
+        front.connect().close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
+
+
 def test_stopping_lets_requests_in_hand_end() -> None:
     asked = threading.Event()
     go_on = threading.Event()
@@ -63,8 +74,7 @@ def test_stopping_lets_requests_in_hand_end() -> None:
         front.front.shutdown()
         front.front.shutdown()  # twice is no harm
         assert idle.recv(1) == b"", "nothing is in hand here"
-        with pytest.raises(OSError, match="refused"):
-            front.connect().close()
+        until(lambda: refused(front), "for it to stop listening")
         go_on.set()
         received = b""
         while piece := busy.recv(65536):
@@ -76,19 +86,21 @@ def test_stopping_lets_requests_in_hand_end() -> None:
 
 def test_stopping_does_not_wait_for_ever() -> None:
     asked = threading.Event()
+    go_on = threading.Event()
 
     def act(peer: Peer) -> None:
         peer.request()
         asked.set()
-        peer.wait_for_close()
+        assert go_on.wait(PATIENCE)
 
     with scripted(act) as served:
-        with fronting(served.address, graceful_timeout=0.05, timeout=0.5) as front, front.connect() as sock:
+        with fronting(served.address, graceful_timeout=0.05, timeout=600) as front, front.connect() as sock:
             sock.sendall(GET)
             assert asked.wait(PATIENCE)
             started = time.monotonic()
             front.stop()
-            assert 0.05 <= time.monotonic() - started < 0.4
+            assert 0.05 <= time.monotonic() - started < 30
+            go_on.set()
         until(lambda: not front.front._sessions)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gateways.errors import ClientDisconnected, ProtocolError
 from gateways.front.head import MAX_HEAD, parse_head
 from gateways.front.reader import MAX_CHUNK_LINE, MAX_TRAILERS, Reader
+from tests.support.serving import PATIENCE
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 SIZED = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n"
@@ -42,9 +43,9 @@ def read(pieces: list[bytes]) -> list[object]:
     with ours, theirs:
         sender = threading.Thread(target=send)
         sender.start()
-        reader = Reader(ours, 5, 5)
+        reader = Reader(ours, PATIENCE, PATIENCE)
         try:
-            while reader.wait(5):
+            while reader.wait(PATIENCE):
                 head = parse_head(reader.read_head())
                 result.append(b"".join(reader.body(head)))
         except ProtocolError as error:
@@ -139,7 +140,7 @@ def test_H40_a_dribbled_head_has_a_deadline_from_its_first_byte_on(pair: tuple[s
     sender = threading.Thread(target=dribble)
     sender.start()
     reader = Reader(pair[0], 0.1, 5)
-    assert reader.wait(5)
+    assert reader.wait(PATIENCE)
     with pytest.raises(ProtocolError) as caught:
         reader.read_head()
     stop.set()

@@ -188,7 +188,7 @@ def test_a_silent_backend_in_the_middle_of_a_response() -> None:
         peer.send(stdout(HEAD + b"half"))
         peer.wait_for_close()
 
-    with scripted(act) as served, fronting(served.address, timeout=0.1) as front:
+    with scripted(act) as served, fronting(served.address, timeout=2.0) as front:
         assert body_of(front.ask(GET)) == b"4\r\nhalf\r\n"
 
 

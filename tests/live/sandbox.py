@@ -52,10 +52,16 @@ def _runs(prefix: tuple[str, ...]) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface, kept for who asks for it, with SO_REUSEADDR, until the tests end.
+
+    Nobody else is given it: it is bound here, by a socket that does not listen.
+    """
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    port = int(probe.getsockname()[1])
+    os.set_inheritable(probe.detach(), False)  # open from now on
+    return port
 
 
 def changed(text: str, replace: Mapping[str, str]) -> str:

@@ -21,10 +21,10 @@ from tests.live.sandbox import PACKAGE, Sandbox, free_port
 from tests.support import requirements
 from tests.support.processes import INSIST
 
-START = 15.0
+START = 45.0
 """Seconds for a server to listen: a slow machine imports Django in some."""
 
-STOP = 15.0
+STOP = 45.0
 """Seconds for a server to end after it was asked to: mod_fcgid alone takes up to 9 s with a child that ignores it."""
 
 SERVICE_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -100,7 +100,7 @@ class Process:
             for task in Path(f"/proc/{parent}/task").glob("*/children"):
                 try:
                     found += [int(pid) for pid in task.read_text().split()]
-                except FileNotFoundError:
+                except (FileNotFoundError, ProcessLookupError):
                     pass  # ended while we looked
         return found[1:]
 
@@ -116,7 +116,7 @@ def alive(pid: int) -> bool:
     """Say whether a process runs; one that has ended and was not waited for does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may end while it is read
         return False
 
 

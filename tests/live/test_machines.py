@@ -88,8 +88,9 @@ def lossless(front: Front, *, post: bool) -> Iterator[None]:
 class InHand:
     """A request through the web server that the application of a certain machine has in hand."""
 
-    def __init__(self, target: Target, backend: Backend) -> None:
+    def __init__(self, target: Target, backend: Backend, seconds: float = IN_HAND) -> None:
         self._target = target
+        self._seconds = seconds
         self._threads: list[threading.Thread] = []
         self.outcomes: list[Outcome] = []
         self.worker = 0
@@ -98,7 +99,7 @@ class InHand:
     def _send(self, backend: Backend) -> bool:
         """Whether this one came to the backend; otherwise the other one has it."""
         name = f"begun-{next(_names)}"
-        thread = threading.Thread(target=self._ask, args=(f"/begin/{name}/{IN_HAND}",), daemon=True)
+        thread = threading.Thread(target=self._ask, args=(f"/begin/{name}/{self._seconds}",), daemon=True)
         thread.start()
         self._threads.append(thread)
         time.sleep(0.05)
@@ -149,6 +150,6 @@ def test_a_machine_is_stopped(front: Front, backend: Backend) -> None:
 def test_a_machine_is_killed(front: Front, backend: Backend) -> None:
     """What it had in hand is asked for again at the other: it may be, as it is GET."""
     with lossless(front, post=False):
-        request = InHand(front.target, backend)
+        request = InHand(front.target, backend, 4.0)  # it must not be over before
         backend.kill()
         assert request.worker not in request.answered()

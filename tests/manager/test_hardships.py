@@ -70,7 +70,7 @@ def test_nohup_is_obeyed() -> None:
         order(managed, "reopen")
         assert managed.worker() == worker
         order(managed, "reload")
-        assert managed.worker() != worker
+        until(lambda: managed.worker() != worker)  # an old one may take one more, before it has the word
 
 
 #: Takes the terminal that is named as its own, which its session must not have yet.
@@ -218,8 +218,8 @@ def test_the_image_is_run_and_found_healthy() -> None:
     assert served[:3] == ["gateways", "serve", "app:application"]
     with managing(*served[3:], prefix=namespace()) as managed:
 
-        def check() -> int:
-            changes = {place: f"unix:{managed.directory}/socket", "4s": "0.5s"}
+        def check(patience: str = "40s") -> int:
+            changes = {place: f"unix:{managed.directory}/socket", "4s": patience}
             words = [changes.get(word, word) for word in asked[1:]]
             command = [sys.executable, "-m", "gateways", *words]
             return subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
@@ -230,10 +230,10 @@ def test_the_image_is_run_and_found_healthy() -> None:
         assert check() == 0
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)
-        assert check() != 0
+        assert check("0.5s") != 0
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
-        until(lambda: check() == 0)
+        assert check() == 0
         os.kill(master, signal.SIGTERM)
         assert managed.wait() == 0
 

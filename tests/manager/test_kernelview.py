@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from gateways.manager.kernelview import describe, is_stopped
+from gateways.manager.kernelview import describe, is_held, is_stopped
 from tests.support.children import child
 from tests.support.serving import until
 
@@ -24,6 +24,30 @@ def test_a_stopped_process_is_seen_and_one_that_goes_on() -> None:
         assert describe(process.pid).startswith(f"Thread {process.pid} of the kernel: stopped")
         process.signal(signal.SIGCONT)
         until(lambda: not is_stopped(process.pid))
+
+
+def test_a_signal_that_waits_or_is_in_its_handler_is_seen() -> None:
+    go_on, told = os.pipe()
+
+    def handle(number: int, frame: object) -> None:
+        pass
+
+    def main() -> None:
+        signal.signal(signal.SIGURG, handle)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGURG])  # as the kernel does while a handler runs
+        os.read(go_on, 1)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGURG])
+        signal.pause()
+
+    with child(main) as process:
+        until(lambda: is_held(process.pid, process.pid, signal.SIGURG))
+        assert not is_held(process.pid, process.pid, signal.SIGUSR1)
+        os.write(told, b"x")
+        until(lambda: not is_held(process.pid, process.pid, signal.SIGURG))
+    os.close(go_on)
+    os.close(told)
+    assert not is_held(process.pid, process.pid, signal.SIGURG)
+    assert not is_held(os.getpid(), 0, signal.SIGURG)
 
 
 def test_each_thread_has_a_line() -> None:

@@ -37,9 +37,10 @@ def test_dynamic_keeps_spare_workers() -> None:
     with managing(*flags) as managed, ExitStack() as stack:
         until(lambda: len(managed.workers()) == 1)
         for number in range(2):
-            sock, _ = managed.begin(f"busy{number}", 5)
-            stack.enter_context(sock)
+            stack.enter_context(managed.hold(f"busy{number}")[0])
             until(lambda number=number: len(managed.workers()) == number + 2)
+        for number in range(2):
+            managed.release(f"busy{number}")
         until(lambda: len(managed.workers()) == 1)
 
 

@@ -24,7 +24,7 @@ from gateways.manager.stacks import ASK, SIGNAL, StackFile, stacks_message
 from gateways.manager.tether import Tether
 from gateways.server.slot import Slot
 from tests.support.children import Child, child
-from tests.support.serving import until
+from tests.support.serving import PATIENCE, until
 
 #: What a worker does: it writes a byte to the descriptor when it has begun, and does not return.
 Work = Callable[[int], object]
@@ -56,6 +56,7 @@ class Bench:
         """Fork a worker that does ``work``, and wait until that has begun; ``prepare`` comes before its tether."""
         ours, theirs = pair()
         begun, told = os.pipe()
+        self.stack.callback(os.close, begun)
 
         def main() -> None:
             prepare()
@@ -67,7 +68,7 @@ class Bench:
                     tether.say(stacks_message())
                 listening.set()
 
-            tether = Tether(theirs, hear, lambda: os._exit(0))
+            tether = Tether(theirs, hear, lambda: os._exit(0), PATIENCE)
             tether.start()
             listening.wait()
             work(told)
@@ -78,22 +79,16 @@ class Bench:
         self.stack.callback(channel.close)
         channel.tell("listen")
         os.read(begun, 1)
-        os.close(begun)
         os.close(told)
         process = Process(len(self.processes) + 1, 1, channel, None, running.pid)
         self.processes.append(process)
+        self.turn()  # it has said which thread the signal is for
         return process, running
 
-    def ask(self, process: Process, number: int = 5) -> None:
-        self.dumps.ask("shop", cast(Any, self.log), process, number, 2.5, time.monotonic())
-
-    def ask_until_held(self, process: Process) -> None:
-        """Ask until it does not answer any more: what holds the interpreter has begun."""
-        while True:
-            self.log.entries.clear()
-            self.ask(process)
-            if not self.wait()[0].startswith("Thread "):
-                return
+    def ask(self, process: Process, patient: bool = True) -> None:
+        """Ask one for its stacks, and wait for the answer as long as it takes, or not at all."""
+        now = time.monotonic() + (PATIENCE if patient else -ANSWER_TIMEOUT)
+        self.dumps.ask("shop", cast(Any, self.log), process, 5, 2.5, now)
 
     def turn(self) -> None:
         for process in self.processes:
@@ -117,7 +112,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(slowlog, "SIGNAL_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(slowlog, "LAST_TIMEOUT", PATIENCE)
     bench = Bench()
     with bench.stack:
         yield bench
@@ -126,8 +123,8 @@ def bench() -> Iterator[Bench]:
 
 @pytest.fixture
 def hasty(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """One that does not wait for answers that do not come: workers that run no Python."""
-    monkeypatch.setattr(slowlog, "ANSWER_TIMEOUT", 0.1)
+    """One that soon gives up whoever does not even obey the signal."""
+    monkeypatch.setattr(slowlog, "SIGNAL_TIMEOUT", 0.1)
     return bench
 
 
@@ -187,9 +184,8 @@ def test_L18_a_busy_worker_survives_to_be_asked_many_times(bench: Bench) -> None
 
 
 def hold_on(told: int) -> None:
-    """C code that does not let other threads run: soon, as the tether may be quicker once. Nobody may wake it."""
-    os.write(told, b"x")
-    ctypes.PyDLL(None).sleep(600)
+    """C code that does not let other threads run, and says itself that it has begun: nobody reads all of it."""
+    ctypes.PyDLL(None).write(told, bytes(1 << 20), ctypes.c_size_t(1 << 20))
     os._exit(77)
 
 
@@ -197,27 +193,23 @@ def hold_on_too(told: int) -> None:
     hold_on(told)
 
 
-def test_L18_c_code_that_holds_the_interpreter_is_seen_from_outside(hasty: Bench) -> None:
-    process, running = hasty.worker(hold_on)
-    hasty.ask_until_held(process)
-    text = hasty.log.entries[0].stacks
+def test_L18_c_code_that_holds_the_interpreter_is_seen_from_outside(bench: Bench) -> None:
+    process, running = bench.worker(hold_on)
+    bench.ask(process, patient=False)
+    [text] = bench.wait()
     assert text.startswith("The interpreter does not answer: C code holds it.")
     assert "in hold_on\n" in text
     assert f"Thread {process.pid} of the kernel: waiting" in text
     assert not running.ended()
 
 
-def test_L18_several_that_hold_it_are_not_mixed_up(hasty: Bench) -> None:
+def test_L18_several_that_hold_it_are_not_mixed_up(bench: Bench) -> None:
     works = [hold_on, hold_on_too, sleep_on, hold_on_too, hold_on]
-    workers = [hasty.worker(work)[0] for work in works]
+    workers = [bench.worker(work)[0] for work in works]
     for process, work in zip(workers, works):
-        if work is not sleep_on:
-            hasty.ask_until_held(process)
-    hasty.log.entries.clear()
-    for process in workers:
-        hasty.ask(process)
-    hasty.wait(len(works))
-    for entry in hasty.log.entries:
+        bench.ask(process, patient=work is sleep_on)
+    bench.wait(len(works))
+    for entry in bench.log.entries:
         work = works[entry.worker - 1]
         assert f"in {work.__name__}\n" in entry.stacks
         assert entry.stacks.count("most recent call first") == (1 if work is sleep_on else 2)
@@ -229,8 +221,8 @@ def test_L18_one_that_holds_it_and_takes_no_signal_is_given_up(hasty: Bench) -> 
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
     process, running = hasty.worker(hold_on, block)
-    hasty.ask_until_held(process)
-    text = hasty.log.entries[0].stacks
+    hasty.ask(process, patient=False)
+    [text] = hasty.wait()
     assert text.startswith("No stacks: the process does not answer.\nThread ")
     assert not running.ended()
 
@@ -250,47 +242,42 @@ def test_L16_a_stopped_worker_is_not_waited_for(bench: Bench) -> None:
 
 def test_L16_one_that_stops_while_it_is_asked_is_given_up(hasty: Bench) -> None:
     process, running = hasty.worker(hold_on)
-    hasty.ask_until_held(process)
-    hasty.log.entries.clear()
-    hasty.ask(process)
+    hasty.ask(process, patient=False)
     running.signal(signal.SIGSTOP)
+    until(lambda: slowlog.kernelview.is_stopped(process.pid))
     [text] = hasty.wait()
     assert text.startswith("No stacks: the process does not answer.")
     assert "stopped" in text
 
 
-def test_one_that_ends_while_it_is_asked(hasty: Bench) -> None:
-    process, running = hasty.worker(hold_on)
-    hasty.ask_until_held(process)
-    hasty.log.entries.clear()
-    hasty.ask(process)
+def test_one_that_ends_while_it_is_asked(bench: Bench) -> None:
+    process, running = bench.worker(hold_on)
+    bench.ask(process, patient=False)
     running.signal(signal.SIGKILL)
     running.wait()
-    hasty.dumps.forget(process)
-    assert hasty.wait() == ["No stacks: the process has ended."]
-    hasty.dumps.forget(process)
+    bench.dumps.forget(process)
+    assert bench.wait() == ["No stacks: the process has ended."]
+    bench.dumps.forget(process)
 
 
 def test_one_whose_channel_is_gone_is_sent_the_signal_at_once(bench: Bench) -> None:
     process, _ = bench.worker(hold_on)
     process.channel.close()
-    bench.ask(process)
+    bench.ask(process, patient=False)
     [text] = bench.wait()
     assert "in hold_on" in text
 
 
-def test_the_kill_waits_for_the_stacks_and_not_for_long(hasty: Bench) -> None:
+def test_the_kill_waits_for_the_stacks_and_not_for_long(bench: Bench) -> None:
     killed: list[int] = []
-    process, _ = hasty.worker(hold_on)
-    hasty.ask_until_held(process)
-    hasty.log.entries.clear()
-    hasty.dumps.then(process, lambda: killed.append(0), time.monotonic())
+    process, _ = bench.worker(hold_on)
+    bench.dumps.then(process, lambda: killed.append(0), time.monotonic())
     assert killed == [0]  # nothing was asked of it
 
-    hasty.ask(process)
-    hasty.dumps.then(process, lambda: killed.append(len(hasty.log.entries)), time.monotonic())
+    bench.ask(process, patient=False)
+    bench.dumps.then(process, lambda: killed.append(len(bench.log.entries)), time.monotonic())
     assert killed == [0]
-    [text] = hasty.wait()
+    [text] = bench.wait()
     assert killed == [0, 1]
     assert "in hold_on" in text
 

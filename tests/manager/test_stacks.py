@@ -116,9 +116,12 @@ def test_a_client_that_does_not_read_is_shown_as_ours() -> None:
     with serving(application, threads=1) as served:
         with served.connect(receive_buffer=2048) as sock:
             wire.send_all(sock, wire.request(wire.GET))
-            until(lambda: "which serves a request" in describe_stacks())
-            first = describe_stacks().split("\n\n")[0]
-            assert "gateways/server/" in first
+
+            def is_shown() -> bool:
+                first = describe_stacks().split("\n\n")[0]
+                return "which serves a request" in first and "gateways/server/" in first
+
+            until(is_shown)  # and not the application, which has been in hand before
         until(lambda: "which serves a request" not in describe_stacks())
 
 
@@ -169,9 +172,12 @@ def test_L18_a_process_that_is_not_armed_ignores_the_signal() -> None:
 
 def test_each_process_writes_from_the_beginning(file: StackFile) -> None:
     ready, told = os.pipe()
+    going, go = os.pipe()
 
     def first() -> None:
         file.arm()
+        os.write(told, b"x")
+        os.read(going, 1)  # written after the signal was sent: whoever has read it has written the stacks, all of them
         os.write(told, b"x")
         signal.pause()
 
@@ -184,11 +190,13 @@ def test_each_process_writes_from_the_beginning(file: StackFile) -> None:
             file.clear()
             assert file.size() == 0
             process.signal(SIGNAL)
-            until(lambda: "in child" in file.read())
+            os.write(go, b"x")
+            os.read(ready, 1)
+            assert "in child" in file.read()
             assert ("in second" in file.read()) == (main is second)
             assert file.size() == len(file.read())
-    os.close(ready)
-    os.close(told)
+    for end in (ready, told, going, go):
+        os.close(end)
 
 
 def test_the_file_is_not_for_programs_that_are_run(file: StackFile) -> None:

@@ -71,7 +71,7 @@ def test_the_watchdog_is_fed_while_all_workers_are_busy(systemd: NotifySocket) -
 
 
 def test_an_upgrade_is_told_like_a_reload_and_keeps_the_pid_file(systemd: NotifySocket) -> None:
-    environ = {**systemd.environ, "WATCHDOG_USEC": "200000"}
+    environ = {**systemd.environ, "WATCHDOG_USEC": "2000000"}
     prefix = ["sh", "-c", 'export WATCHDOG_PID=$$; exec "$@"', "sh"]
     with managing("--workers", "1", "--pid-file", "{dir}/pid", environ=environ, prefix=prefix) as managed:
         path = managed.directory / "pid"

@@ -19,7 +19,7 @@ import pytest
 from gateways.manager.channel import MAX_LINE, Channel, pair
 from gateways.manager.tether import Tether
 from tests.support.children import Child, child
-from tests.support.serving import until
+from tests.support.serving import PATIENCE, until
 
 
 class Line:
@@ -113,7 +113,9 @@ def test_a_fault_in_a_callback_does_not_cut_the_line(line: Line, capsys: pytest.
     assert "broken callback" in capsys.readouterr().err
 
 
-def test_messages_of_many_threads_stay_whole(line: Line) -> None:
+def test_messages_of_many_threads_stay_whole(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateways.manager.tether._SAY_TIMEOUT", PATIENCE)
+
     def talk(number: int) -> None:
         for count in range(50):
             assert line.tether.say({"event": "x", "n": number, "count": count, "text": "y" * 3000})
@@ -257,7 +259,7 @@ def swallow_the_exit(say: Callable[[str], None]) -> None:
     "work", [spin, wait_for_a_lock, block_all_signals, replace_everything, swallow_the_exit], ids=lambda f: f.__name__
 )
 def test_L4_a_worker_ends_after_its_master_whatever_it_does(work: Callable[[Callable[[str], None]], None]) -> None:
-    with tied(work) as worker:
+    with tied(work, 0.7) as worker:  # time to say it on a busy machine
         worker.hear("begun")
         worker.master.close()
         assert worker.process.wait() == 1

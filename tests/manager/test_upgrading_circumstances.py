@@ -69,6 +69,7 @@ def test_a_program_in_the_background() -> None:
 def test_the_stacks_of_an_old_worker_are_found() -> None:
     """The file that ``faulthandler`` writes to is passed on: C code holds the old worker's interpreter."""
     flags = ("--workers", "1", "--request-slowlog-timeout", "3", "--control", "{dir}/control")
-    with managing(*flags) as managed, managed.send("/hold/12"):
+    with managing(*flags) as managed, managed.hold("old", "clutch")[0]:
         upgrade(managed, times=1)
         managed.until("The interpreter does not answer: C code holds it.")
+        managed.release("old")

@@ -75,7 +75,9 @@ def test_logs_that_only_root_can_open_are_opened_anew(public: Public, preload: s
         until(logged)
         assert "cannot be opened" not in error.read_text()
         # Who is forked by a nursery that is older than the new files writes to these, too.
-        os.kill(managed.worker(), signal.SIGKILL)
+        worker = managed.worker()
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: worker not in managed.workers())
         until(lambda: "/log/again" in (managed.ask("/log/again") and access.read_text()))
         assert "again" in error.read_text()
         assert "/log/again" not in access.with_suffix(".old").read_text()

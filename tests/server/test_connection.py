@@ -124,15 +124,12 @@ def test_a_peer_that_breaks_the_protocol_in_its_upload(record: bytes) -> None:
 
 
 def test_a_kept_connection_that_is_idle_is_closed_at_its_timeout() -> None:
-    with serving(hello, keepalive_timeout=0.3, header_timeout=5) as served, served.connect() as sock:
+    with serving(hello, keepalive_timeout=0.3, header_timeout=600) as served, served.connect() as sock:
         reader = wire.RecordReader(sock)
+        sock.sendall(wire.request(keep=True) * 2)
         for _ in range(2):
-            sock.sendall(wire.request(keep=True))
             assert reader.answer().body == b"hello"
-            time.sleep(0.1)
-        started = time.monotonic()
         assert wire.receive_all(sock) == b""
-        assert time.monotonic() - started < 5
         assert served.log.entries == []
 
 
@@ -141,10 +138,10 @@ def test_the_headers_of_a_next_request_have_their_own_deadline() -> None:
         sock.sendall(wire.request(keep=True))
         assert wire.RecordReader(sock).answer().body == b"hello"
         time.sleep(0.4)
-        sock.sendall(wire.request(keep=True)[:30])
         started = time.monotonic()
+        sock.sendall(wire.request(keep=True)[:30])
         assert wire.receive_all(sock) == b""
-        assert 0.2 < time.monotonic() - started < 10
+        assert time.monotonic() - started > 0.2
         assert "headers not complete in time" in served.log.text("info")
 
 
@@ -160,7 +157,7 @@ def test_a_deadline_that_passes_while_all_threads_are_busy_costs_no_request(kept
         start_response("200 OK", [])
         return [b"slow"]
 
-    settings: dict[str, Any] = {"threads": 1, "header_timeout": 0.2, "keepalive_timeout": 0.2}
+    settings: dict[str, Any] = {"threads": 1, "header_timeout": 2.0, "keepalive_timeout": 2.0}
     with serving(application, **settings) as served, served.connect() as sock, served.connect() as slow:
         reader = wire.RecordReader(sock)
         until(lambda: len(served.server._connections) == 2)
@@ -170,7 +167,7 @@ def test_a_deadline_that_passes_while_all_threads_are_busy_costs_no_request(kept
         slow.sendall(wire.request(wire.post(0)))
         assert busy.wait(PATIENCE)
         sock.sendall(wire.request(keep=True))
-        time.sleep(0.4)
+        time.sleep(2.5)
         free.set()
         assert read_answer(served, slow).body == b"slow"
         assert reader.answer().body == b"hello"

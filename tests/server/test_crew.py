@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import statistics
 import threading
 import time
 from contextlib import ExitStack
@@ -26,12 +25,8 @@ def test_slow_requests_do_not_hold_up_fast_ones(gate: Gate) -> None:
     with serving(gate, threads=8) as served:
         slow = [send_slow(served) for _ in range(7)]
         until(lambda: len(gate.entered) == 7)
-        times = []
         for _ in range(21):
-            started = time.monotonic()
             assert served.request().body == b"through"
-            times.append(time.monotonic() - started)
-        assert statistics.median(times) < 0.05
         gate.opened.set()
         assert [read_answer(sock).body for sock in slow] == [b"through"] * 7
     assert gate.multithread == {True}
@@ -46,9 +41,7 @@ def test_after_many_quick_requests_a_slow_one_still_holds_up_nobody(gate: Gate) 
             assert reader.answer().body == b"through"
         slow = send_slow(served)
         until(lambda: gate.entered)
-        started = time.monotonic()
         assert served.request().body == b"through"
-        assert time.monotonic() - started < 0.5
         gate.opened.set()
         assert read_answer(slow).body == b"through"
 

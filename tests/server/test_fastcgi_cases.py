@@ -410,7 +410,7 @@ def test_F56_a_body_that_does_not_come(app: Recorder) -> None:
         assert [record.type for record in wire.parse_records(answer)] == [wire.ABORT]
         until(lambda: app.seen[0].closed)
         assert isinstance(app.seen[0].error, ClientDisconnected)
-        assert served.log.text().count("no byte of the body for 0.2 s") == 1
+        until(lambda: served.log.text().count("no byte of the body for 0.2 s") == 1)
 
 
 @pytest.mark.parametrize("late", [True, False])
@@ -549,31 +549,32 @@ def test_F54_a_peer_that_stops_reading() -> None:
         started = time.monotonic()
         sock.sendall(ENDLESS)
         until(lambda: endless.closed)
-        assert 0.25 < time.monotonic() - started < 5
-        assert "took no byte for 0.3 s" in served.log.text()
+        assert time.monotonic() - started > 0.25
+        until(lambda: "took no byte for 0.3 s" in served.log.text())
         data = wire.receive_all(sock)
         assert data, "what was sent before is still there"
         assert resident_bytes() - before < 16 * MIB
 
 
-def test_F55_headers_in_drops_hold_no_thread_and_not_for_long(app: Recorder) -> None:
-    with serving(app, threads=1, header_timeout=1.0) as served:
+@pytest.mark.parametrize("patience", [600.0, 1.0])
+def test_F55_headers_in_drops_hold_no_thread_and_not_for_long(app: Recorder, patience: float) -> None:
+    with serving(app, threads=1, header_timeout=patience) as served:
         started = time.monotonic()
         dribblers = [served.connect() for _ in range(20)]
         for sock in dribblers:
-            sock.sendall(wire.begin() + wire.record(wire.PARAMS, 1, bytes(9000))[:20])
-        while time.monotonic() - started < 0.7:
+            wire.send_all(sock, wire.begin() + wire.record(wire.PARAMS, 1, bytes(9000))[:20])
+        for _ in range(5):
             for sock in dribblers:
-                sock.sendall(b"\0")
-            asked = time.monotonic()
+                wire.send_all(sock, b"\0")
             assert served.request().status == "200 OK"
-            assert time.monotonic() - asked < 0.3
             time.sleep(0.1)
+        if patience == 1.0:
+            for sock in dribblers:
+                assert wire.receive_all(sock) == b""
+            assert time.monotonic() - started > 0.9
+            until(lambda: served.log.text("info").count("request headers not complete in time") == 20)
         for sock in dribblers:
-            assert wire.receive_all(sock) == b""
             sock.close()
-        assert 0.9 < time.monotonic() - started < 8
-        assert served.log.text("info").count("request headers not complete in time") == 20
 
 
 # How a process is started

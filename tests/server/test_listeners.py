@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import stat
 import sys
@@ -18,6 +19,7 @@ from gateways.errors import BindError, ConfigError
 from gateways.server import inherited
 from gateways.server.listeners import Listener, keep_listener, open_listeners
 from tests.support.processes import as_nobody
+from tests.support.serving import PATIENCE
 
 
 @contextlib.contextmanager
@@ -45,6 +47,14 @@ def connect(listener: Listener) -> socket.socket:
     return client
 
 
+def accept(listener: Listener) -> tuple[socket.socket, Any]:
+    """Accept a connection that was made: by TCP it may be there a moment later."""
+    poll = select.poll()
+    poll.register(listener.sock, select.POLLIN)
+    assert poll.poll(PATIENCE * 1000)
+    return listener.sock.accept()
+
+
 def check(listener: Listener) -> None:
     """What holds for every listener."""
     assert listener.fileno() == listener.sock.fileno()
@@ -52,7 +62,7 @@ def check(listener: Listener) -> None:
     with pytest.raises(BlockingIOError):
         listener.sock.accept()
     with connect(listener) as client:
-        accepted, address = listener.sock.accept()
+        accepted, address = accept(listener)
         with accepted:
             assert accepted.getblocking()
             assert listener.peers is None or listener.peers.allows(address)
@@ -141,7 +151,7 @@ def test_tcp_leaves_out_what_the_machine_does_not_have(monkeypatch: pytest.Monke
 
 
 def test_tcp_in_use() -> None:
-    with opened(":0") as [listener]:
+    with opened("127.0.0.71:0") as [listener]:  # where nobody else gets the port in between
         text = str(listener.address)
         message = refusal(text)
         port = listener.address.port
@@ -164,10 +174,10 @@ def test_tcp_bound_by_another_that_does_not_listen_yet() -> None:
 
 
 def test_tcp_port_with_connections_of_a_server_that_ended() -> None:
-    with opened(":0") as [listener]:
+    with opened("127.0.0.72:0") as [listener]:
         text = str(listener.address)
         with connect(listener) as client:
-            accepted, _ = listener.sock.accept()
+            accepted, _ = accept(listener)
             accepted.close()  # this side closes first, and keeps the port for a minute (TIME_WAIT)
             assert client.recv(1) == b""
     with opened(text) as [again]:

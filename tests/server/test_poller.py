@@ -14,6 +14,7 @@ import pytest
 
 from gateways.server import poller as module
 from gateways.server.poller import SelectorPoller
+from tests.support.serving import PATIENCE, until
 
 AnyPoller = Union["module.EpollPoller", SelectorPoller]
 
@@ -73,7 +74,7 @@ def test_another_thread_registers_while_one_waits(poller: AnyPoller, pair: tuple
     theirs.send(b"x")
     timer = threading.Timer(0.05, poller.register, [ours.fileno()])
     timer.start()
-    assert poller.poll(10) == [ours.fileno()]
+    assert poller.poll(PATIENCE) == [ours.fileno()]
     timer.join()
 
 
@@ -85,7 +86,7 @@ def test_a_listener_shared_by_two_pollers(poller: AnyPoller) -> None:
         poller.register(listener.fileno(), shared=True)
         other.register(listener.fileno(), shared=True)
         client.connect(listener.getsockname())
-        assert listener.fileno() in poller.poll(0) + other.poll(0)
+        until(lambda: listener.fileno() in poller.poll(0) + other.poll(0))
         poller.unregister(listener.fileno())
         other.unregister(listener.fileno())
     other.close()

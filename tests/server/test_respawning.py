@@ -35,10 +35,12 @@ def touch_script(spawned: Spawned) -> None:
 def test_it_begins_anew_when_a_file_changes_and_loses_nothing(socket_dir: Path, keep: bool) -> None:
     with spawning(socket_dir) as spawned:
         with spawned.loading(100, "/pid", "/slow0.02", keep=keep) as load:
+            until(lambda: b"one" in load.report.bodies)
             for number, version in enumerate(("two", "six", "ten"), 2):  # of one size, and within a second or two
                 spawned.install(version)
                 spawned.until_serving(number)
                 spawned.until_version(version)
+            until(lambda: b"ten" in load.report.bodies)
         assert not load.report.failures, load.report
         assert spawned.log.count(f"{spawned.module} has changed; starting anew") == 3
         assert set(load.report.bodies) >= {str(spawned.process.pid).encode(), b"one", b"ten"}
@@ -148,7 +150,7 @@ def test_a_request_that_never_ends_is_dropped_after_graceful_timeout(socket_dir:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_ends_it_all_the_same(socket_dir: Path, number: int) -> None:
     """lighttpd sends SIGTERM once, and waits for ever: it must not get lost with the old program."""
-    with spawning(socket_dir, graceful_timeout=2) as spawned, spawned.send("/wait/never"):
+    with spawning(socket_dir, graceful_timeout=6) as spawned, spawned.send("/wait/never"):
         rewrite(spawned)
         spawned.until_log("starting anew")
         assert spawned.end(number) == 1

@@ -60,8 +60,7 @@ def test_it_beats_until_all_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_shows_what_it_has_in_hand(gate: Gate, protocol: str, threads: int) -> None:
     slot = Slot.private(threads)
     with serving(gate, protocol, threads=threads, slot=slot) as served:
-        until(lambda: slot.heartbeat)
-        assert (slot.phase, slot.threads) == (Phase.SERVING, threads)
+        until(lambda: slot.heartbeat and (slot.phase, slot.threads) == (Phase.SERVING, threads))
         params = wire.post(0)
         data = wire.request(params) if protocol == "fastcgi" else wire.scgi(params)
         with served.connect() as sock:
@@ -74,7 +73,7 @@ def test_a_server_shows_what_it_has_in_hand(gate: Gate, protocol: str, threads: 
             wire.receive_all(sock)
         until(lambda: slot.in_hand() == [])
         until(lambda: slot.idle_since > since)
-        assert (slot.served, slot.sent) == (1, len(b"through"))
+        until(lambda: (slot.served, slot.sent) == (1, len(b"through")))
     assert (slot.phase, slot.served) == (Phase.STOPPING, 2)
 
 
@@ -115,10 +114,9 @@ def test_whatever_becomes_of_a_request_its_record_is_given_back(
     slot = Slot.private(1)
     with serving(application, protocol, threads=1, slot=slot) as served:
         served.request(wire.post(4), b"body")
-        until(lambda: slot.served == 1)
-        assert slot.in_hand() == []
+        until(lambda: slot.served == 1 and slot.in_hand() == [])
         if sent is not None:
-            assert slot.sent == sent
+            until(lambda: slot.sent == sent)
 
 
 def test_a_fault_of_ours_gives_the_record_back(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:

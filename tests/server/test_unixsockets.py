@@ -20,6 +20,7 @@ from gateways.errors import BindError, ConfigError
 from gateways.server import unixsockets
 from gateways.server.unixsockets import SocketFile, listen_unix, owner_ids
 from tests.support.processes import NOBODY, as_nobody, fork
+from tests.support.serving import PATIENCE
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users: needs root")
 
@@ -374,6 +375,7 @@ def test_of_two_servers_that_start_at_once_one_gets_the_socket(
         time.sleep(0.001)  # what the other one does in this moment would be lost
 
     monkeypatch.setattr(unixsockets, "_refuse_occupied", slow_probe)
+    monkeypatch.setattr(unixsockets, "LOCK_TIMEOUT", PATIENCE)
     path = socket_dir / "s"
     make_stale(path)
     for _ in range(50):  # each time the killed winner leaves a stale socket for the next two

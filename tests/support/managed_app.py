@@ -4,6 +4,8 @@
     /loaded               the process id where this module was loaded
     /sleep/S              sleeps for S seconds
     /begin/NAME/S         the same, but first writes the process id to the file NAME in the directory MANAGED_BY_TEST
+    /stay/NAME            writes the file NAME like /begin, and goes on when that is gone
+    /clutch/NAME          the same, in C, and lets no other thread of the interpreter run
     /spin/S               computes for S seconds, in Python
     /hold/S               sleeps in C for S seconds and lets no other thread of the interpreter run
     /lock                 waits for a lock that nobody gives back
@@ -39,6 +41,7 @@ import logging
 import multiprocessing
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import threading
@@ -95,6 +98,19 @@ def _begin(name: str, seconds: str) -> None:
     path.with_suffix(".new").write_text(str(os.getpid()), encoding="ascii")
     path.with_suffix(".new").rename(path)
     time.sleep(float(seconds))
+
+
+def _stay(name: str) -> None:
+    _begin(name, "0")
+    while Path(os.environ[DIRECTORY], name).exists():
+        time.sleep(0.01)
+
+
+def _clutch(name: str) -> None:
+    """The shell writes the file: whoever sees it knows that the interpreter is held."""
+    path = shlex.quote(os.path.join(os.environ[DIRECTORY], name))
+    command = f"echo {os.getpid()} >{path}.new; mv {path}.new {path}; while test -e {path}; do sleep 0.05; done"
+    ctypes.PyDLL(None).system(command.encode())  # unlike CDLL, it keeps the interpreter's lock
 
 
 def _spin(seconds: float) -> None:
@@ -197,6 +213,8 @@ def _blocks(mebibytes: int) -> Iterator[bytes]:
 ACTIONS: dict[str, Callable[..., object]] = {
     "sleep": lambda seconds: time.sleep(float(seconds)),
     "begin": _begin,
+    "stay": _stay,
+    "clutch": _clutch,
     "spin": lambda seconds: _spin(float(seconds)),
     "hold": lambda seconds: _hold(float(seconds)),
     "deaf": lambda seconds: _deaf(float(seconds)),

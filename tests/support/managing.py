@@ -131,6 +131,15 @@ class Managed:
         sock = self.send(f"/begin/{name}/{seconds}")
         return sock, begun(self.directory / name)
 
+    def hold(self, name: str, action: str = "stay") -> tuple[socket.socket, int]:
+        """The same for a request that goes on until ``release``; ``clutch`` holds its interpreter as well."""
+        sock = self.send(f"/{action}/{name}")
+        return sock, begun(self.directory / name)
+
+    def release(self, name: str) -> None:
+        """Let the request of that name go on."""
+        (self.directory / name).unlink()
+
     # Load
 
     def loading(self, rate: float, *paths: str, keep: bool = False) -> contextlib.AbstractContextManager[Load]:

@@ -69,9 +69,8 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_no_failure() -> None:
 
     with scripted(once) as backend:
         with loading(Target("fastcgi", backend.address.partition(":")[2], keep=True), 200) as load:
-            until(lambda: load.begun >= 6)
+            until(lambda: load.report.retried)
         assert not load.report.failures
-        assert load.report.retried > 0
         # The same before any answer is one: nobody may say that the request was not begun.
         with scripted(saying()) as other:
             assert ask(Target("fastcgi", other.address.partition(":")[2], keep=True), "/").failure

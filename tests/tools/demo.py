@@ -22,8 +22,8 @@ from tests.support.processes import INSIST
 from tests.tools import demo_pages
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-START_TIMEOUT = 20.0
-STOP_TIMEOUT = 10.0
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 30.0
 #: Bytes of a directory that still leave room for a socket's name: the address of a Unix socket holds 107 of them.
 LONGEST_DIRECTORY = 90
 

@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 UPLOAD = bytes(range(256)) * 400
 
 
@@ -105,7 +105,7 @@ def judge(page: Page, response: http.client.HTTPResponse, data: bytes, arrivals:
         return f"{page.holds!r} is not in the page"
     if not response.getheader("Location", "").endswith(page.location):
         return f"Location ends with {page.location} expected"
-    if page.streamed and (not arrivals or arrivals[-1] - arrivals[0] < 1):
+    if page.streamed and (not arrivals or arrivals[-1] - arrivals[0] < 0.2):  # it takes 2 s, less what we were late
         return "the page was held back, and came at once"
     if complete == page.broken_off:
         return "the page ends as if it were complete" if complete else "the page was broken off"
