@@ -130,6 +130,7 @@ class ForwardRequest:
         if not value.isdigit() or len(value) > 18:
             raise ProtocolError(f"Content-Length {value[:40]!r} is not a number", _BAD)
         self.length = int(value)
+        self._add(b"CONTENT_LENGTH", value)
 
     def _read_attributes(self, fields: ajp.Reader) -> None:
         while True:
@@ -192,10 +193,8 @@ class ForwardRequest:
         """Two measures of one body, and an attacker chooses which is taken (CVE-2022-26377): refuse them."""
         if self._chunked and self.length is not None:
             raise ProtocolError("both Content-Length and Transfer-Encoding", _BAD)
-        if self.length is not None:
-            self._add(b"CONTENT_LENGTH", b"%d" % self.length)
-        elif not self._chunked:
-            self.length = 0
+        if not self._chunked:
+            self.length = self.length or 0
 
 
 def _header_name(fields: ajp.Reader) -> bytes:

@@ -60,12 +60,12 @@ def test_the_usual_request_of_apache() -> None:
         (b"HTTP_X_A", b"1"),
         (b"HTTP_X_A", b"2"),
         (b"CONTENT_TYPE", b"text/plain"),
+        (b"CONTENT_LENGTH", b"5"),
         (b"REMOTE_PORT", b"4711"),
         (b"SERVER_ADDR", b"192.0.2.9"),
         (b"PATH_INFO", b"/a b"),
         (b"REQUEST_URI", b"/a%20b?x=1"),
         (b"QUERY_STRING", b"x=1"),
-        (b"CONTENT_LENGTH", b"5"),
     ]
     assert (request.length, request.marked, request.secret) == (5, True, None)
 
