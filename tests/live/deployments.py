@@ -74,7 +74,10 @@ DEPLOYMENTS = (
         "127.0.0.1:9000", ("--script-name", "/app"),
     ),
     Deployment("apache-proxy-scgi", "apache", "apache/proxy_scgi.conf", "scgi", "", "127.0.0.1:4000"),
-    Deployment("apache-proxy-ajp", "apache", "apache/proxy_ajp.conf", "ajp", "", "127.0.0.1:8009"),
+    Deployment(
+        "apache-proxy-ajp", "apache", "apache/proxy_ajp.conf", "ajp", "", "127.0.0.1:8009",
+        ("--ajp-secret", "change-this"),
+    ),
     Deployment("apache-htaccess-cgi", "apache", "apache/htaccess/cgi.htaccess", "cgi"),
     Deployment("apache-htaccess-fcgid", "apache", "apache/htaccess/fcgid.htaccess", "fastcgi"),
     Deployment("lighttpd-cgi", "lighttpd", "lighttpd/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
