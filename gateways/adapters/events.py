@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Request:
     """A request whose whole header block is in; its body may still be on the way.
 
-    ``variables`` are the CGI variables in wire order. ``keep`` is true when the connection stays open afterwards.
+    ``variables`` are the CGI variables in wire order. ``keep`` is true when the connection stays open afterwards,
+    and may become false until the response has ended.
     """
 
     __slots__ = ("keep", "variables")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateways.adapters.ajp.client import ClientConnection as AJPConnection
 from gateways.adapters.fastcgi.client import ClientConnection as FastCGIConnection
 from gateways.adapters.scgi.client import ClientConnection as SCGIConnection
 from gateways.adapters.uwsgi.client import ClientConnection as UwsgiConnection
@@ -16,4 +17,5 @@ TRANSPORTS: dict[str, type[ClientConnection]] = {
     "fastcgi": FastCGIConnection,
     "scgi": SCGIConnection,
     "uwsgi": UwsgiConnection,
+    "ajp": AJPConnection,
 }

@@ -1,4 +1,4 @@
-"""``gateways serve``: serve an application by FastCGI, SCGI or uwsgi until a signal ends it."""
+"""``gateways serve``: serve an application by FastCGI, SCGI, uwsgi or AJP13 until a signal ends it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Every flag is also an environment variable, and a key of the configuration file:
 GATEWAYS_MAX_BODY_SIZE=10M and max_body_size = "10M". Flags win over variables, and those over the file. TIME is in
 seconds or has a unit: 500ms, 30s, 2m, 1h. SIZE is in bytes or has a unit: 64k, 10M, 1G.
 
-ADDR is unix:/path, host:port, [::1]:port, :port (loopback), @abstract-name, fd:N or systemd:NAME. Without --fastcgi
-and its like it serves the sockets that a web server, spawn-fcgi or systemd started it with.
+ADDR is unix:/path, host:port, [::1]:port, :port (loopback), @abstract-name, fd:N or systemd:NAME. Without an ADDR
+it serves the sockets that a web server, spawn-fcgi or systemd started it with.
 
 examples:
   gateways serve app:application --fastcgi unix:/run/app.sock --socket-group www-data
@@ -36,7 +36,7 @@ exit status:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the application, and a flag for each setting in the group of its declaration."""
-    parser.usage = "gateways serve [APP] [--config FILE] [--fastcgi ADDR] [--scgi ADDR] [flags]"
+    parser.usage = "gateways serve [APP] [--config FILE] [--fastcgi ADDR] [--scgi ADDR] [--ajp ADDR] [flags]"
     parser.epilog = EPILOG
     parser.formatter_class = _Formatter
     parser.add_argument(

@@ -48,8 +48,9 @@ class Service:
         self.keepalive_timeout = settings.keepalive_timeout
         self.linger_timeout = settings.linger_timeout
         self.max_body_size = settings.max_body_size
-        self.ajp_secret = getattr(settings, "ajp_secret", None)
+        self.ajp_secret = settings.ajp_secret
         self.stopping = False
+        self._settings = settings
         self._limits = Limits(settings.max_header_size, settings.max_headers)
         self.builders = {
             transport.name: EnvironBuilder(
@@ -65,7 +66,7 @@ class Service:
 
     def new_protocol(self, name: str) -> ServerConnection:
         """Return the parser for a connection on a listener of a protocol such as ``"fastcgi"``."""
-        return TRANSPORTS[name].make(self._limits, self.threads)
+        return TRANSPORTS[name].make(self._limits, self._settings)
 
     def body_too_large(self) -> BodyTooLarge:
         """The error of a request whose body passes ``max_body_size``."""

@@ -32,7 +32,7 @@ class Serving(Exchange):
         except ProtocolError as error:
             self._answer(error)
             return request.keep and not self._broken
-        return self._serve_environ(environ, request.keep)
+        return self._serve_environ(environ, request.keep) and request.keep  # AJP13 decides at the end
 
     def _serve_environ(self, environ: Environ, keep: bool) -> bool:
         """Serve the request that ``environ`` was made from."""

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from gateways.adapters import fastcgi, scgi, uwsgi
+from gateways.adapters import ajp, fastcgi, scgi, uwsgi
 from gateways.adapters.undecided import Undecided
 
 if TYPE_CHECKING:
     from gateways.adapters.events import Limits
     from gateways.adapters.interface import ServerConnection
+    from gateways.settings import Settings
 
 
 class Transport(NamedTuple):
     """One transport of this server.
 
-    ``make`` gives the parser of a new connection; its second argument is how many requests this process serves at
-    once. ``delimited`` says that a body has an end of its own, so that its length may be left open. ``compiled`` says
-    that the C part serves its usual requests.
+    ``make`` gives the parser of a new connection. ``delimited`` says that a body has an end of its own, so that its
+    length may be left open. ``compiled`` says that the C part serves its usual requests.
     """
 
     name: str
-    make: Callable[[Limits, int], ServerConnection]
+    make: Callable[[Limits, Settings], ServerConnection]
     delimited: bool = False
     compiled: bool = False
 
@@ -30,10 +30,21 @@ class Transport(NamedTuple):
 #: The setting of a port that takes any of the others: the first bytes of each connection decide (anyport.py).
 ANY = "listen"
 
+
+def _ajp(limits: Limits, settings: Settings) -> ServerConnection:
+    return ajp.ServerConnection(limits, (settings.ajp_secret or "").encode("utf-8", "surrogateescape"))
+
+
 #: By the setting that opens a listener for it; the order is that in which listeners are opened.
 TRANSPORTS: dict[str, Transport] = {
-    "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
-    "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
-    "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits), compiled=True),
-    ANY: Transport(Undecided.name, lambda limits, threads: Undecided(limits)),
+    "fastcgi": Transport(
+        "FastCGI",
+        lambda limits, settings: fastcgi.ServerConnection(limits, settings.threads),
+        delimited=True,
+        compiled=True,
+    ),
+    "scgi": Transport("SCGI", lambda limits, settings: scgi.ServerConnection(limits), compiled=True),
+    "uwsgi": Transport("uwsgi", lambda limits, settings: uwsgi.ServerConnection(limits), compiled=True),
+    "ajp": Transport("AJP13", _ajp, delimited=True),
+    ANY: Transport(Undecided.name, lambda limits, settings: Undecided(limits)),
 }

@@ -14,6 +14,7 @@ from gateways.values import (
     Number,
     Pair,
     Path,
+    Secret,
     Size,
     Switch,
     Text,
@@ -26,7 +27,7 @@ TIMEOUTS = "Timeouts"
 LOGS = "Logs"
 
 #: Where a server listens, by the protocol that it speaks there.
-LISTENERS = ("fastcgi", "scgi", "uwsgi", "listen")
+LISTENERS = ("fastcgi", "scgi", "uwsgi", "ajp", "listen")
 
 
 class Serving(Declared):
@@ -50,6 +51,20 @@ class Serving(Declared):
         LISTENING,
         "Serve the uwsgi protocol on this address, for nginx's uwsgi_pass and the like. Can be given several times.",
     )
+    ajp: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve AJP13 on this address. Can be given several times.",
+    )
+    ajp_secret: str | None = setting(
+        None,
+        Secret(),
+        LISTENING,
+        "Serve AJP13 requests only when they know this secret (Apache: ProxyPass ... secret=...). Required for an "
+        "address other than loopback. @/path is a file that holds it, which its owner alone should be able to read: "
+        "everybody sees the arguments of a process.",
+    )
     listen: tuple[str, ...] = setting(
         (),
         Many(Address()),
@@ -62,7 +77,8 @@ class Serving(Declared):
         Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, or "any"')),
         LISTENING,
         "Accept TCP connections from this address or network only. Required for an address other than loopback, "
-        'because FastCGI, SCGI and uwsgi know no passwords. "any" allows everyone. Can be given several times.',
+        "because FastCGI, SCGI and uwsgi know no passwords, and AJP13 sends its secret in clear. "
+        '"any" allows everyone. Can be given several times.',
     )
     socket_mode: int = setting(
         0o660,

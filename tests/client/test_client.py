@@ -59,7 +59,7 @@ def test_a_request_over_scgi() -> None:
     assert (body, list(variables)[:2]) == (b"body", [b"CONTENT_LENGTH", b"SCGI"])
 
 
-@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+@pytest.mark.parametrize("protocol", ["fastcgi", "scgi", "ajp"])
 def test_flup_answers(protocol: str) -> None:
     """The reference peer, which shares no code with us."""
     with flup(protocol) as address, Client(protocol, address) as client:
@@ -68,7 +68,8 @@ def test_flup_answers(protocol: str) -> None:
             with client.request("POST", "/a%20b?x=1", [("X-A", "1"), ("X-A", "2")], body) as response:
                 text, _, received = response.read().partition(b"\n\n")
             assert received == body
-            assert {b"PATH_INFO=/a b", b"QUERY_STRING=x=1", b"HTTP_X_A=1, 2"} <= set(text.split(b"\n"))
+            path = b"/a%20b" if protocol == "ajp" else b"/a b"  # it does not decode what mod_proxy_ajp sends
+            assert {b"PATH_INFO=" + path, b"QUERY_STRING=x=1", b"HTTP_X_A=1, 2"} <= set(text.split(b"\n"))
             if protocol == "fastcgi":
                 assert response.stderr == b"asked for /a b\n"
 

@@ -331,7 +331,7 @@ def test_a_missing_socket_directory_is_4(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "message"),
     [
-        ([], {}, "nothing to listen on: give --fastcgi or --scgi or --uwsgi"),
+        ([], {}, "nothing to listen on: give --fastcgi ADDR or --scgi ADDR or --uwsgi ADDR"),
         (["--fastcgi", "nowhere"], {}, "flag --fastcgi: 'nowhere' is not an address"),
         ([], {"GATEWAYS_SCGI": "/a.sock"}, "environment variable GATEWAYS_SCGI: '/a.sock' is not an address"),
         (["--threads", "0"], {}, "flag --threads: '0' cannot be used, give a whole number from 1 to 1024"),

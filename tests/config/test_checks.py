@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,3 +136,13 @@ def test_an_address_that_is_wanted_twice(
     first: dict[str, Any], second: dict[str, Any], text: tuple[str, str, str]
 ) -> None:
     assert clashes(first, second) == [text]
+
+
+def test_A14_a_secret_that_everybody_can_see(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("sesame")
+    for value, seen in (("sesame", True), (f"@{tmp_path}/secret", False)):
+        settings = Settings.load({}, {"ajp_secret": value})
+        found = list(check_settings(settings, False))
+        assert [(finding.setting, finding.fatal) for finding in found] == [("ajp_secret", False)] * seen
+        assert "sesame" not in repr(found)
+    assert list(check_settings(Settings.load({"GATEWAYS_AJP_SECRET": "sesame"}), False)) == []

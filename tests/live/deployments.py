@@ -29,7 +29,7 @@ class Deployment:
     conf: str
     """The file below conf/."""
     transport: str
-    """cgi, fastcgi, scgi or uwsgi."""
+    """cgi, fastcgi, scgi, uwsgi or ajp."""
     mount: str = ""
     """The URL path of the application: SCRIPT_NAME, before encoding."""
     address: str | None = None
@@ -77,6 +77,10 @@ DEPLOYMENTS = (
     ),
     Deployment("apache-proxy-scgi", "apache", "apache/proxy_scgi.conf", "scgi", "", "127.0.0.1:4000"),
     Deployment("apache-proxy-uwsgi", "apache", "apache/proxy_uwsgi.conf", "uwsgi", "", "127.0.0.1:3031"),
+    Deployment(
+        "apache-proxy-ajp", "apache", "apache/proxy_ajp.conf", "ajp", "", "127.0.0.1:8009",
+        ("--ajp-secret", "change-this"),
+    ),
     Deployment("apache-htaccess-cgi", "apache", "apache/htaccess/cgi.htaccess", "cgi"),
     Deployment("apache-htaccess-fcgid", "apache", "apache/htaccess/fcgid.htaccess", "fastcgi"),
     Deployment("lighttpd-cgi", "lighttpd", "lighttpd/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
@@ -87,6 +91,7 @@ DEPLOYMENTS = (
     ),
     Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000", literals=()),
     Deployment("lighttpd-uwsgi", "lighttpd", "lighttpd/uwsgi.conf", "uwsgi", "/app", "127.0.0.1:3031", literals=()),
+    Deployment("lighttpd-ajp", "lighttpd", "lighttpd/ajp13.conf", "ajp", "", "127.0.0.1:8009"),
 )  # fmt: skip
 
 
@@ -142,9 +147,8 @@ def _configure(deployment: Deployment, sandbox: Sandbox, server: WebServer, repl
         sandbox.install_application(hosting)
         (hosting / ".htaccess").write_text((PROJECT / "conf" / deployment.conf).read_text())
         return sandbox.configure("../tests/live/hosting.conf", changes)
-    if deployment.conf in ("lighttpd/scgi.conf", "lighttpd/uwsgi.conf"):
-        # The only files that write host and port apart.
-        address = str(deployment.address)
-        host, _, port = replace[address].partition(":")
-        changes = {address.partition(":")[2]: port, f'"{host}"': f'"{host}"'}
+    if deployment.server == "lighttpd" and deployment.address and deployment.address != UNIX:
+        # It writes host and port apart.
+        host, _, port = changes.pop(deployment.address).partition(":")
+        changes.update({deployment.address.partition(":")[2]: port, f'"{host}"': f'"{host}"'})
     return sandbox.configure(deployment.conf, changes)

@@ -14,6 +14,8 @@ CGI = ("apache-cgi*", "apache-htaccess-cgi", "lighttpd-cgi")
 FCGID = ("apache-fcgid", "apache-htaccess-fcgid")
 SCGI = ("nginx-scgi*", "apache-proxy-scgi", "lighttpd-scgi")
 UWSGI = ("nginx-uwsgi*", "apache-proxy-uwsgi", "lighttpd-uwsgi")
+AJP = ("apache-proxy-ajp", "lighttpd-ajp")
+NOT_AJP = tuple(f"!{name}" for name in AJP)
 
 NO_LENGTH = "half a response without a length looks whole"
 WITH_LENGTH = "half a response with a length looks whole"
@@ -22,7 +24,7 @@ STREAM = "half a streamed page looks whole"
 
 @dataclass(frozen=True)
 class Difference:
-    """What is otherwise somewhere. `where` holds patterns for the names of deployments."""
+    """What is otherwise somewhere. `where` holds patterns for the names of deployments; ``!`` begins an exception."""
 
     what: tuple[str, ...]
     where: tuple[str, ...]
@@ -34,8 +36,8 @@ class Difference:
 
 DIFFERENCES = (
     Difference(
-        ("errors stay with the backend",), SCGI,
-        "SCGI has no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
+        ("errors stay with the backend",), (*SCGI, *AJP),
+        "SCGI and AJP13 have no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
     ),
     Difference(
         ("errors stay with the backend",), UWSGI,
@@ -82,7 +84,7 @@ DIFFERENCES = (
         "FcgidOutputBufferSize, 64 KiB unless changed, cannot be set in .htaccess.",
     ),
     Difference(
-        ("chunked upload without a length",), ("apache-cgi*", "apache-htaccess-cgi"),
+        ("chunked upload without a length",), ("apache-cgi*", "apache-htaccess-cgi", "apache-proxy-ajp"),
         "Apache passes a chunked upload on while it arrives: CONTENT_LENGTH is missing, wsgi.input ends by itself.",
     ),
     Difference(
@@ -106,6 +108,14 @@ DIFFERENCES = (
         "lighttpd sends its own text for a status, and none for one it does not know.",
     ),
     Difference(
+        ("method refused: PATCH",), ("lighttpd-ajp",),
+        "AJP13 has no number for it, and lighttpd does not send such a method as text: 400.",
+    ),
+    Difference(
+        ("address of the server unknown",), ("lighttpd-ajp",),
+        "AJP13 has no field for SERVER_ADDR and REMOTE_PORT; Apache sends them as attributes, lighttpd does not.",
+    ),
+    Difference(
         ("query normalised",), ("lighttpd-*",),
         "lighttpd encodes what RFC 3986 does not allow in a query: [ and ] become %5B and %5D.",
     ),
@@ -126,16 +136,20 @@ class Variable:
 
 VARIABLES = (
     Variable(
-        ("DOCUMENT_ROOT", "REMOTE_PORT", "SERVER_SOFTWARE"), ("*",),
-        "Everywhere, with a value that only this server can have.",
+        ("DOCUMENT_ROOT", "SERVER_SOFTWARE"), ("*", *NOT_AJP),
+        "Everywhere, with a value that only this server can have; AJP13 has no place for them.",
+    ),
+    Variable(
+        ("REMOTE_PORT",), ("*", "!lighttpd-ajp"),
+        "Everywhere, where the web server sends it.",
     ),
     Variable(
         ("GATEWAY_INTERFACE",),
         (
             *("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-proxy-uwsgi"),
-            *("apache-htaccess-*", "lighttpd-*"),
+            *("apache-htaccess-*", "lighttpd-*", "!lighttpd-ajp"),
         ),
-        "mod_proxy_scgi does not send it.",
+        "mod_proxy_scgi does not send it, and AJP13 has no place for it.",
     ),
     Variable(
         ("FCGI_ROLE",), ("*-fastcgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-fcgid"),
@@ -143,19 +157,19 @@ VARIABLES = (
     ),
     Variable(("SCGI",), SCGI, "Part of every SCGI request."),
     Variable(
-        ("SCRIPT_FILENAME",), ("apache-*", "lighttpd-*"),
+        ("SCRIPT_FILENAME",), ("apache-*", "lighttpd-*", *NOT_AJP),
         "Names a file, or for mod_proxy_fcgi the backend; nginx knows no scripts.",
     ),
     Variable(
-        ("PATH_TRANSLATED",), ("apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "lighttpd-*"),
+        ("PATH_TRANSLATED",), ("apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "lighttpd-*", "!lighttpd-ajp"),
         "PATH_INFO below the document root, where the server makes it up.",
     ),
     Variable(
-        ("CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "SERVER_ADMIN", "SERVER_SIGNATURE", "PATH"), ("apache-*",),
+        ("CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "SERVER_ADMIN", "SERVER_SIGNATURE", "PATH"), ("apache-*", *NOT_AJP),
         "Apache's own; PATH is Apache's search path for programs.",
     ),
     Variable(
-        ("REDIRECT_STATUS",), ("apache-htaccess-*", "lighttpd-*"),
+        ("REDIRECT_STATUS",), ("apache-htaccess-*", "lighttpd-*", "!lighttpd-ajp"),
         "Apache says that RewriteRule has been at work; lighttpd sends it for PHP.",
     ),
     Variable(
@@ -179,7 +193,8 @@ VARIABLES = (
 
 def applies(row: Difference | Variable, deployment: Deployment) -> bool:
     """Say whether a row is about the deployment."""
-    return any(fnmatchcase(deployment.name, pattern) for pattern in row.where)
+    found = [pattern for pattern in row.where if fnmatchcase(deployment.name, pattern.lstrip("!"))]
+    return bool(found) and not any(pattern.startswith("!") for pattern in found)
 
 
 def known(deployment: Deployment, what: str) -> bool:

@@ -187,7 +187,7 @@ class Apache(WebServer):
         fcgid = requirements.require_file(APACHE_MODULES / "mod_fcgid.so", "libapache2-mod-fcgid")
         names = (
             *(f"mpm_{self.mpm}", "authn_core", "authz_core", "alias", "mime", "env", "setenvif", "rewrite", self.cgi),
-            *("proxy", "proxy_fcgi", "proxy_scgi", "proxy_uwsgi"),
+            *("proxy", "proxy_fcgi", "proxy_scgi", "proxy_uwsgi", "proxy_ajp"),
         )
         modules = "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in names)
         run = self.sandbox.run

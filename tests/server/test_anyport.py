@@ -54,6 +54,15 @@ def test_each_is_served(served: Served, app: Recorder, protocol: str) -> None:
     )
 
 
+def test_ajp13_is_served_where_nobody_else_reaches_it(served: Served) -> None:
+    """Twice on one connection, the first time in drops."""
+    with served.connect() as sock:
+        for data in ([bytes([byte]) for byte in wire.ajp_forward()], [wire.ajp_forward()]):
+            for piece in data:
+                sock.sendall(piece)
+            assert wire.ajp_answer(wire.ajp_receive(sock)).status == "200 OK"
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_first_bytes_that_come_one_by_one(served: Served, protocol: str) -> None:
     with served.connect() as sock:
@@ -228,7 +237,6 @@ def test_ajp_has_no_way_around_its_secret(app: Recorder, monkeypatch: pytest.Mon
         served.server.ajp_secret = secret
         check: Callable[[Any], bool] = anyport.reached_by_others
         monkeypatch.setattr(anyport, "reached_by_others", lambda sock: check(Away()))
-        monkeypatch.setitem(anyport._SETTINGS, "AJP13", "ajp")
 
         def note(self: anyport.AnyConnection, setting: str, held: bytes) -> None:
             become.append(setting)

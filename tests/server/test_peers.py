@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateways.errors import ConfigError
-from gateways.server.peers import PeerFilter, filter_for, parse_clients, reached_by_others
+from gateways.server.peers import (
+    PeerFilter,
+    filter_for,
+    parse_clients,
+    reached_by_others,
+    refuse_everybody,
+    refuse_without_secret,
+)
 
 
 def peer(host: str, scope: int = 0) -> tuple[object, ...]:
@@ -154,6 +161,23 @@ def test_a_port_that_others_reach_needs_a_list(host: str, protocol: str) -> None
         everybody = filter_for(sock, protocol, ["any"], {})
         assert everybody is not None
         assert everybody.allows(peer("198.51.100.1"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "2001:db8::1", "::ffff:192.0.2.1"])
+def test_A14_an_address_that_others_reach_needs_a_secret(host: str) -> None:
+    with pytest.raises(ConfigError, match="secret") as caught:
+        refuse_without_secret(host, "ajp", None)
+    assert "give ajp_secret" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    refuse_without_secret(host, "ajp", "s")
+    refuse_without_secret(host, "fastcgi", None)
+    with pytest.raises(ConfigError, match="ajp sends its secret in clear"):
+        refuse_everybody(host, "ajp")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_A14_loopback_needs_none(host: str) -> None:
+    refuse_without_secret(host, "ajp", None)
 
 
 def test_F60_only_peers_in_FCGI_WEB_SERVER_ADDRS_may_connect() -> None:

@@ -48,6 +48,7 @@ class ClientConnection:
     name = "uwsgi"
     #: A body has no other end than its length.
     needs_length = True
+    hungry = True
     #: The end of the connection is the end of the response.
     reusable = False
 
@@ -68,6 +69,10 @@ class ClientConnection:
 
     def end_body(self) -> bytes:
         """Return nothing: ``CONTENT_LENGTH`` said where the body ends."""
+        return b""
+
+    def more(self) -> bytes:
+        """Return nothing: all that was given to ``send_body`` has left."""
         return b""
 
     def receive_data(self, data: bytes) -> None:
