@@ -24,8 +24,12 @@ def is_held(pid: int, thread: int, number: int) -> bool:
     """Say whether a signal waits for a thread, which may be in its handler; false where the system does not tell."""
     for line in _read(f"/proc/{pid}/task/{thread}/status").splitlines():
         name, _, value = line.partition(":")
-        if name in ("SigPnd", "SigBlk") and int(value, 16) >> (number - 1) & 1:
-            return True
+        if name in ("SigPnd", "SigBlk"):
+            try:
+                if int(value, 16) >> (number - 1) & 1:
+                    return True
+            except ValueError:
+                pass  # the file is longer than what is read of it
     return False
 
 

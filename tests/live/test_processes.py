@@ -40,10 +40,18 @@ def boot(machine: Sandbox) -> Iterator[Callable[[str], Site]]:
 def applications(site: Site) -> list[int]:
     """The processes that run app.fcgi below the web server, once all of them have begun to serve."""
     assert site.server.process is not None
-    found = [pid for pid in site.server.process.children() if b"app.fcgi" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = [pid for pid in site.server.process.children() if b"app.fcgi" in command_line(pid)]
     assert found
     assert wait_until(lambda: all(serves(pid) for pid in found))
     return found
+
+
+def command_line(pid: int) -> bytes:
+    """The words of a process, or nothing of one that has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def serves(pid: int) -> bool:

@@ -73,7 +73,7 @@ def test_max_requests(socket_dir: Path, keep: bool) -> None:
         assert not load.report.failures, load.report
         assert set(load.report.bodies) == {str(spawned.process.pid).encode(), b"one"}
         assert "requests served (max_requests); starting anew" in spawned.log
-        assert spawned.end() == 0
+        assert spawned.ends_well()
 
 
 def test_max_memory(socket_dir: Path) -> None:

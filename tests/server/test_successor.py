@@ -94,7 +94,7 @@ def test_the_command_line(socket_dir: Path) -> None:
                 for times in (2, 3):
                     assert {spawned.ask("/pid") for _ in range(2)} == {str(spawned.process.pid)}
                     spawned.until_serving(times)
-                assert spawned.end() == 0
+                assert spawned.ends_well()
             finally:
                 spawned.process.kill()
 

@@ -146,6 +146,10 @@ class Spawned:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
+    def ends_well(self) -> bool:
+        """The same for one that may be about to begin anew: between two programs there is nobody who could catch it."""
+        return self.end() in (0, -signal.SIGTERM)
+
 
 def read_body(sock: socket.socket) -> str:
     return wire.answer(wire.parse_records(wire.receive_all(sock))).body.decode()
