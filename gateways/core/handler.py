@@ -8,7 +8,7 @@ opt-in ``debug``).
 from __future__ import annotations
 
 from gateways.core.response import Response, error_body
-from gateways.errors import BodyTooLarge, BootError, ClientDisconnected, GatewayError, ProtocolError
+from gateways.errors import BodyTooLarge, BootError, ClientDisconnected, GatewayError, HeadTooLarge, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _report(environ: Environ, error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error, BootError) else error
     name = "" if isinstance(error, GatewayError) else f"{type(error).__name__}: "
     report = f"gateways: {_request_line(environ)}: {name}{_one_line(error)}\n"
-    if cause is None or isinstance(error, BodyTooLarge):  # the request is at fault
+    if cause is None or isinstance(error, (BodyTooLarge, HeadTooLarge)):  # no line of the program is at fault
         return report
     import traceback  # costs a CGI script 10 ms, so only when it is needed
 

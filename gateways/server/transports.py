@@ -32,7 +32,8 @@ ANY = "listen"
 
 
 def _ajp(limits: Limits, settings: Settings) -> ServerConnection:
-    return ajp.ServerConnection(limits, (settings.ajp_secret or "").encode("utf-8", "surrogateescape"))
+    secret = (settings.ajp_secret or "").encode("utf-8", "surrogateescape")
+    return ajp.ServerConnection(limits, secret, settings.ajp_packet_size)
 
 
 #: By the setting that opens a listener for it; the order is that in which listeners are opened.

@@ -65,6 +65,13 @@ class Serving(Declared):
         "address other than loopback. @/path is a file that holds it, which its owner alone should be able to read: "
         "everybody sees the arguments of a process.",
     )
+    ajp_packet_size: int = setting(
+        8192,
+        Size(8192, 65536),
+        LISTENING,
+        "Bytes of the longest AJP13 packet. All headers of a request fit into one, and all of a response. Raise it "
+        "together with that of the web server (Apache: ProxyIOBufferSize).",
+    )
     listen: tuple[str, ...] = setting(
         (),
         Many(Address()),

@@ -325,6 +325,7 @@ def test_A22_a_head_that_does_not_fit(size: int) -> None:
         answer = ask(served, wire.ajp_forward())
         assert (answer.status, answer.reuse) == ("500 Internal Server Error", True)
         until(lambda: "AJP13 has room for 8188" in served.log.text("error"))
+        assert "Traceback" not in served.log.text(), "no line of the program is at fault"
 
 
 def test_A22_a_header_that_is_not_latin_1() -> None:

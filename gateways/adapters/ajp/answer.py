@@ -25,10 +25,7 @@ def _chunk_head(length: int) -> bytes:
     return b"AB%c%c\x03%c%c" % (*divmod(length + 4, 256), *divmod(length, 256))
 
 
-_FULL = _chunk_head(ajp.MAX_CHUNK)
-
-
-def encode_head(status: str, headers: Headers) -> bytes:
+def encode_head(status: str, headers: Headers, packet_size: int = ajp.PACKET_SIZE) -> bytes:
     """Encode SEND_HEADERS. Raises ``HeadTooLarge`` for what does not fit into a packet, which cannot be continued.
 
     lighttpd 1.4.69 takes the first name for the number of headers. A coded one is a large number then, and so one goes
@@ -51,18 +48,21 @@ def encode_head(status: str, headers: Headers) -> bytes:
         head = bytes((ajp.SEND_HEADERS,)) + ajp.integer(code) + ajp.string(status[4:].encode("latin-1"))
         payload = b"".join([head, ajp.integer(len(headers)), *first, *others])
         size = len(payload)
-        if size <= ajp.PACKET_SIZE - ajp.HEADER_SIZE:
+        if size <= packet_size - ajp.HEADER_SIZE:
             return ajp.packet(ajp.FROM_APPLICATION, payload)
     raise HeadTooLarge(
         f"status and headers of the response take {size} bytes, and AJP13 has room for "
-        f"{ajp.PACKET_SIZE - ajp.HEADER_SIZE}; send fewer or shorter ones"
+        f"{packet_size - ajp.HEADER_SIZE}; send fewer or shorter ones, or raise ajp_packet_size at both ends"
     )
 
 
 class Answer:
     """Frames the answer of the request in hand."""
 
-    __slots__ = ()
+    __slots__ = ("_packet_size",)
+
+    def __init__(self, packet_size: int) -> None:
+        self._packet_size = packet_size
 
     def _close_request(self) -> bool:
         """Let go of the request in hand; true when the connection can take another."""
@@ -70,7 +70,7 @@ class Answer:
 
     def encode_head(self, status: str, headers: Headers, block: bytes, end: bool) -> bytes:
         """Frame the response's head and first block. Raises ``HeadTooLarge``; then nothing was sent."""
-        head = encode_head(status, headers)
+        head = encode_head(status, headers, self._packet_size)
         return head + self.encode_body(block, end) if block or end else head
 
     def encode_body(self, block: bytes, end: bool) -> bytes:
@@ -79,14 +79,15 @@ class Answer:
 
     def gather_head(self, status: str, headers: Headers, view: memoryview, end: bool) -> list[bytes | memoryview]:
         """``encode_head`` for a large block: pieces for one gathered write, without a copy of the block."""
-        return [encode_head(status, headers), *self.gather_body(view, end)]
+        return [encode_head(status, headers, self._packet_size), *self.gather_body(view, end)]
 
     def gather_body(self, view: memoryview, end: bool) -> list[bytes | memoryview]:
         """``encode_body`` for a large block."""
         parts: list[bytes | memoryview] = []
-        for start in range(0, len(view), ajp.MAX_CHUNK):
-            piece = view[start : start + ajp.MAX_CHUNK]
-            head = _FULL if len(piece) == ajp.MAX_CHUNK else _chunk_head(len(piece))
+        most = self._packet_size - ajp.AROUND_CHUNK
+        for start in range(0, len(view), most):
+            piece = view[start : start + most]
+            head = _chunk_head(len(piece))
             parts += (b"\0" + head if start else head, piece)
         if parts:
             parts.append(b"\0")
@@ -97,8 +98,8 @@ class Answer:
         """Frame ``count`` bytes of a file: what goes before each piece, and the length of the piece."""
         before = b""
         while count:
-            length = min(count, ajp.MAX_CHUNK)
-            yield before + (_FULL if length == ajp.MAX_CHUNK else _chunk_head(length)), length
+            length = min(count, self._packet_size - ajp.AROUND_CHUNK)
+            yield before + _chunk_head(length), length
             before = b"\0"
             count -= length
         if before:

@@ -20,6 +20,7 @@ from gateways.adapters.cgiresponse import End, Stdout
 from gateways.errors import ProtocolError, TruncatedResponse
 
 _BAD_GATEWAY = "502 Bad Gateway"
+_MAX_PIECE = ajp.PACKET_SIZE - ajp.AROUND_BODY
 
 Event = Union[Stdout, End]
 
@@ -54,7 +55,7 @@ class ClientConnection:
         if self._active:
             raise RuntimeError("a request is in hand on this connection")
         data, self._left = encode_request(variables)
-        self._wanted = ajp.MAX_BODY_PIECE if self._left else 0  # the first piece is sent unasked
+        self._wanted = _MAX_PIECE if self._left else 0  # the first piece is sent unasked
         self._rest = b""
         self._active = True
         self._keep = keep
@@ -131,7 +132,7 @@ class ClientConnection:
             raise _bad(f"a packet of type {payload[0]}, and no request is open")
         kind = payload[0]
         if kind == ajp.GET_BODY_CHUNK:
-            self._wanted = min(_fields(payload).integer(), ajp.MAX_BODY_PIECE)
+            self._wanted = min(_fields(payload).integer(), _MAX_PIECE)
             return None
         if kind == ajp.SEND_HEADERS:
             return self._receive_head(payload)

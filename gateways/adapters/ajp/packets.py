@@ -18,10 +18,10 @@ FROM_APPLICATION = b"AB"
 HEADER_SIZE = 4
 #: The longest packet, with its header, where neither side was configured otherwise ("Packet Size").
 PACKET_SIZE = 8192
-#: Bytes of a request body in one packet, behind its header and its length.
-MAX_BODY_PIECE = PACKET_SIZE - HEADER_SIZE - 2
-#: Bytes of a response body in one packet: there is also a type, and a NUL at the end.
-MAX_CHUNK = PACKET_SIZE - HEADER_SIZE - 4
+#: What a packet holds beside a piece of a request body: its header, and the length.
+AROUND_BODY = HEADER_SIZE + 2
+#: Beside a piece of a response body: its header, a type, the length, and a NUL at the end.
+AROUND_CHUNK = HEADER_SIZE + 4
 
 # What a packet is.
 FORWARD_REQUEST, SEND_BODY_CHUNK, SEND_HEADERS, END_RESPONSE, GET_BODY_CHUNK, SHUTDOWN = range(2, 8)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _TOO_LARGE = "431 Request Header Fields Too Large"
 _CPONG = ajp.packet(ajp.FROM_APPLICATION, bytes((ajp.CPONG,)))
-_MAX_PAYLOAD = ajp.PACKET_SIZE - ajp.HEADER_SIZE
 _NOTHING = Request((), keep=False)
 
 #: lighttpd sends a large body from a file with TCP_CORK, which holds back for 200 ms what fills no segment. So it is
@@ -31,7 +30,10 @@ _MOST_ASKED = 65535
 
 
 class ServerConnection(Answer):
-    """One connection from a web server. With a ``secret``, only requests that know it are served."""
+    """One connection from a web server. With a ``secret``, only requests that know it are served.
+
+    ``packet_size`` is that of the longest packet in bytes, from 8192 to 65536; both sides have to agree on it.
+    """
 
     name = "AJP13"
     #: Whether closing the connection is what ends a response.
@@ -42,7 +44,8 @@ class ServerConnection(Answer):
         "outgoing",
     )
 
-    def __init__(self, limits: Limits | None = None, secret: bytes = b"") -> None:
+    def __init__(self, limits: Limits | None = None, secret: bytes = b"", packet_size: int = ajp.PACKET_SIZE) -> None:
+        super().__init__(packet_size)
         self._limits = limits or Limits()
         self._secret = secret
         self._buffer = bytearray()
@@ -58,7 +61,7 @@ class ServerConnection(Answer):
     # Receiving
 
     def receive_data(self, data: bytes) -> None:
-        """Take bytes from the peer. What is kept is at most one packet (8 KiB) and what came behind it."""
+        """Take bytes from the peer. What is kept is at most one packet and what came behind it."""
         self._buffer += data
 
     def resume(self, keep: bool, rest: bytes | None) -> None:
@@ -139,7 +142,8 @@ class ServerConnection(Answer):
         """Return the next piece of the body."""
         if self._over:
             return b""
-        if not self._due or 0 < self._asked <= _WINDOW // 2:
+        # lighttpd sends the first piece unasked only if it has it already (server.stream-request-body): ask at once.
+        if not self._due or (self._bare and self._left is not None and self._asked <= _WINDOW // 2):
             self._ask()
         payload = self._next_packet()
         if payload is None:
@@ -158,7 +162,8 @@ class ServerConnection(Answer):
         """Send GET_BODY_CHUNK, which one packet answers."""
         self._due = True
         if not self._bare or self._left is None:
-            size = ajp.MAX_BODY_PIECE if self._left is None else min(self._left, ajp.MAX_BODY_PIECE)
+            most = self._packet_size - ajp.AROUND_BODY
+            size = most if self._left is None else min(self._left, most)
             self.outgoing.append(_get_body_chunk(size))
             return
         most = min(self._left, _WINDOW)
@@ -189,10 +194,10 @@ class ServerConnection(Answer):
         if len(buffer) < ajp.HEADER_SIZE:
             return None
         length = int.from_bytes(buffer[2:4], "big")
-        if length > _MAX_PAYLOAD:
+        if length > self._packet_size - ajp.HEADER_SIZE:
             raise ProtocolError(
-                f"AJP13 packet of {length + ajp.HEADER_SIZE} bytes; at most {ajp.PACKET_SIZE} are taken, the packet "
-                "size of all servers unless they are told otherwise (Apache: ProxyIOBufferSize)"
+                f"AJP13 packet of {length + ajp.HEADER_SIZE} bytes, more than ajp_packet_size, {self._packet_size}; "
+                "give it what the web server has (Apache: ProxyIOBufferSize)"
             )
         if not self._has_packet():
             return None
