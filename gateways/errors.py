@@ -79,3 +79,7 @@ class ClientDisconnected(GatewayError, ConnectionError):
     Raised to the application from ``wsgi.input`` and ``write()``. It is an ``OSError``, which is what frameworks
     expect of a broken upload.
     """
+
+
+class MalformedBody(ClientDisconnected):
+    """The request body breaks the protocol, and nothing more of it can be read: the answer is ``400 Bad Request``."""

@@ -29,7 +29,7 @@ LAYERS = [
     ["errors"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-TRANSPORTS = ("cgi", "fastcgi", "scgi", "uwsgi")
+TRANSPORTS = ("cgi", "fastcgi", "scgi", "uwsgi", "ajp", "http")
 
 #: What does input and output, or waits; the adapters that only turn bytes into events have no use for it.
 IO_MODULES = {"asyncio", "select", "selectors", "signal", "socket", "ssl", "subprocess", "threading"}

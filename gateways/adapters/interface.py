@@ -18,10 +18,12 @@ class ServerConnection(Protocol):
 
     #: As messages call it: ``"FastCGI"``.
     name: str
-    #: Whether closing the connection is what ends a response.
-    ends_by_close: bool
     #: What the protocol itself has to say (refusals, management, requests for more body); to be sent, then cleared.
     outgoing: list[bytes]
+
+    @property
+    def ends_by_close(self) -> bool:
+        """Whether closing the connection is what ends the response."""
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateways.adapters.ajp.client import ClientConnection as AJPConnection
 from gateways.adapters.fastcgi.client import ClientConnection as FastCGIConnection
+from gateways.adapters.http.client import ClientConnection as HTTPConnection
 from gateways.adapters.scgi.client import ClientConnection as SCGIConnection
 from gateways.adapters.uwsgi.client import ClientConnection as UwsgiConnection
 
@@ -18,4 +19,5 @@ TRANSPORTS: dict[str, type[ClientConnection]] = {
     "scgi": SCGIConnection,
     "uwsgi": UwsgiConnection,
     "ajp": AJPConnection,
+    "http": HTTPConnection,
 }

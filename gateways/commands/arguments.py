@@ -31,12 +31,13 @@ def kind(of: Kind) -> Callable[[str], Any]:
     return read
 
 
-def add_backend(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--fastcgi`` and its like, one of which has to be given."""
+def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None = None) -> None:
+    """Declare ``--fastcgi`` and its like, one of which has to be given; ``flags`` has those with another name."""
     group = parser.add_mutually_exclusive_group(required=True)
     for protocol, transport in TRANSPORTS.items():
         group.add_argument(
-            f"--{protocol}",
+            (flags or {}).get(protocol, f"--{protocol}"),
+            dest=protocol,
             metavar="ADDR",
             type=kind(Address()),
             help=f"the backend speaks {transport.name} at this address",

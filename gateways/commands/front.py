@@ -1,4 +1,4 @@
-"""Run a small web server in front of a FastCGI, SCGI, uwsgi or AJP13 backend, for development."""
+"""Run a small web server in front of a backend of any protocol, for development."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from gateways.values import Address, Duration, MountPath, Size
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``gateways front``."""
-    add_backend(parser)
+    add_backend(parser, {"http": "--http-backend"})
     parser.add_argument(
         "--http",
+        dest="listen",
         metavar="HOST:PORT",
         default="127.0.0.1:8000",
         type=kind(Address()),
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. A second one of them ends the process at once."""
     protocol, address = backend(arguments)
     front = Front(
-        arguments.http,
+        arguments.listen,
         protocol,
         address,
         script_name=os.fsencode(arguments.script_name).decode("latin-1"),

@@ -1,4 +1,4 @@
-"""Ask a FastCGI, SCGI, uwsgi or AJP13 backend for a page, as a web server would."""
+"""Ask a backend of any protocol for a page, as a web server would."""
 
 from __future__ import annotations
 

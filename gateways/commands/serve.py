@@ -1,4 +1,4 @@
-"""``gateways serve``: serve an application by FastCGI, SCGI, uwsgi or AJP13 until a signal ends it."""
+"""``gateways serve``: serve an application until a signal ends it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ examples:
   gateways serve app:application --fastcgi unix:/run/app.sock --socket-group www-data
   gateways serve site/wsgi.py --fastcgi :9000 --scgi :4000 --threads 4
   gateways serve 'shop:create_app()' --fastcgi systemd:shop --no-access-log
+  gateways serve app:application --http :8000
   gateways serve app --fastcgi unix:/run/app.sock --workers 8 --control /run/app.control
   gateways serve --config /etc/gateways.toml
 
@@ -36,7 +37,7 @@ exit status:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the application, and a flag for each setting in the group of its declaration."""
-    parser.usage = "gateways serve [APP] [--config FILE] [--fastcgi ADDR] [--scgi ADDR] [--ajp ADDR] [flags]"
+    parser.usage = "gateways serve [APP] [--config FILE] [--fastcgi ADDR] [--scgi ADDR] [--http ADDR] [flags]"
     parser.epilog = EPILOG
     parser.formatter_class = _Formatter
     parser.add_argument(

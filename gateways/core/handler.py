@@ -8,7 +8,15 @@ opt-in ``debug``).
 from __future__ import annotations
 
 from gateways.core.response import Response, error_body
-from gateways.errors import BodyTooLarge, BootError, ClientDisconnected, GatewayError, HeadTooLarge, ProtocolError
+from gateways.errors import (
+    BodyTooLarge,
+    BootError,
+    ClientDisconnected,
+    GatewayError,
+    HeadTooLarge,
+    MalformedBody,
+    ProtocolError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +88,7 @@ def refuse(transport: Transport, error: GatewayError, head_only: bool = False) -
 
 def _fail(response: Response, environ: Environ, errors: Errors, error: BaseException, debug: bool) -> None:
     """Log ``error`` and end the response in the way that tells the truth about it."""
-    if isinstance(error, ClientDisconnected):
+    if isinstance(error, ClientDisconnected) and not isinstance(error, MalformedBody):
         # The client's leaving is no fault of the application, and nothing for its error log.
         response.failure = f"{_request_line(environ)}: {_one_line(error)}"
         response.abort()
@@ -91,6 +99,8 @@ def _fail(response: Response, environ: Environ, errors: Errors, error: BaseExcep
     status, message = _SERVER_ERROR, "The application failed. The reason is in the error log."
     if isinstance(error, BodyTooLarge):
         status, message = error.status, str(error)
+    elif isinstance(error, MalformedBody):
+        status, message = "400 Bad Request", "The body of the request is malformed."
     elif isinstance(error, BootError):
         message = "The application could not be loaded. The reason is in the error log."
     if debug:
@@ -119,7 +129,9 @@ def _report(environ: Environ, error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error, BootError) else error
     name = "" if isinstance(error, GatewayError) else f"{type(error).__name__}: "
     report = f"gateways: {_request_line(environ)}: {name}{_one_line(error)}\n"
-    if cause is None or isinstance(error, (BodyTooLarge, HeadTooLarge)):  # no line of the program is at fault
+    if cause is None or isinstance(
+        error, (BodyTooLarge, HeadTooLarge, MalformedBody)
+    ):  # no line of the program is at fault
         return report
     import traceback  # costs a CGI script 10 ms, so only when it is needed
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gateways.adapters.foreign import PREFIX
 from gateways.adapters.undecided import Undecided
-from gateways.errors import ProtocolError
+from gateways.errors import ConfigError, ProtocolError
 from gateways.server.connection import Connection
 from gateways.server.peers import reached_by_others
 from gateways.server.transports import ANY, TRANSPORTS
@@ -69,13 +69,17 @@ class AnyConnection(Connection):
         setting = _SETTINGS.get(found)
         if setting is None:
             raise ProtocolError(f"this is {found}, which is not served")
+        try:
+            TRANSPORTS[setting].require()
+        except ConfigError as error:
+            raise ProtocolError(f"this is {found}: {error}") from None
         if setting == "ajp" and not self._service.ajp_secret and reached_by_others(self._listener.sock):
             raise ProtocolError(f"this is {found}, which is not served to other machines without a secret (ajp_secret)")
         return setting
 
     def _become(self, setting: str, held: bytes) -> None:
         """Go on as a connection of that protocol; ``held`` is what was taken out of the socket already."""
-        self.protocol = self._service.new_protocol(setting)
+        self.protocol = self._service.new_protocol(setting, self.sock)
         path = self._listener.fast_paths.get(setting)
         if path is not None:
             path.attach(self)

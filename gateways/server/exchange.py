@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateways.adapters.events import ABORTED
 from gateways.core.input import Errors
-from gateways.errors import ClientDisconnected, ProtocolError
+from gateways.errors import ClientDisconnected, MalformedBody, ProtocolError
 from gateways.server.wire import SEND, Wire
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class Exchange(Wire):
             try:
                 event = protocol.next_event()
             except ProtocolError as error:
+                if error.status:  # the peer still listens
+                    raise MalformedBody(str(error)) from None
                 raise self._lost(str(error)) from None
             if protocol.outgoing and not self._flush_outgoing():
                 raise self._lost("the web server does not read")

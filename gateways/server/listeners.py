@@ -112,9 +112,11 @@ def open_listeners(
     out of it.
 
     Raises ``BindError`` when the address cannot be listened on, and ``ConfigError`` for an unknown user or group and
-    for a port that other machines reach without a list of those that may connect, or with AJP13 without a secret.
+    for a port that other machines reach without a list of those that may connect, or with AJP13 without a secret, and
+    for a package that the protocol needs.
     """
     environ = os.environ if environ is None else environ
+    TRANSPORTS[protocol].require()
     if address.kind == "unix":
         owner, group = owner_ids(socket_owner, socket_group)
         sock, file = listen_unix(address.path, backlog, socket_mode, owner, group)
@@ -155,6 +157,7 @@ def keep_listener(
 
     Raises what ``open_listeners`` does; the socket stays open then.
     """
+    TRANSPORTS[protocol].require()
     sock.setblocking(False)
     inherited = address.kind in ("fd", "systemd")
     peers = filter_for(sock, protocol, allowed_clients, os.environ if environ is None else environ)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateways.errors import ConfigError
+from gateways.server.transports import TRANSPORTS
 
 #: The word that stands for every client.
 ANY = "any"
@@ -88,8 +89,11 @@ def lists_for(protocol: str, allowed_clients: Iterable[str], environ: Mapping[st
 
 
 def refuse_everybody(host: str, protocol: str) -> None:
-    """Raise ``ConfigError`` when other machines reach ``host``, an IP address; ``OSError`` when it is none."""
-    if not _is_loopback(_pack(host)):
+    """Raise ``ConfigError`` when other machines reach ``host``, an IP address; ``OSError`` when it is none.
+
+    HTTP is for everybody: a client says nothing in it that an application would have to believe.
+    """
+    if not TRANSPORTS[protocol].public and not _is_loopback(_pack(host)):
         reason = "sends its secret in clear" if protocol == "ajp" else "has no authentication"
         raise ConfigError(
             f"will not listen on {host} for everybody: {protocol} {reason}, and whoever can connect "

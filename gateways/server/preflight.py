@@ -14,6 +14,7 @@ from gateways.errors import ConfigError
 from gateways.server.accesslog import compile_format
 from gateways.server.opening import addresses_of
 from gateways.server.peers import lists_for, refuse_everybody, refuse_without_secret
+from gateways.server.transports import TRANSPORTS
 from gateways.settings import Settings
 from gateways.values import Many, Module, Path
 
@@ -84,7 +85,13 @@ def _inspect_paths(settings: Settings) -> Iterator[Finding]:
 
 
 def _inspect_addresses(settings: Settings) -> Iterator[Finding]:
-    for protocol, text in addresses_of(settings):
+    addresses = addresses_of(settings)
+    for protocol in dict(addresses):
+        try:
+            TRANSPORTS[protocol].require()
+        except ConfigError as error:
+            yield Finding(protocol, str(error))
+    for protocol, text in addresses:
         address = parse_address(text)
         if address.kind == "unix":
             yield from _inspect_file(protocol, address.path)

@@ -10,6 +10,9 @@ from gateways.errors import BodyTooLarge
 from gateways.server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
+    import socket
+
+    from gateways.adapters.http.ends import Ends
     from gateways.adapters.interface import ServerConnection
     from gateways.adapters.speedups import Link
     from gateways.core.types import Application, Environ
@@ -64,9 +67,12 @@ class Service:
             for transport in TRANSPORTS.values()
         }
 
-    def new_protocol(self, name: str) -> ServerConnection:
-        """Return the parser for a connection on a listener of a protocol such as ``"fastcgi"``."""
-        return TRANSPORTS[name].make(self._limits, self._settings)
+    def new_protocol(self, name: str, sock: socket.socket | None = None) -> ServerConnection:
+        """Return the parser for a connection, ``sock``, on a listener of a protocol such as ``"fastcgi"``."""
+        transport = TRANSPORTS[name]
+        if transport.addressed and sock is not None:
+            return transport.make(self._limits, self._settings, ends_of(sock), lambda: self.stopping)
+        return transport.make(self._limits, self._settings)
 
     def body_too_large(self) -> BodyTooLarge:
         """The error of a request whose body passes ``max_body_size``."""
@@ -93,6 +99,17 @@ class Service:
 
     def forget(self, connection: Connection) -> None:
         """The connection is about to be closed."""
+
+
+def ends_of(sock: socket.socket) -> Ends:
+    """Return who is at the ends of an accepted connection. The addresses of a peer that has left are not known."""
+    from gateways.adapters.http.ends import Ends
+
+    try:
+        remote, local = sock.getpeername(), sock.getsockname()
+    except OSError:
+        return Ends()
+    return Ends(remote[:2], local[:2]) if isinstance(local, tuple) else Ends()
 
 
 def peer_name(address: object) -> str:

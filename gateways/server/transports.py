@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateways.adapters import ajp, fastcgi, scgi, uwsgi
 from gateways.adapters.undecided import Undecided
@@ -14,17 +14,41 @@ if TYPE_CHECKING:
     from gateways.settings import Settings
 
 
+def _nothing() -> None:
+    """Nothing but Python is needed."""
+
+
+def _http(limits: Limits, settings: Settings, *more: Any) -> ServerConnection:
+    from gateways.adapters.http.server import (
+        ServerConnection,  # megabytes that only a process with such a listener spends
+    )
+
+    return ServerConnection(limits, *more)
+
+
+def _require_h11() -> None:
+    from gateways.adapters.http.head import require
+
+    require()
+
+
 class Transport(NamedTuple):
     """One transport of this server.
 
     ``make`` gives the parser of a new connection. ``delimited`` says that a body has an end of its own, so that its
-    length may be left open. ``compiled`` says that the C part serves its usual requests.
+    length may be left open. ``compiled`` says that the C part serves its usual requests. ``addressed``: the protocol
+    itself does not say who its peers are, so ``make`` is given the ``Ends`` of the connection as well, and a function
+    that says whether the server stops. ``public``: what a peer can say, any client may, so that everybody may connect.
+    ``require`` raises ``ConfigError`` for a package that is not installed.
     """
 
     name: str
-    make: Callable[[Limits, Settings], ServerConnection]
+    make: Callable[..., ServerConnection]
     delimited: bool = False
     compiled: bool = False
+    addressed: bool = False
+    public: bool = False
+    require: Callable[[], None] = _nothing
 
 
 #: The setting of a port that takes any of the others: the first bytes of each connection decide (anyport.py).
@@ -47,5 +71,6 @@ TRANSPORTS: dict[str, Transport] = {
     "scgi": Transport("SCGI", lambda limits, settings: scgi.ServerConnection(limits), compiled=True),
     "uwsgi": Transport("uwsgi", lambda limits, settings: uwsgi.ServerConnection(limits), compiled=True),
     "ajp": Transport("AJP13", _ajp, delimited=True),
+    "http": Transport("HTTP", _http, addressed=True, public=True, require=_require_h11),
     ANY: Transport(Undecided.name, lambda limits, settings: Undecided(limits)),
 }

@@ -310,7 +310,7 @@ class Server(Crew):
         connection = AnyConnection(listener) if listener.protocol == ANY else Connection()
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
-        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
+        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
         if listener.fast_path is not None:
             listener.fast_path.attach(connection)
         self._connections[connection.fd] = connection
@@ -327,7 +327,7 @@ class Server(Crew):
                 peer = peer_name(sock.getpeername())
             except OSError:
                 peer = "a peer that has left"
-        connection.open(self, self.new_protocol(listener.protocol), sock, peer)
+        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
         self._connections[connection.fd] = connection
 
     def _close_down(self, gate: Lock) -> None:

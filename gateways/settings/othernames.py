@@ -69,8 +69,9 @@ _UWSGI = {
     "each protocol has a setting of its own: {fastcgi}, {scgi} or {uwsgi}": "protocol",
     "{fastcgi}": "fastcgi-socket fastcgi-nph-socket",
     "{scgi}": "scgi-socket scgi-nph-socket",
+    "{http}": "http-socket",
     "HTTP is for the web server, which asks by {fastcgi}, {scgi} or {uwsgi}; there is gateways front for development": (
-        "http http-socket https https-socket http-to http-timeout http-keepalive shared-socket"
+        "https https-socket http-to http-timeout http-keepalive shared-socket"
     ),
     "{socket_mode}": "chmod-socket",
     "{socket_owner} and {socket_group}": "chown-socket",
@@ -118,7 +119,7 @@ _UWSGI = {
 }
 
 _GUNICORN = {
-    "{fastcgi} or {scgi}": "bind",
+    "{http}, {fastcgi} or {scgi}": "bind",
     "{threads} serve requests side by side in each of the {workers}": "worker_class worker_connections",
     "{request_terminate_timeout}, for a request; and {heartbeat_timeout}, for a worker": "timeout",
     "{keepalive_timeout}": "keepalive keep_alive",
@@ -158,7 +159,7 @@ PROGRAMS = {"php-fpm": _PHP_FPM, "uWSGI": _UWSGI, "gunicorn": _GUNICORN}
 
 #: Short flags of gunicorn, as they are typed.
 SHORT_FLAGS = {
-    "-b": "{fastcgi} or {scgi}",
+    "-b": "{http}, {fastcgi} or {scgi}",
     "-w": "{workers}",
     "-t": "{request_terminate_timeout}",
     "-D": "{daemonize}",
@@ -173,7 +174,7 @@ SHORT_FLAGS = {
 COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "cron eval file home http https idle include ini json loop master module mount pid plugin plugins "
+        "cron eval file home https idle include ini json loop master module mount pid plugin plugins "
         "prefix protocol stats strict wsgi xml yaml",
     )
 )

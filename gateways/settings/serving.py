@@ -27,7 +27,7 @@ TIMEOUTS = "Timeouts"
 LOGS = "Logs"
 
 #: Where a server listens, by the protocol that it speaks there.
-LISTENERS = ("fastcgi", "scgi", "uwsgi", "ajp", "listen")
+LISTENERS = ("fastcgi", "scgi", "uwsgi", "ajp", "http", "listen")
 
 
 class Serving(Declared):
@@ -72,6 +72,13 @@ class Serving(Declared):
         "Bytes of the longest AJP13 packet. All headers of a request fit into one, and all of a response. Raise it "
         "together with that of the web server (Apache: ProxyIOBufferSize).",
     )
+    http: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve HTTP/1.1 on this address. Needs the package h11: pip install gateways[http]. Can be given several "
+        "times.",
+    )
     listen: tuple[str, ...] = setting(
         (),
         Many(Address()),
@@ -84,8 +91,8 @@ class Serving(Declared):
         Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, or "any"')),
         LISTENING,
         "Accept TCP connections from this address or network only. Required for an address other than loopback, "
-        "because FastCGI, SCGI and uwsgi know no passwords, and AJP13 sends its secret in clear. "
-        '"any" allows everyone. Can be given several times.',
+        "because FastCGI, SCGI and uwsgi know no passwords, and AJP13 sends its secret in clear; HTTP is for everyone "
+        'without it. "any" allows everyone. Can be given several times.',
     )
     socket_mode: int = setting(
         0o660,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.bench import cgi, peers
-from tests.bench.backends import KEPT, NEW, SCGI, UWSGI, Backend, ours
+from tests.bench.backends import HTTP, KEPT, NEW, SCGI, UWSGI, Backend, ours
 from tests.bench.direct import Direct, Idle
 from tests.bench.model import Case, Load, Row
 from tests.bench.stage import FILE_SIZE, MIB, afresh, behind_nginx
@@ -27,7 +27,7 @@ def rows(backends: Sequence[Backend], load: Load, variant: str = "", quick: Sequ
 def every() -> dict[str, Case]:
     """All cases by their name, in the order they are measured."""
     made = [
-        *(hello(), one(), threads(), new(), scgi(), direct(), slow(), large()),
+        *(hello(), one(), threads(), new(), scgi(), http(), direct(), slow(), large()),
         *(headers(), frameworks(), imports(), plain_cgi(), idle()),
     ]
     return {case.name: case for case in made}
@@ -71,6 +71,13 @@ def scgi() -> Case:
     return Case(
         "scgi", f"SCGI, {CONNECTIONS} connections", rows(backends, Wrk(CONNECTIONS)), behind_nginx, ("uwsgi-scgi",)
     )
+
+
+def http() -> Case:
+    backends = [ours(HTTP), ours(HTTP, threads=8), peers.gunicorn(HTTP), peers.gunicorn(HTTP, threads=8)]
+    backends += [peers.waitress(), peers.granian()]
+    references = ("gunicorn-sync", "gunicorn-gthread", "waitress", "granian")
+    return Case("http", f"HTTP, {CONNECTIONS} connections", rows(backends, Wrk(CONNECTIONS)), behind_nginx, references)
 
 
 def direct() -> Case:

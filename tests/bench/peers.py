@@ -56,11 +56,17 @@ def _backlog() -> int:
     return min(1024, int(Path("/proc/sys/net/core/somaxconn").read_text()))
 
 
-def gunicorn() -> Backend:
-    """gunicorn with its own uwsgi protocol and the sync worker."""
+def gunicorn(transport: str = UWSGI, threads: int = 1) -> Backend:
+    """gunicorn with its own uwsgi protocol or HTTP, and the sync worker, which keeps no connection, or gthread."""
     program, missing = _script("gunicorn")
-    command = (program, "--protocol=uwsgi", "--worker-class=sync", "--workers=1", "--umask=0", "--bind=unix:{socket}")
-    return Backend("gunicorn", "gunicorn, sync", UWSGI, (*command, "hello:application"), missing=missing)
+    worker = "sync" if threads == 1 else "gthread"
+    command = (
+        *(program, f"--worker-class={worker}", "--workers=1", "--umask=0", "--bind=unix:{socket}"),
+        *(("--protocol=uwsgi",) if transport == UWSGI else ()),
+        *((f"--threads={threads}", "--keep-alive=75") if threads > 1 else ()),
+    )
+    identity = "gunicorn" if transport == UWSGI else f"gunicorn-{worker}"
+    return Backend(identity, f"gunicorn, {worker}", transport, (*command, "hello:application"), missing=missing)
 
 
 def waitress() -> Backend:

@@ -19,7 +19,7 @@ import requests
 from gateways.cli import main
 from tests.support.backends import Answering, Peer, scripted
 from tests.support.fronting import GET
-from tests.support.serving import PATIENCE, until
+from tests.support.serving import PATIENCE, Recorder, serving, until
 
 
 class Program:
@@ -74,6 +74,26 @@ def test_it_serves_until_a_signal(number: signal.Signals) -> None:
         status, errors = front.stop(number)
     assert status == 0
     assert re.fullmatch(r'127\.0\.0\.1 "GET /app/x HTTP/1\.1" 200 5 \d+ms\n', errors)
+
+
+def test_a_backend_over_HTTP() -> None:
+    """Its flag has a longer name here: --http is where the front itself listens."""
+    recorder = Recorder()
+    with serving(recorder, "http", tcp=True) as served:
+        address = "{}:{}".format(*served.address)
+        command = [sys.executable, "-m", "gateways", "front", "--http", "127.0.0.1:0", "--http-backend", address]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            front = Program(process)
+            try:
+                assert front.first_line.endswith(f" from http {address}, for development\n")
+                for _ in range(2):
+                    assert requests.post(front.url + "x?y", b"body", timeout=PATIENCE).text == "got body"
+                chunks = requests.post(front.url, iter([b"bo", b"dy"]), timeout=PATIENCE)
+                assert chunks.text == "got body"
+                assert front.stop(signal.SIGTERM)[0] == 0
+            finally:
+                process.kill()
+    assert recorder.seen[0].environ["REQUEST_URI"] == "/x?y"
 
 
 def test_flags() -> None:

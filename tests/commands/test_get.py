@@ -15,7 +15,7 @@ from gateways.cli import main
 from gateways.commands.get import EXIT_STATUS, HTTP_ERROR
 from tests.support import wire
 from tests.support.backends import HEAD, Act, Answering, Peer, ended, saying, scripted, stdout
-from tests.support.serving import PATIENCE
+from tests.support.serving import PATIENCE, Recorder, serving
 
 Capture = pytest.CaptureFixture[bytes]
 
@@ -121,6 +121,17 @@ def test_scgi(capsysbinary: Capture) -> None:
     with scripted(act) as backend:
         assert main(["get", "--scgi", backend.address, "/x", "-d", "body"]) == 0
     assert capsysbinary.readouterr().out == b"/xbody"
+
+
+def test_http(capsysbinary: Capture) -> None:
+    recorder = Recorder()
+    with serving(recorder, "http", tcp=True) as served:
+        address = "{}:{}".format(*served.address)
+        assert main(["get", "--http", address, "/x", "-d", "body", "-H", "X-Y: z"]) == 0
+        assert capsysbinary.readouterr().out == b"got body"
+        assert recorder.seen[0].environ["HTTP_X_Y"] == "z"
+        assert main(["get", "--http", address, "/x", "--param", "MY_OWN=1"]) == 2
+        assert b"HTTP has no CGI variables" in capsysbinary.readouterr().err
 
 
 # The output

@@ -284,7 +284,7 @@ def test_a_file_that_is_refused_is_2(directory: Path) -> None:
     [
         ("--processes", "uWSGI's name; here it is --workers"),
         ("--reload-on-rss", "uWSGI's name; here it is --max-memory"),
-        ("--bind", "gunicorn's name; here it is --fastcgi or --scgi"),
+        ("--bind", "gunicorn's name; here it is --http, --fastcgi or --scgi"),
         ("-w", "gunicorn's name; here it is --workers"),
         ("--pm.max_children", "php-fpm's name; here it is --workers"),
         ("--workes", ""),

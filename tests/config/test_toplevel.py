@@ -110,7 +110,7 @@ def test_a_name_that_is_none(name: str) -> None:
         ("listen.owner = 'a'", " listen.owner is php-fpm's name; here it is socket_owner"),
         ("listen = { owner = 'a' }", " listen.owner is php-fpm's name; here it is socket_owner"),
         ("harakiri = 30", " harakiri is uWSGI's name; here it is request_terminate_timeout"),
-        ("bind = ':9000'", " bind is gunicorn's name; here it is fastcgi or scgi"),
+        ("bind = ':9000'", " bind is gunicorn's name; here it is http, fastcgi or scgi"),
         ("pid_file = 'x'", " pid_file: there is one for all pools; it belongs under [gateways]"),
         ("socket_mode = 440", ' socket_mode: 440 is a decimal number; write "0440" or 0o440'),
         ("umask = 0x1b", ' umask: 0x1b is not octal; write "0660" or 0o660, for example'),

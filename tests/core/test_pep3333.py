@@ -26,7 +26,7 @@ TEXT = ("Content-Type", "text/plain")
 Ask = Callable[..., "tuple[str, bytes, str]"]  # (method, path, body) -> (status, body, log)
 
 
-@pytest.fixture(params=["core", "fastcgi", "scgi", "uwsgi", "ajp"])
+@pytest.fixture(params=["core", "fastcgi", "scgi", "uwsgi", "ajp", "http"])
 def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
     """Ask ``applications.application`` for a path, over each transport."""
     if request.param == "core":

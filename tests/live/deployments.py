@@ -29,7 +29,7 @@ class Deployment:
     conf: str
     """The file below conf/."""
     transport: str
-    """cgi, fastcgi, scgi, uwsgi or ajp."""
+    """cgi, fastcgi, scgi, uwsgi, ajp or http."""
     mount: str = ""
     """The URL path of the application: SCRIPT_NAME, before encoding."""
     address: str | None = None
@@ -92,6 +92,10 @@ DEPLOYMENTS = (
     Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000", literals=()),
     Deployment("lighttpd-uwsgi", "lighttpd", "lighttpd/uwsgi.conf", "uwsgi", "/app", "127.0.0.1:3031", literals=()),
     Deployment("lighttpd-ajp", "lighttpd", "lighttpd/ajp13.conf", "ajp", "", "127.0.0.1:8009"),
+    # Named by the protocol, because most of what is particular about a server's CGI variables is not here.
+    Deployment("http-nginx", "nginx", "nginx/http.conf", "http", "", UNIX),
+    Deployment("http-apache", "apache", "apache/proxy_http.conf", "http", "", "127.0.0.1:8000"),
+    Deployment("http-lighttpd", "lighttpd", "lighttpd/http.conf", "http", "", UNIX),
 )  # fmt: skip
 
 

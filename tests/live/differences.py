@@ -16,6 +16,8 @@ SCGI = ("nginx-scgi*", "apache-proxy-scgi", "lighttpd-scgi")
 UWSGI = ("nginx-uwsgi*", "apache-proxy-uwsgi", "lighttpd-uwsgi")
 AJP = ("apache-proxy-ajp", "lighttpd-ajp")
 NOT_AJP = tuple(f"!{name}" for name in AJP)
+HTTP = ("http-*",)
+NOT_HTTP = ("nginx-*", "apache-*", "lighttpd-*")
 
 NO_LENGTH = "half a response without a length looks whole"
 WITH_LENGTH = "half a response with a length looks whole"
@@ -36,8 +38,8 @@ class Difference:
 
 DIFFERENCES = (
     Difference(
-        ("errors stay with the backend",), (*SCGI, *AJP),
-        "SCGI and AJP13 have no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
+        ("errors stay with the backend",), (*SCGI, *AJP, *HTTP),
+        "SCGI, AJP13 and HTTP have no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
     ),
     Difference(
         ("errors stay with the backend",), UWSGI,
@@ -72,7 +74,7 @@ DIFFERENCES = (
         "mod_fcgid notices, and fills up what is missing with its page for 500.",
     ),
     Difference(
-        (NO_LENGTH,), ("lighttpd-*",),
+        (NO_LENGTH,), ("lighttpd-*", "http-lighttpd"),
         "Broken off before lighttpd has sent anything, what there is gets its length and is sent as a whole.",
     ),
     Difference(
@@ -100,11 +102,15 @@ DIFFERENCES = (
         "AllowEncodedSlashes belongs to the virtual host: Apache answers 404.",
     ),
     Difference(
-        ("cookie lines joined by a comma",), ("apache-*",),
+        ("path passed as it is",), ("http-nginx", "http-apache"),
+        "The application gets the URL as the client wrote it: only so is %2F kept apart from a slash.",
+    ),
+    Difference(
+        ("cookie lines joined by a comma",), ("apache-*", "http-apache"),
         "Apache joins repeated headers with a comma, cookies too; browsers send one Cookie line (RFC 6265, 5.4).",
     ),
     Difference(
-        ("reason phrase replaced",), ("lighttpd-*",),
+        ("reason phrase replaced",), ("lighttpd-*", "http-lighttpd"),
         "lighttpd sends its own text for a status, and none for one it does not know.",
     ),
     Difference(
@@ -116,7 +122,7 @@ DIFFERENCES = (
         "AJP13 has no field for SERVER_ADDR and REMOTE_PORT; Apache sends them as attributes, lighttpd does not.",
     ),
     Difference(
-        ("query normalised",), ("lighttpd-*",),
+        ("query normalised",), ("lighttpd-*", "http-lighttpd"),
         "lighttpd encodes what RFC 3986 does not allow in a query: [ and ] become %5B and %5D.",
     ),
 )  # fmt: skip
@@ -136,18 +142,38 @@ class Variable:
 
 VARIABLES = (
     Variable(
-        ("DOCUMENT_ROOT", "SERVER_SOFTWARE"), ("*", *NOT_AJP),
-        "Everywhere, with a value that only this server can have; AJP13 has no place for them.",
+        ("SERVER_SOFTWARE",), ("*", *NOT_AJP),
+        "Everywhere, with a value that only this server can have; AJP13 has no place for it.",
     ),
     Variable(
-        ("REMOTE_PORT",), ("*", "!lighttpd-ajp"),
-        "Everywhere, where the web server sends it.",
+        ("DOCUMENT_ROOT", "REMOTE_PORT"), NOT_HTTP,
+        "Everywhere but by HTTP, which cannot tell them.",
+    ),
+    Variable(
+        ("REMOTE_PORT",), ("http-apache",),
+        "That of the web server's own connection; a Unix socket has none.",
+    ),
+    Variable(
+        ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"), HTTP,
+        "How a web server tells of the client by HTTP.",
+    ),
+    Variable(
+        ("HTTP_X_FORWARDED_HOST",), ("http-apache", "http-lighttpd"),
+        "Host, once more.",
+    ),
+    Variable(
+        ("HTTP_X_FORWARDED_SERVER",), ("http-apache",),
+        "The name of Apache's virtual host.",
+    ),
+    Variable(
+        ("HTTP_X_HOST",), ("http-lighttpd",),
+        "Host, once more, in lighttpd's own way.",
     ),
     Variable(
         ("GATEWAY_INTERFACE",),
         (
             *("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-proxy-uwsgi"),
-            *("apache-htaccess-*", "lighttpd-*", "!lighttpd-ajp"),
+            *("apache-htaccess-*", "lighttpd-*", "!lighttpd-ajp", *HTTP),
         ),
         "mod_proxy_scgi does not send it, and AJP13 has no place for it.",
     ),
@@ -204,6 +230,8 @@ def known(deployment: Deployment, what: str) -> bool:
 
 def expected_path(deployment: Deployment, path: str, path_info: str) -> str | None:
     """PATH_INFO for a path; None where the web server refuses it."""
+    if "%" not in path and known(deployment, "path passed as it is"):
+        return path
     return None if known(deployment, f"path refused: {path}") else path_info
 
 

@@ -188,6 +188,7 @@ class Apache(WebServer):
         names = (
             *(f"mpm_{self.mpm}", "authn_core", "authz_core", "alias", "mime", "env", "setenvif", "rewrite", self.cgi),
             *("proxy", "proxy_fcgi", "proxy_scgi", "proxy_uwsgi", "proxy_ajp"),
+            *("proxy_http", "headers"),
         )
         modules = "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in names)
         run = self.sandbox.run

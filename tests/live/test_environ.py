@@ -73,7 +73,19 @@ def expected(site: Site) -> dict[str, Any]:
     }
     if known(site.deployment, "address of the server unknown"):
         del environ["SERVER_ADDR"]
+    if site.deployment.transport == "http":
+        environ.update(ends(site))
     return environ
+
+
+def ends(site: Site) -> dict[str, str | None]:
+    """What HTTP does not tell: the connection is the one between the web server and the application."""
+    # lighttpd 1.4.69 keeps no connections to a backend.
+    connection = {"nginx": None, "apache": "Keep-Alive", "lighttpd": "close"}[site.deployment.family]
+    of_connection = {"HTTP_CONNECTION": connection, "SERVER_ADDR": None}
+    if site.address is None or site.address.startswith("/"):
+        return {**of_connection, "REMOTE_ADDR": ""}  # a Unix socket; SERVER_PORT is that of Host
+    return {**of_connection, "SERVER_ADDR": "127.0.0.1", "SERVER_PORT": site.address.rpartition(":")[2]}
 
 
 OBJECTS = {"wsgi.version", "wsgi.input", "wsgi.errors", "wsgi.file_wrapper"}

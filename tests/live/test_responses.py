@@ -161,9 +161,13 @@ def test_wsgiref_validate_has_nothing_to_complain_about(site: Site) -> None:
         assert "AssertionError" not in path.read_text(errors="replace")
 
 
-@where(lambda deployment: deployment.address == "127.0.0.1:9000" or deployment.name == "apache-proxy-ajp")
+@where(
+    lambda deployment: (
+        deployment.address in ("127.0.0.1:9000", "127.0.0.1:8000") or deployment.name == "apache-proxy-ajp"
+    )
+)
 def test_connections_to_the_backend_are_kept(site: Site) -> None:
-    """Each file for FastCGI says so, and Apache does so by AJP13; with TCP the kernel's table tells if it is true."""
+    """Each file for FastCGI says so, and those for HTTP; with TCP the kernel's table tells whether it is true."""
     before = connections(site)
     for _ in range(40):
         site.get("/")

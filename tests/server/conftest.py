@@ -16,7 +16,7 @@ def gate() -> Iterator[Gate]:
     gate.opened.set()
 
 
-@pytest.fixture(params=["fastcgi", "scgi"])
+@pytest.fixture(params=["fastcgi", "scgi", "http"])
 def protocol(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

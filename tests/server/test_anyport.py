@@ -10,6 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from gateways.adapters import speedups
+from gateways.errors import ConfigError
 from gateways.server import anyport, worker
 from gateways.server.transports import ANY, TRANSPORTS
 from tests.support import wire
@@ -61,6 +62,37 @@ def test_ajp13_is_served_where_nobody_else_reaches_it(served: Served) -> None:
             for piece in data:
                 sock.sendall(piece)
             assert wire.ajp_answer(wire.ajp_receive(sock)).status == "200 OK"
+
+
+def test_http_is_served(served: Served, app: Recorder) -> None:
+    """Twice on one connection, the first time in drops; the peer's address is known."""
+    pytest.importorskip("h11")
+    request = b"POST /x HTTP/1.1\r\nHost: example.test\r\nContent-Length: 5\r\n\r\nhello"
+    with served.connect() as sock:
+        for pieces in ([bytes([byte]) for byte in request], [request]):
+            for piece in pieces:
+                sock.sendall(piece)
+            data = b""
+            while b"got hello" not in data:
+                data += sock.recv(65536)
+            assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+        expected = "127.0.0.1" if sock.family == socket.AF_INET else ""
+    assert [seen.environ["REMOTE_ADDR"] for seen in app.seen] == [expected] * 2
+
+
+def test_http_without_its_package_is_said(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ConfigError("pip install gateways[http]")
+
+    monkeypatch.setitem(anyport.TRANSPORTS, "http", TRANSPORTS["http"]._replace(require=missing))
+    assert rest_of_request(served, b"GET / HTTP/1.1\r\n\r\n") == b""
+    until(lambda: "this is HTTP: pip install gateways[http]" in served.log.text("warning"))
+
+
+def rest_of_request(served: Served, data: bytes) -> bytes:
+    with served.connect() as sock:
+        sock.sendall(data)
+        return rest_of(sock)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -132,7 +132,7 @@ def test_an_upload_of_64_mib_in_constant_memory(protocol: str, tcp: bool) -> Non
         if protocol == "fastcgi":
             sock.sendall(wire.begin() + wire.stream(wire.PARAMS, 1, wire.pairs(wire.post(size))))
         else:
-            sock.sendall(wire.scgi(wire.post(size)))
+            sock.sendall(encode(protocol, wire.post(size)))
         for _ in range(1024):
             digest.update(piece)
             sock.sendall(wire.stream(wire.STDIN, 1, piece, cut=32768, end=False) if protocol == "fastcgi" else piece)

@@ -346,3 +346,16 @@ def test_a_port_that_is_kept_still_needs_those_who_may_connect() -> None:
         with pytest.raises(ConfigError):
             keep_listener(sock, "fastcgi", parse_address("0.0.0.0:0"))
         assert sock.fileno() >= 0
+
+
+def test_a_protocol_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch, socket_dir: Path) -> None:
+    def missing() -> None:
+        raise ConfigError("HTTP needs the package h11")
+
+    monkeypatch.setattr("gateways.adapters.http.head.require", missing)
+    address = parse_address(f"unix:{socket_dir}/socket")
+    with pytest.raises(ConfigError, match="h11"):
+        open_listeners("http", address, environ={})
+    assert not (socket_dir / "socket").exists()
+    with socket.socket(socket.AF_UNIX) as sock, pytest.raises(ConfigError, match="h11"):
+        keep_listener(sock, "http", address)

@@ -145,6 +145,16 @@ def test_loopback_needs_no_list(host: str, protocol: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_HTTP_is_for_everybody_unless_there_is_a_list(host: str) -> None:
+    with bound(host) as sock:
+        assert filter_for(sock, "http", (), {}) is None
+        clients = filter_for(sock, "http", ["10.0.0.5"], {"FCGI_WEB_SERVER_ADDRS": "10.0.0.6"})
+        assert clients is not None
+        assert clients.allows(("10.0.0.5", 1))
+        assert not clients.allows(("10.0.0.6", 1))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 @pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
 def test_a_port_that_others_reach_needs_a_list(host: str, protocol: str) -> None:
     with bound(host) as sock:

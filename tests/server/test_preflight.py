@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateways.config.checks import Finding
+from gateways.errors import ConfigError
 from gateways.server.preflight import inspect
 from gateways.settings import Settings
 
@@ -124,6 +125,7 @@ def test_a_port_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FCGI_WEB_SERVER_ADDRS", "10.0.0.5")
     assert errors(fastcgi="0.0.0.0:1") == []
     assert len(errors(scgi="0.0.0.0:1")) == 1
+    assert errors(http="0.0.0.0:1") == []
 
 
 def test_A14_ajp_for_others_without_a_secret() -> None:
@@ -140,3 +142,12 @@ def test_a_list_of_clients_that_cannot_be_read() -> None:
 def test_the_format_of_the_access_log() -> None:
     (message,) = errors(access_log_format="%y")
     assert message.startswith("access_log_format: '%y' at character 1 is not known")
+
+
+def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ConfigError("HTTP needs the package h11")
+
+    monkeypatch.setattr("gateways.adapters.http.head.require", missing)
+    assert errors(http=[":8000"]) == ["http: HTTP needs the package h11"]
+    assert errors(scgi=[":8000"]) == []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any, cast
 
 import pytest
 
 from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import Request
+from gateways.adapters.http import server as http
 from gateways.errors import ProtocolError
-from gateways.server.service import Service, peer_name
+from gateways.server.service import Service, ends_of, peer_name
 from gateways.settings import Settings
 from tests.support import wire
 from tests.support.serving import RecordingLog
@@ -24,6 +26,24 @@ def test_each_listener_gets_its_parser() -> None:
     service, _ = new_service()
     assert isinstance(service.new_protocol("fastcgi"), fastcgi.ServerConnection)
     assert isinstance(service.new_protocol("scgi"), scgi.ServerConnection)
+    assert isinstance(service.new_protocol("http"), http.ServerConnection)
+
+
+def test_HTTP_is_told_who_is_at_its_ends() -> None:
+    service, _ = new_service()
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        sock, (_, port) = listener.accept()
+        with sock:
+            parser = service.new_protocol("http", sock)
+            assert isinstance(parser, http.ServerConnection)
+            variables = dict(parser.ends.variables)
+            assert (variables[b"REMOTE_ADDR"], variables[b"REMOTE_PORT"]) == (b"127.0.0.1", b"%d" % port)
+            assert variables[b"SERVER_PORT"] == b"%d" % sock.getsockname()[1]
+            client.close()
+        assert ends_of(sock).name == b""  # closed: nobody knows
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert dict(ends_of(ours).variables)[b"REMOTE_ADDR"] == b""
 
 
 @pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from gateways.adapters.events import Limits
@@ -25,3 +28,11 @@ def test_each_is_spoken_by_the_client() -> None:
 def test_its_parser_calls_itself_the_same(name: str) -> None:
     transport = TRANSPORTS[name]
     assert transport.make(Limits(), Settings()).name == transport.name
+
+
+def test_a_server_without_HTTP_does_not_load_it() -> None:
+    code = "import sys, gateways.server.worker, gateways.server.opening; print([*sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "gateways.server.transports" in loaded
+    assert "gateways.adapters.http" not in loaded
+    assert "'h11'" not in loaded

@@ -43,7 +43,7 @@ def test_a_program_has_each_name_once(program: str) -> None:
         ("PROCESSES", "uWSGI's name; here it is {workers}"),
         ("max-requests-delta", "uWSGI's name; here it is {max_requests_jitter}"),
         ("max_requests_delta", "uWSGI's name; here it is {max_requests_jitter}"),
-        ("bind", "gunicorn's name; here it is {fastcgi} or {scgi}"),
+        ("bind", "gunicorn's name; here it is {http}, {fastcgi} or {scgi}"),
         ("pidfile", "uWSGI's and gunicorn's name; here it is {pid_file}"),
         ("clear_env", "php-fpm's name; workers keep the environment of the program; set variables with {env}"),
         ("vacuum", "uWSGI's name; not needed: the files of sockets are removed"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from tests.support import wire
+from tests.support import httpwire, wire
 from tests.support.serving import (
     Served,
     scgi_answer,
@@ -15,11 +15,15 @@ MIB = 1 << 20
 
 
 def encode(protocol: str, params: wire.Pairs, body: bytes = b"") -> bytes:
+    if protocol == "http":
+        return httpwire.from_variables(params, body)
     return {"fastcgi": wire.request, "scgi": wire.scgi, "uwsgi": wire.uwsgi}[protocol](params, body)
 
 
 def read_answer(served: Served, sock: socket.socket) -> wire.Answer:
     data = wire.receive_all(sock)
+    if served.protocol == "http":
+        return httpwire.answer(data)
     return wire.answer(wire.parse_records(data)) if served.protocol == "fastcgi" else scgi_answer(data)
 
 

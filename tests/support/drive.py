@@ -21,11 +21,19 @@ class Outcome:
         self.events: list[Any] = []
         self.output = b""
         self.most_buffered = 0
+        self.request: Request | None = None
 
     @property
     def finished(self) -> bool:
         """True right after an answer."""
         return self.events[-1:] == ["answered"]
+
+    def is_over(self, protocol: ServerConnection) -> bool:
+        """True after an answer behind which the connection takes nothing more."""
+        ends = protocol.name in {"SCGI", "uwsgi"} or (
+            protocol.name == "HTTP" and self.request is not None and not self.request.keep
+        )
+        return self.finished and ends
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Outcome) and (self.events, self.output) == (other.events, other.output)
@@ -54,13 +62,14 @@ def drive(protocol: ServerConnection, pieces: Iterable[bytes], *, reads_body: bo
 
 
 def _take_events(protocol: ServerConnection, outcome: Outcome, reads_body: bool) -> None:
-    while not (outcome.finished and protocol.ends_by_close):
+    while not outcome.is_over(protocol):
         event = protocol.next_event()
         outcome.output += b"".join(protocol.outgoing)
         protocol.outgoing.clear()
         if event is None:
             return
         if isinstance(event, Request):
+            outcome.request = event
             outcome.events.append(("request", list(event.variables), event.keep))
         elif isinstance(event, Aborted):
             outcome.events.append("aborted")
@@ -75,7 +84,7 @@ def _take_events(protocol: ServerConnection, outcome: Outcome, reads_body: bool)
 
 
 def _respond(protocol: ServerConnection) -> bytes:
-    return protocol.encode_head("200 OK", [], RESPONSE, True)
+    return protocol.encode_head("200 OK", [("Date", "today")], RESPONSE, True)
 
 
 def cut(data: bytes, points: Sequence[int]) -> list[bytes]:

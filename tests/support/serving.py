@@ -23,7 +23,7 @@ from gateways.server.renewal import Renewal
 from gateways.server.slot import Slot
 from gateways.server.worker import Server
 from gateways.settings import Settings
-from tests.support import wire
+from tests.support import httpwire, wire
 
 #: How long anything that has to happen may take on a busy machine, seconds.
 PATIENCE = 45.0
@@ -153,6 +153,9 @@ class Served:
                 sock.sendall(data + b"".join(pieces))
                 head = wire.ajp_answer(wire.ajp_receive(sock))
             return wire.Answer(f"Status: {head.status}".encode("latin-1"), head.body, b"", 0, wire.COMPLETE)
+        if self.protocol == "http":
+            head_only = dict(params)[b"REQUEST_METHOD"] == b"HEAD"
+            return httpwire.answer(self.ask(httpwire.from_variables(params, body)), head_only)
         if params[0][0] != b"CONTENT_LENGTH":
             params = ((b"CONTENT_LENGTH", b"%d" % len(body)), *params)
         return scgi_answer(self.ask((wire.uwsgi if self.protocol == "uwsgi" else wire.scgi)(params, body)))
