@@ -37,7 +37,7 @@ def test_an_error_leaves_no_socket_open() -> None:
     with pytest.raises(ConfigError):
         Front("127.0.0.1:0", "fastcgi", "nowhere")
     with pytest.raises(ConfigError):
-        Front("127.0.0.1:0", "http", "127.0.0.1:1")
+        Front("127.0.0.1:0", "smtp", "127.0.0.1:1")
 
 
 def test_a_front_that_never_serves_can_be_closed() -> None:

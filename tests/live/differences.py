@@ -146,8 +146,12 @@ VARIABLES = (
         "Everywhere, with a value that only this server can have; AJP13 has no place for it.",
     ),
     Variable(
-        ("DOCUMENT_ROOT", "REMOTE_PORT"), NOT_HTTP,
-        "Everywhere but by HTTP, which cannot tell them.",
+        ("DOCUMENT_ROOT",), (*NOT_HTTP, *NOT_AJP),
+        "Everywhere but by HTTP and AJP13, which cannot tell it.",
+    ),
+    Variable(
+        ("REMOTE_PORT",), (*NOT_HTTP, "!lighttpd-ajp"),
+        "Everywhere but by HTTP, which cannot tell it, where the web server sends it.",
     ),
     Variable(
         ("REMOTE_PORT",), ("http-apache",),
