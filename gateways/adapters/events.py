@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Request:
     """A request whose whole header block is in; its body may still be on the way.
 
-    ``variables`` are the CGI variables in wire order. ``keep`` is true when the connection stays open afterwards; a
-    protocol that decides it by the response makes it false until then.
+    ``variables`` are the CGI variables in wire order. ``keep`` is true when the connection stays open afterwards,
+    and may become false until the response has ended.
     """
 
     __slots__ = ("keep", "variables")
@@ -36,15 +36,14 @@ ABORTED = Aborted()
 
 
 class Limits:
-    """What a head may measure: ``size`` bytes in all, ``count`` variables, and ``line`` bytes of a request line.
+    """What a header block may measure: ``size`` bytes in all and ``count`` variables.
 
     The defaults are far above what the web servers let through (nginx 4 x 8 KiB, Apache 100 x 8 KiB) and small enough
-    to be held by each of thousands of connections. A line is twice what browsers and web servers let through.
+    to be held by each of thousands of connections.
     """
 
-    __slots__ = ("count", "line", "size")
+    __slots__ = ("count", "size")
 
-    def __init__(self, size: int = 262144, count: int = 1000, line: int = 16384) -> None:
+    def __init__(self, size: int = 262144, count: int = 1000) -> None:
         self.size = size
         self.count = count
-        self.line = line

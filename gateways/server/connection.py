@@ -141,7 +141,7 @@ class Connection(Serving):
             if event is None:
                 self.wait()
                 return
-            if isinstance(event, Request) and not (self._serve(event) and event.keep):
+            if isinstance(event, Request) and not self._serve(event):
                 self._end()
                 return
 

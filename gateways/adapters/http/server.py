@@ -35,6 +35,8 @@ IDLE, BODY, REPLY, DRAIN, OVER = range(5)
 _TOO_LARGE = "431 Request Header Fields Too Large"
 _TOO_LONG = "414 URI Too Long"
 
+#: Bytes of a request line: twice what browsers and web servers let through.
+MAX_LINE = 16384
 #: How much of a body that nobody reads is skipped to keep the connection. A new one is cheaper than more.
 MAX_DRAIN = 65536
 #: Empty lines before a request, which some old clients send (RFC 9112, section 2.2).
@@ -63,7 +65,7 @@ class ServerConnection(Answer):
     ) -> None:
         super().__init__()
         limits = limits or Limits()
-        self._limits = (limits.size, limits.count, limits.line)
+        self._limits = (limits.size, limits.count, MAX_LINE)
         self._stopping = stopping
         self._buffer: bytes | bytearray = b""
         self._position = 0
