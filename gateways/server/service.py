@@ -49,8 +49,9 @@ class Service:
         self.linger_timeout = settings.linger_timeout
         self.max_body_size = settings.max_body_size
         self.stopping = False
-        self._settings = settings
         self._limits = Limits(settings.max_header_size, settings.max_headers)
+        self._limits.packet_size = settings.ajp_packet_size
+        self._limits.secret = (settings.ajp_secret or "").encode("utf-8", "surrogateescape")
         self.builders = {
             transport.name: EnvironBuilder(
                 script_name=settings.script_name,
@@ -65,7 +66,7 @@ class Service:
 
     def new_protocol(self, name: str) -> ServerConnection:
         """Return the parser for a connection on a listener of a protocol such as ``"fastcgi"``."""
-        return TRANSPORTS[name].make(self._limits, self._settings)
+        return TRANSPORTS[name].make(self._limits, self.threads)
 
     def body_too_large(self) -> BodyTooLarge:
         """The error of a request whose body passes ``max_body_size``."""

@@ -10,35 +10,27 @@ from gateways.adapters import ajp, fastcgi, scgi
 if TYPE_CHECKING:
     from gateways.adapters.events import Limits
     from gateways.adapters.interface import ServerConnection
-    from gateways.settings import Settings
 
 
 class Transport(NamedTuple):
     """One transport of this server.
 
-    ``make`` gives the parser of a new connection. ``delimited`` says that a body has an end of its own, so that its
-    length may be left open. ``compiled`` says that the C part serves its usual requests.
+    ``make`` gives the parser of a new connection; its second argument is how many requests this process serves at
+    once. ``delimited`` says that a body has an end of its own, so that its length may be left open. ``compiled`` says
+    that the C part serves its usual requests.
     """
 
     name: str
-    make: Callable[[Limits, Settings], ServerConnection]
+    make: Callable[[Limits, int], ServerConnection]
     delimited: bool = False
     compiled: bool = False
 
 
-def _ajp(limits: Limits, settings: Settings) -> ServerConnection:
-    secret = (settings.ajp_secret or "").encode("utf-8", "surrogateescape")
-    return ajp.ServerConnection(limits, secret, settings.ajp_packet_size)
-
-
 #: By the setting that opens a listener for it; the order is that in which listeners are opened.
 TRANSPORTS: dict[str, Transport] = {
-    "fastcgi": Transport(
-        "FastCGI",
-        lambda limits, settings: fastcgi.ServerConnection(limits, settings.threads),
-        delimited=True,
-        compiled=True,
+    "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
+    "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
+    "ajp": Transport(
+        "AJP13", lambda limits, threads: ajp.ServerConnection(limits, limits.secret, limits.packet_size), delimited=True
     ),
-    "scgi": Transport("SCGI", lambda limits, settings: scgi.ServerConnection(limits), compiled=True),
-    "ajp": Transport("AJP13", _ajp, delimited=True),
 }
