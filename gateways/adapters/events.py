@@ -38,12 +38,16 @@ ABORTED = Aborted()
 class Limits:
     """What a header block may measure: ``size`` bytes in all and ``count`` variables.
 
+    ``packet_size`` in bytes, and the ``secret`` that a peer has to know, are for AJP13.
+
     The defaults are far above what the web servers let through (nginx 4 x 8 KiB, Apache 100 x 8 KiB) and small enough
     to be held by each of thousands of connections.
     """
 
-    __slots__ = ("count", "size")
+    __slots__ = ("count", "packet_size", "secret", "size")
 
     def __init__(self, size: int = 262144, count: int = 1000) -> None:
         self.size = size
         self.count = count
+        self.packet_size = 8192
+        self.secret = b""

@@ -53,8 +53,9 @@ class Service:
         self.max_body_size = settings.max_body_size
         self.ajp_secret = settings.ajp_secret
         self.stopping = False
-        self._settings = settings
         self._limits = Limits(settings.max_header_size, settings.max_headers)
+        self._limits.packet_size = settings.ajp_packet_size
+        self._limits.secret = (settings.ajp_secret or "").encode("utf-8", "surrogateescape")
         self.builders = {
             transport.name: EnvironBuilder(
                 script_name=settings.script_name,
@@ -71,8 +72,8 @@ class Service:
         """Return the parser for a connection, ``sock``, on a listener of a protocol such as ``"fastcgi"``."""
         transport = TRANSPORTS[name]
         if transport.addressed and sock is not None:
-            return transport.make(self._limits, self._settings, ends_of(sock), lambda: self.stopping)
-        return transport.make(self._limits, self._settings)
+            return transport.make(self._limits, self.threads, ends_of(sock), lambda: self.stopping)
+        return transport.make(self._limits, self.threads)
 
     def body_too_large(self) -> BodyTooLarge:
         """The error of a request whose body passes ``max_body_size``."""

@@ -11,14 +11,13 @@ from gateways.adapters.undecided import Undecided
 if TYPE_CHECKING:
     from gateways.adapters.events import Limits
     from gateways.adapters.interface import ServerConnection
-    from gateways.settings import Settings
 
 
 def _nothing() -> None:
     """Nothing but Python is needed."""
 
 
-def _http(limits: Limits, settings: Settings, *more: Any) -> ServerConnection:
+def _http(limits: Limits, threads: int, *more: Any) -> ServerConnection:
     from gateways.adapters.http.server import (
         ServerConnection,  # megabytes that only a process with such a listener spends
     )
@@ -35,11 +34,12 @@ def _require_h11() -> None:
 class Transport(NamedTuple):
     """One transport of this server.
 
-    ``make`` gives the parser of a new connection. ``delimited`` says that a body has an end of its own, so that its
-    length may be left open. ``compiled`` says that the C part serves its usual requests. ``addressed``: the protocol
-    itself does not say who its peers are, so ``make`` is given the ``Ends`` of the connection as well, and a function
-    that says whether the server stops. ``public``: what a peer can say, any client may, so that everybody may connect.
-    ``require`` raises ``ConfigError`` for a package that is not installed.
+    ``make`` gives the parser of a new connection; its second argument is how many requests this process serves at
+    once. ``delimited`` says that a body has an end of its own, so that its length may be left open. ``compiled`` says
+    that the C part serves its usual requests. ``addressed``: the protocol itself does not say who its peers are, so
+    ``make`` is given the ``Ends`` of the connection as well, and a function that says whether the server stops.
+    ``public``: what a peer can say, any client may, so that everybody may connect. ``require`` raises ``ConfigError``
+    for a package that is not installed.
     """
 
     name: str
@@ -54,23 +54,14 @@ class Transport(NamedTuple):
 #: The setting of a port that takes any of the others: the first bytes of each connection decide (anyport.py).
 ANY = "listen"
 
-
-def _ajp(limits: Limits, settings: Settings) -> ServerConnection:
-    secret = (settings.ajp_secret or "").encode("utf-8", "surrogateescape")
-    return ajp.ServerConnection(limits, secret, settings.ajp_packet_size)
-
-
 #: By the setting that opens a listener for it; the order is that in which listeners are opened.
 TRANSPORTS: dict[str, Transport] = {
-    "fastcgi": Transport(
-        "FastCGI",
-        lambda limits, settings: fastcgi.ServerConnection(limits, settings.threads),
-        delimited=True,
-        compiled=True,
+    "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
+    "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
+    "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits), compiled=True),
+    "ajp": Transport(
+        "AJP13", lambda limits, threads: ajp.ServerConnection(limits, limits.secret, limits.packet_size), delimited=True
     ),
-    "scgi": Transport("SCGI", lambda limits, settings: scgi.ServerConnection(limits), compiled=True),
-    "uwsgi": Transport("uwsgi", lambda limits, settings: uwsgi.ServerConnection(limits), compiled=True),
-    "ajp": Transport("AJP13", _ajp, delimited=True),
     "http": Transport("HTTP", _http, addressed=True, public=True, require=_require_h11),
-    ANY: Transport(Undecided.name, lambda limits, settings: Undecided(limits)),
+    ANY: Transport(Undecided.name, lambda limits, threads: Undecided(limits)),
 }

@@ -89,6 +89,13 @@ def test_what_is_no_packet_is_closed(served: Served, app: Recorder, data: bytes)
     assert app.seen == []
 
 
+def test_A03_a_packet_size_that_both_sides_agree_on(app: Recorder) -> None:
+    data = wire.ajp_forward((b"X-Large", b"x" * 60_000))
+    with serving(app, "ajp", ajp_packet_size="64k") as served:
+        assert ask(served, data).status == "200 OK"
+    assert len(app.seen[0].environ["HTTP_X_LARGE"]) == 60_000
+
+
 def test_A04_pings(served: Served) -> None:
     with served.connect() as sock:
         for _ in range(2):

@@ -73,7 +73,7 @@ def test_http_is_served(served: Served, app: Recorder) -> None:
             for piece in pieces:
                 sock.sendall(piece)
             data = b""
-            while b"got hello" not in data:
+            while not data.endswith(b"got hello\r\n0\r\n\r\n"):
                 data += sock.recv(65536)
             assert data.startswith(b"HTTP/1.1 200 OK\r\n")
         expected = "127.0.0.1" if sock.family == socket.AF_INET else ""
