@@ -26,7 +26,7 @@ _REASONS = {
     errno.ENOENT: "no such socket file; start the server, or give the path it listens on",
     errno.EACCES: "no permission; run as a user who may write to the socket, or give it a wider socket mode",
     errno.EPERM: "no permission; a firewall or a sandbox forbids it",
-    errno.EPROTOTYPE: "it is a socket of another type, not of a FastCGI or SCGI server",
+    errno.EPROTOTYPE: "it is a socket of another type, not that of a backend",
     errno.ECONNREFUSED: "nothing listens there; start the server, or check the address",
 }
 

@@ -15,9 +15,9 @@ from gateways.errors import ConfigError, GatewayError
 
 #: Command: what it does. The module of that name in ``gateways.commands`` does it, with ``_`` for a dash.
 COMMANDS = {
-    "serve": "serve an application by FastCGI and SCGI",
+    "serve": "serve an application behind a web server: FastCGI, SCGI, uwsgi, AJP13",
     "check-config": "check the configuration file, and say everything that is wrong with it",
-    "get": "request a page from a FastCGI or SCGI backend",
+    "get": "request a page from a backend, as a web server would",
     "front": "a small web server in front of a backend, for development",
     "status": "show what a master and its workers are doing",
     "reload": "have a master load the application anew, and wait until the new workers serve",

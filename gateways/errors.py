@@ -59,6 +59,10 @@ class BodyTooLarge(ProtocolError):
         super().__init__(message, "413 Content Too Large")
 
 
+class HeadTooLarge(GatewayError):
+    """Status and headers of a response are more than the transport can send. Raised before anything was sent."""
+
+
 class TruncatedResponse(ProtocolError):
     """A backend ended the connection before its answer was complete."""
 

@@ -57,10 +57,10 @@ def _manage(application: Application | str, settings: Settings) -> int:
 
 
 def run(application: Application | str, **settings: Any) -> None:
-    """Serve ``application`` in the way this process was started for: CGI, FastCGI, SCGI, or a person at a terminal.
+    """Serve ``application`` in the way this process was started for: CGI, FastCGI, …, or a person at a terminal.
 
     Facts decide (see ``server.spawned``): a listening socket on standard input or from systemd means FastCGI, or what
-    GATEWAYS_PROTOCOL says; GATEWAY_INTERFACE means CGI. Without them it listens where ``fastcgi`` and ``scgi`` say, or
+    GATEWAYS_PROTOCOL says; GATEWAY_INTERFACE means CGI. Without them it listens where ``fastcgi`` and its like say, or
     else serves HTTP on 127.0.0.1:8000 for the person who started it. The keywords are settings, as for ``serve``. Name
     the application (``"module:attribute"``) where a failing import is to be answered with 500.
 

@@ -30,7 +30,7 @@ LAYERS = [
     ["errors"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-TRANSPORTS = ("cgi", "fastcgi", "scgi", "http")
+TRANSPORTS = ("cgi", "fastcgi", "scgi", "uwsgi", "ajp", "http")
 
 #: What does input and output, or waits; the adapters that only turn bytes into events have no use for it.
 IO_MODULES = {"asyncio", "select", "selectors", "signal", "socket", "ssl", "subprocess", "threading"}
@@ -98,7 +98,7 @@ def test_transports_do_not_know_each_other():
 
 
 def test_the_adapters_of_protocols_do_no_input_or_output():
-    ours = ("gateways.adapters.fastcgi", "gateways.adapters.scgi", "gateways.adapters.http", "gateways.core")
+    ours = (*[f"gateways.adapters.{name}" for name in TRANSPORTS if name != "cgi"], "gateways.core")
     wrong = [
         where(found)
         for found in IMPORTS

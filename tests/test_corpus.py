@@ -35,7 +35,7 @@ def builder(capture: Capture, script_name: str | None = None) -> EnvironBuilder:
         script_name=script_name,
         multithread=True,
         multiprocess=False,
-        delimited=capture.transport == "fastcgi",
+        delimited=capture.transport in {"fastcgi", "ajp"},
         trust_script=capture.transport == "cgi",
     )
 
@@ -81,6 +81,8 @@ def found_split(configuration: Configuration, path: str) -> tuple[str, str] | No
     if configuration.found == "segment":
         first = re.match("/[^/]*", path)
         return below(path, first.group()) if first and path != "/" else ("", path)
+    if configuration.found == "stripped":
+        return "", below(path, configuration.mount)[1] or "/"
     assert configuration.found == "script"
     return None
 
@@ -174,7 +176,8 @@ def test_request_uri_is_the_url_asked_for(name: str) -> None:
         question = asked(capture.http)
         if request is None or not question.path or "\0" in question.path or exception(capture):
             continue
-        environ = builder(capture).build(request.variables)
+        mount = configuration.mount if configuration.found == "stripped" else None
+        environ = builder(capture, mount).build(request.variables)
         url = urlsplit(request_uri(environ))
         path = unquote_to_bytes(url.path).decode("latin-1")
         query = question.query.partition("#")[0]
@@ -224,7 +227,9 @@ def test_the_length_is_unknown_only_where_the_transport_tells_the_end() -> None:
         if request and request.body and content_length(builder(capture).build(request.variables)) is None:
             assert "chunked" in capture.case or capture.case in {"postnolen", "post_te_cl"}, capture.name
             unknown.add(capture.server)
-    assert unknown == {"apache-cgi", "apache-cgid", "apache-proxyfcgi", "caddy-fastcgi", "nginx-fastcgi"}
+    assert unknown == {
+        *("apache-cgi", "apache-cgid", "apache-proxyfcgi", "apache-proxyajp", "caddy-fastcgi", "nginx-fastcgi"),
+    }
 
 
 # Cleaning -------------------------------------------------------------------------------------------------------------
@@ -344,13 +349,18 @@ def test_a_nul_in_a_path_is_refused() -> None:
 SERVERS = {
     "nginx-fastcgi": "nginx, FastCGI",
     "nginx-scgi": "nginx, SCGI",
+    "nginx-uwsgi": "nginx, uwsgi",
     "apache-cgid": "Apache, mod_cgi and mod_cgid",
     "apache-fcgid": "Apache, mod_fcgid",
     "apache-proxyfcgi": "Apache, mod_proxy_fcgi",
     "apache-proxyscgi": "Apache, mod_proxy_scgi",
+    "apache-proxyuwsgi": "Apache, mod_proxy_uwsgi",
+    "apache-proxyajp": "Apache, mod_proxy_ajp",
     "lighttpd-cgi": "lighttpd, CGI",
     "lighttpd-fastcgi": "lighttpd, FastCGI",
     "lighttpd-scgi": "lighttpd, SCGI",
+    "lighttpd-uwsgi": "lighttpd, uwsgi",
+    "lighttpd-ajp13": "lighttpd, AJP13",
     "caddy-fastcgi": "Caddy, FastCGI",
     "haproxy-fcgi": "HAProxy, FastCGI",
     "h2o-fastcgi": "h2o, FastCGI",
@@ -360,6 +370,7 @@ OUTCOMES = {
     "yes": "right",
     "root": "**set it**: the mount is not sent",
     "segment": "**set it**: the first segment is sent as the mount",
+    "stripped": "**set it**: the mount has been taken off",
     "script": "**set it**: where SCRIPT_NAME ends differs by request",
 }
 

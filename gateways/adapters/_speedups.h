@@ -55,9 +55,11 @@ typedef struct {
 /* Split a header block into at most MAX_PAIRS pairs, and return their number; -1 to decline. */
 Py_ssize_t split_fastcgi(const char *block, Py_ssize_t size, Pair *pairs);
 Py_ssize_t split_scgi(const char *block, Py_ssize_t size, Pair *pairs);
+Py_ssize_t split_uwsgi(const char *block, Py_ssize_t size, Pair *pairs);
 
-/* Never raises. */
-int environs_build(Environs *self, const Pair *pairs, Py_ssize_t count, Built *built);
+/* Never raises. ``strict`` declines a variable that is there twice with two values: adapters/onerequest.py knows which of
+   them may be. */
+int environs_build(Environs *self, const Pair *pairs, Py_ssize_t count, int strict, Built *built);
 
 /* --- loop.c: what the leader, the monitor and the fast path share -------------------------------------------------- */
 
@@ -131,8 +133,11 @@ int start_hand_over(Start *self);
 
 /* --- path.c, accept.c: one read, one parse, one call, one encode, one send --------------------------------------------------- */
 
+enum protocol { FASTCGI_PATH, SCGI_PATH, UWSGI_PATH };
+
 struct FastPath {
     PyObject_HEAD
+    enum protocol protocol;
     Types *types;
     Environs *environs;
     Board *board;
@@ -145,7 +150,7 @@ struct FastPath {
     PyObject *errors_key; /* "wsgi.errors", interned */
     double header_timeout, keepalive_timeout;
     Py_ssize_t max_header_size, max_headers;
-    int listener_fd, is_fastcgi, is_tcp;
+    int listener_fd, is_tcp;
     Start *spare; /* the last one, to be used again */
     char *input;  /* what is being parsed: the leader's until it calls the application */
     char *output; /* what is being sent: nobody's between two requests */

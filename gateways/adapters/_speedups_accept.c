@@ -84,7 +84,15 @@ static int path_init(FastPath *self, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_TypeError, "connection_type must be derived from Link");
         return -1;
     }
-    self->is_fastcgi = strcmp(protocol, "fastcgi") == 0;
+    static const char *protocols[] = {"fastcgi", "scgi", "uwsgi"};
+    int at = 0;
+    while (at < 3 && strcmp(protocol, protocols[at]) != 0)
+        at++;
+    if (at == 3) {
+        PyErr_SetString(PyExc_ValueError, "a protocol that is not known here");
+        return -1;
+    }
+    self->protocol = at;
     PyObject *held[] = {listener, connection_type, server,     late_response, application,
                         environs, board,           access_log, statuses,      names};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)

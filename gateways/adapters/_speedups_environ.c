@@ -36,7 +36,8 @@ static int all_digits(const Pair *pair)
 }
 
 /* Find the names of all pairs, and which special ones there are. 0 to decline. */
-static int name_all(Environs *self, const Pair *pairs, Py_ssize_t count, Name **names, const Pair **special)
+static int name_all(Environs *self, const Pair *pairs, Py_ssize_t count, int strict, Name **names,
+                    const Pair **special)
 {
     Shape *guess = self->last;
     int differing = 0;
@@ -67,7 +68,7 @@ static int name_all(Environs *self, const Pair *pairs, Py_ssize_t count, Name **
         else if (name->kind != ORDINARY)
             special[name->kind] = pair;
     }
-    return !(differing && special[SCGI] != NULL); /* adapters/scgi/server.py knows which of them may differ */
+    return !(differing && strict);
 }
 
 /* Whether the request is one of those whose variables may stand as they are. */
@@ -267,7 +268,7 @@ static int set_scheme(Environs *self, const Pair **special, PyObject *environ)
     return PyDict_SetItem(environ, self->url_scheme, https ? self->https : self->http) == 0;
 }
 
-int environs_build(Environs *self, const Pair *pairs, Py_ssize_t count, Built *built)
+int environs_build(Environs *self, const Pair *pairs, Py_ssize_t count, int strict, Built *built)
 {
     Name *names[MAX_PAIRS];
     const Pair *special[KINDS] = {NULL};
@@ -275,7 +276,7 @@ int environs_build(Environs *self, const Pair *pairs, Py_ssize_t count, Built *b
         return 0;
     self->in_use = 1;
     PyObject *environ = NULL;
-    if (name_all(self, pairs, count, names, special) && is_usual(special, built)) {
+    if (name_all(self, pairs, count, strict, names, special) && is_usual(special, built)) {
         Shape *shape = find_shape(self, names, count);
         environ = shape ? PyDict_Copy(shape->environ) : NULL;
         if (environ != NULL && !(set_values(shape, pairs, environ) && set_path(self, special, environ) &&
@@ -325,7 +326,8 @@ static int environs_init(Environs *self, PyObject *args, PyObject *kwargs)
     return PyDict_Update(self->base, self->fixed);
 }
 
-static PyObject *build_block(Environs *self, PyObject *arg, Py_ssize_t (*split)(const char *, Py_ssize_t, Pair *))
+static PyObject *build_block(Environs *self, PyObject *arg, Py_ssize_t (*split)(const char *, Py_ssize_t, Pair *),
+                             int strict)
 {
     char *block;
     Py_ssize_t size;
@@ -333,19 +335,24 @@ static PyObject *build_block(Environs *self, PyObject *arg, Py_ssize_t (*split)(
     Built built;
     if (PyBytes_AsStringAndSize(arg, &block, &size) < 0)
         return NULL;
-    if (environs_build(self, pairs, split(block, size, pairs), &built))
+    if (environs_build(self, pairs, split(block, size, pairs), strict, &built))
         return built.environ;
     Py_RETURN_NONE;
 }
 
 static PyObject *environs_fastcgi(Environs *self, PyObject *block)
 {
-    return build_block(self, block, split_fastcgi);
+    return build_block(self, block, split_fastcgi, 0);
 }
 
 static PyObject *environs_scgi(Environs *self, PyObject *block)
 {
-    return build_block(self, block, split_scgi);
+    return build_block(self, block, split_scgi, 1);
+}
+
+static PyObject *environs_uwsgi(Environs *self, PyObject *block)
+{
+    return build_block(self, block, split_uwsgi, 1);
 }
 
 static int environs_traverse(Environs *self, visitproc visit, void *arg)
@@ -389,10 +396,12 @@ PyDoc_STRVAR(environs_doc, "Environs(base, fixed, names, repair, mount)\n--\n\n"
                            "``base`` does not; the others are those of core.environ.EnvironBuilder.");
 PyDoc_STRVAR(fastcgi_doc, "fastcgi(block)\n--\n\nReturn an environ, or None where Python has to look.");
 PyDoc_STRVAR(scgi_doc, "scgi(block)\n--\n\nReturn an environ, or None where Python has to look.");
+PyDoc_STRVAR(uwsgi_doc, "uwsgi(block)\n--\n\nReturn an environ, or None where Python has to look.");
 
 static PyMethodDef environs_methods[] = {
     {"fastcgi", (PyCFunction)environs_fastcgi, METH_O, fastcgi_doc},
     {"scgi", (PyCFunction)environs_scgi, METH_O, scgi_doc},
+    {"uwsgi", (PyCFunction)environs_uwsgi, METH_O, uwsgi_doc},
     {NULL, NULL, 0, NULL},
 };
 

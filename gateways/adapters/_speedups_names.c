@@ -80,6 +80,15 @@ Py_ssize_t split_fastcgi(const char *block, Py_ssize_t size, Pair *pairs)
     return count;
 }
 
+static const char *read_text(const char *at, const char *end, const char **text, Py_ssize_t *size)
+{
+    if (end - at < 2)
+        return NULL;
+    *size = (unsigned char)at[0] | (unsigned char)at[1] << 8;
+    *text = at + 2;
+    return end - *text < *size ? NULL : *text + *size;
+}
+
 /* SCGI, section 3: the first is CONTENT_LENGTH, a number, and SCGI is 1. */
 Py_ssize_t split_scgi(const char *block, Py_ssize_t size, Pair *pairs)
 {
@@ -106,6 +115,31 @@ Py_ssize_t split_scgi(const char *block, Py_ssize_t size, Pair *pairs)
     if (!is_scgi || pairs[0].name_size != 14 || memcmp(pairs[0].name, "CONTENT_LENGTH", 14) != 0)
         return -1;
     return pairs[0].value_size ? count : -1;
+}
+
+/* The uwsgi protocol: each text behind its size. Declined is where SCRIPT_NAME may have to come off PATH_INFO. */
+Py_ssize_t split_uwsgi(const char *block, Py_ssize_t size, Pair *pairs)
+{
+    const char *at = block, *end = block + size;
+    const Pair *script = NULL, *path = NULL;
+    Py_ssize_t count = 0;
+    while (at < end) {
+        if (count == MAX_PAIRS)
+            return -1;
+        Pair *pair = &pairs[count++];
+        if (!(at = read_text(at, end, &pair->name, &pair->name_size)) || pair->name_size == 0)
+            return -1;
+        if (!(at = read_text(at, end, &pair->value, &pair->value_size)))
+            return -1;
+        if (pair->name_size == 11 && memcmp(pair->name, "SCRIPT_NAME", 11) == 0)
+            script = pair;
+        if (pair->name_size == 9 && memcmp(pair->name, "PATH_INFO", 9) == 0)
+            path = pair;
+    }
+    if (script != NULL && path != NULL && path->value_size > 0 && path->value_size <= script->value_size &&
+        memcmp(script->value, path->value, path->value_size) == 0)
+        return -1;
+    return count;
 }
 
 /* --- names -------------------------------------------------------------------------------------------------------- */

@@ -46,13 +46,31 @@ static int parse_scgi(const char *data, Py_ssize_t size, Py_ssize_t limit, Parse
     return 1;
 }
 
+/* A packet with modifier1 0 (adapters/uwsgi/server.py). */
+static int parse_uwsgi(const char *data, Py_ssize_t size, Py_ssize_t limit, Parsed *parsed)
+{
+    if (size < 4 || data[0] != 0)
+        return 0;
+    Py_ssize_t length = (unsigned char)data[1] | (unsigned char)data[2] << 8;
+    if (length > limit || 4 + length > size)
+        return 0;
+    *parsed = (Parsed){data + 4, data + 4 + length, length, size - 4 - length, 0};
+    return 1;
+}
+
+/* By enum protocol. */
+static const struct {
+    int (*parse)(const char *, Py_ssize_t, Py_ssize_t, Parsed *);
+    Py_ssize_t (*split)(const char *, Py_ssize_t, Pair *);
+} PROTOCOLS[] = {{parse_fastcgi, split_fastcgi}, {parse_scgi, split_scgi}, {parse_uwsgi, split_uwsgi}};
+
 /* Whether nothing more comes of this request: no body, and its end is here. */
 static int is_complete(FastPath *self, const Parsed *parsed, long long length)
 {
     static const char stdin_end[8] = {1, 5, 0, 1};
     if (length > 0)
         return 0;
-    if (self->is_fastcgi)
+    if (self->protocol == FASTCGI_PATH)
         return parsed->rest_size == 8 && memcmp(parsed->rest, stdin_end, 8) == 0;
     return parsed->rest_size == 0;
 }
@@ -128,29 +146,39 @@ static char *append(char *at, const char *data, Py_ssize_t size)
     return at + size;
 }
 
-/* Frame head, body and end: STDOUT, the end of STDOUT, END_REQUEST (section 5.5); for SCGI as they are. */
+/* Frame head, body and end: STDOUT, the end of STDOUT, END_REQUEST (section 5.5); for SCGI and uwsgi as they are. The
+   status is a line before the head for uwsgi, and its last header for the others. */
 static Py_ssize_t encode(FastPath *self, Start *start, PyObject *result, Py_ssize_t size)
 {
     static const char end[24] = {1, 6, 0, 1, 0, 0, 0, 0, 1, 3, 0, 1, 0, 8};
     const char *status = (const char *)PyUnicode_1BYTE_DATA(start->status);
     Py_ssize_t status_size = PyUnicode_GET_LENGTH(start->status);
-    Py_ssize_t content = start->head_size + 8 + status_size + 4 + size; /* 8: "Status: ", 4: two line ends */
+    Py_ssize_t content = start->head_size + 9 + status_size + 4 + size; /* 9: "HTTP/1.0 ", 4: two line ends */
     if (content > MAX_CONTENT)
         return 0;
     char *at = self->output;
-    if (self->is_fastcgi) {
+    content -= self->protocol != UWSGI_PATH; /* "Status: " */
+    if (self->protocol == FASTCGI_PATH) {
         char header[8] = {1, 6, 0, 1, (char)(content >> 8), (char)content, (char)(-content & 7), 0};
         at = append(at, header, 8);
     }
-    at = append(at, start->head, start->head_size);
-    at = append(at, "Status: ", 8);
-    at = append(at, status, status_size);
-    at = append(at, "\r\n\r\n", 4);
+    if (self->protocol == UWSGI_PATH) {
+        at = append(at, "HTTP/1.0 ", 9);
+        at = append(at, status, status_size);
+        at = append(at, "\r\n", 2);
+        at = append(at, start->head, start->head_size);
+        at = append(at, "\r\n", 2);
+    } else {
+        at = append(at, start->head, start->head_size);
+        at = append(at, "Status: ", 8);
+        at = append(at, status, status_size);
+        at = append(at, "\r\n\r\n", 4);
+    }
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); i++) {
         PyObject *block = PySequence_Fast_GET_ITEM(result, i);
         at = append(at, PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block));
     }
-    if (self->is_fastcgi) {
+    if (self->protocol == FASTCGI_PATH) {
         memset(at, 0, -content & 7);
         at = append(at + (-content & 7), end, sizeof end);
     }
@@ -225,7 +253,7 @@ static int go_on(FastPath *self, Link *link, int keep)
         return 0;
     }
     if (!keep && !link->admitted && !link->detached) {
-        close_link(link, !self->is_fastcgi);
+        close_link(link, self->protocol != FASTCGI_PATH);
         return 0;
     }
     if (link_admit(link) < 0)
@@ -297,11 +325,11 @@ int path_serve(FastPath *self, Link *link)
     Parsed parsed;
     Pair pairs[MAX_PAIRS];
     Built built;
-    int usual = size > 0 && (self->is_fastcgi ? parse_fastcgi : parse_scgi)(self->input, size, self->max_header_size,
-                                                                           &parsed);
+    int usual = size > 0 && PROTOCOLS[self->protocol].parse(self->input, size, self->max_header_size, &parsed);
     if (usual) {
-        Py_ssize_t count = (self->is_fastcgi ? split_fastcgi : split_scgi)(parsed.block, parsed.block_size, pairs);
-        usual = count > 0 && count <= self->max_headers && environs_build(self->environs, pairs, count, &built);
+        Py_ssize_t count = PROTOCOLS[self->protocol].split(parsed.block, parsed.block_size, pairs);
+        usual = count > 0 && count <= self->max_headers &&
+                environs_build(self->environs, pairs, count, self->protocol != FASTCGI_PATH, &built);
     }
     if (!usual)
         return on_data(link, PyBytes_FromStringAndSize(self->input, size > 0 ? size : 0));

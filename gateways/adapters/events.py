@@ -40,16 +40,19 @@ ABORTED = Aborted()
 class Limits:
     """What a header block may measure: ``size`` bytes in all and ``count`` variables.
 
-    Of HTTP also ``line``, bytes of the first line, and ``minor``, the newest version that is spoken: 1 or 0.
+    Of HTTP also ``line``, bytes of the first line, and ``minor``, the newest version that is spoken: 1 or 0. Of AJP13
+    ``packet_size`` in bytes, and the ``secret`` that a peer has to know.
 
     The defaults are far above what the web servers let through (nginx 4 x 8 KiB, Apache 100 x 8 KiB) and small enough
     to be held by each of thousands of connections. A line of 16 KiB is twice what browsers and web servers let through.
     """
 
-    __slots__ = ("count", "line", "minor", "size")
+    __slots__ = ("count", "line", "minor", "packet_size", "secret", "size")
 
     def __init__(self, size: int = 262144, count: int = 1000, line: int = 16384, minor: int = 1) -> None:
         self.size = size
         self.count = count
         self.line = line
         self.minor = minor
+        self.packet_size = 8192
+        self.secret = b""

@@ -89,6 +89,10 @@ class ClientConnection(Protocol):
     answered: bool
 
     @property
+    def hungry(self) -> bool:
+        """True when a block of the body can be sent: always, unless the application asks for each (AJP13)."""
+
+    @property
     def reusable(self) -> bool:
         """True when another request can be sent on the connection."""
 
@@ -100,6 +104,9 @@ class ClientConnection(Protocol):
 
     def end_body(self) -> bytes:
         """Frame the end of the body."""
+
+    def more(self) -> bytes:
+        """Frame what is left of earlier blocks, as far as it has been asked for since (AJP13)."""
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the application; ``b""`` is the end of the connection."""

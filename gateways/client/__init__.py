@@ -1,4 +1,4 @@
-"""Ask a backend that speaks FastCGI or SCGI, as a web server would.
+"""Ask a backend that speaks FastCGI, SCGI, uwsgi or AJP13, as a web server would.
 
 from gateways.client import request
 
@@ -51,8 +51,9 @@ class Client:
     ``protocol`` is one of client.transports, such as "fastcgi", ``address`` an ADDR such as
     "unix:/run/app.sock" or "127.0.0.1:9000". ``timeout`` is how many seconds the backend may stay silent: while
     connecting, and between any two bytes.
-    ``keep`` leaves FastCGI connections open for the next request, at most ``max_idle`` of them. ``on_stderr`` is given
-    what the backend writes for the error log, as it comes.
+    ``keep`` leaves FastCGI and AJP13 connections open for the next request, at most ``max_idle`` of them.
+    ``on_stderr`` is given what the backend writes for the error log, as it comes. ``secret`` is what an AJP13 backend
+    asks for.
 
     Raises ``ConfigError`` for an unknown protocol, and for an address that is none or can only be listened on.
     """
@@ -66,6 +67,7 @@ class Client:
         keep: bool = True,
         max_idle: int = 8,
         on_stderr: Callable[[bytes], None] | None = None,
+        secret: str | None = None,
     ) -> None:
         if protocol not in TRANSPORTS:
             raise ConfigError(f"no such protocol: {protocol!r}; give {' or '.join(TRANSPORTS)}")
@@ -77,6 +79,8 @@ class Client:
         self._keep = keep
         self._max_idle = max_idle
         self._on_stderr = on_stderr
+        known = secret is not None and protocol == "ajp"
+        self._secret = [(b"AJP_SECRET", (secret or "").encode("utf-8", "surrogateescape"))] if known else []
         self._lock = Lock()
         self._idle: list[Link] = []
 
@@ -134,7 +138,7 @@ class Client:
 
     def _send(self, link: Link, variables: list[tuple[bytes, bytes]], body: Body, method: str) -> Response:
         try:
-            link.begin(variables, body, self._keep)
+            link.begin(variables + self._secret, body, self._keep)
         except BaseException:
             link.close()
             raise

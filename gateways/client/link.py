@@ -63,6 +63,8 @@ class Link:
                 event = self.connection.next_event()
                 if isinstance(event, (Stdout, Stderr, End)):
                     return event
+                if not self._outgoing:
+                    self._outgoing = memoryview(self.connection.more() or self._next_pieces())
                 self._wait(timeout)
         except ProtocolError as error:
             raise self.named(error) from None
@@ -106,7 +108,7 @@ class Link:
         """Take blocks of the body up to the size of a piece and frame them; after the last, frame the end."""
         pieces: list[bytes] = []
         size = 0
-        while self._blocks is not None and size < self._piece_size:
+        while self._blocks is not None and size < self._piece_size and self.connection.hungry:
             block = next(self._blocks, None)
             if block is None:
                 self._blocks = None

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable
 
 from gateways.client.transports import TRANSPORTS
-from gateways.values import Address, Kind
+from gateways.declared import variable_of
+from gateways.errors import ConfigError
+from gateways.values import Address, Kind, Secret
 
 if TYPE_CHECKING:
     import signal
@@ -45,6 +47,15 @@ def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None
 def backend(arguments: argparse.Namespace) -> tuple[str, str]:
     """Return protocol and address of the backend that was given."""
     return next((name, address) for name in TRANSPORTS for address in (getattr(arguments, name),) if address)
+
+
+def secret() -> str | None:
+    """Return the secret for an AJP13 backend: an argument would be seen by everybody. Raises ``ConfigError``."""
+    variable = variable_of("ajp_secret")
+    try:
+        return Secret().read(os.environ.get(variable) or None)  # type: ignore[return-value]
+    except ValueError as error:
+        raise ConfigError(f"environment variable {variable}: {error}") from None
 
 
 MASTER_EXIT_STATUS = """\

@@ -9,7 +9,7 @@ import signal
 import sys
 from types import FrameType
 
-from gateways.commands.arguments import add_backend, backend, kind
+from gateways.commands.arguments import add_backend, backend, kind, secret
 from gateways.front import Front
 from gateways.values import Address, Duration, MountPath, Size
 
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet,
         timeout=arguments.timeout,
         max_body=arguments.max_body,
+        secret=secret(),
     )
 
     def stop(number: int, frame: FrameType | None) -> None:

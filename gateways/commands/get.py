@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from gateways.client import Body, Client, Response
 from gateways.client.text import printable
-from gateways.commands.arguments import add_backend, backend, kind
+from gateways.commands.arguments import add_backend, backend, kind, secret
 from gateways.errors import ConfigError, GatewayError
 from gateways.values import Duration, MountPath, Pair
 
@@ -27,6 +27,11 @@ exit status:
   5   the backend cannot be reached
   6   it did not answer in time
   22  the HTTP status is 400 or above (the body is printed nevertheless)
+"""
+
+SECRET = """\
+A backend that speaks AJP13 may ask for a secret: GATEWAYS_AJP_SECRET holds it, or @/path of the file that does.
+
 """
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -60,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long the backend may be silent, such as 5s (default: 30s)",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EXIT_STATUS
+    parser.epilog = SECRET + EXIT_STATUS
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -89,7 +94,7 @@ def _request(arguments: argparse.Namespace, body: Body) -> Response:
         headers.append(("Content-Type", "application/x-www-form-urlencoded"))
     method = "HEAD" if arguments.head else "GET" if arguments.data is None else "POST"
     protocol, address = backend(arguments)
-    client = Client(protocol, address, timeout=arguments.timeout, keep=False, on_stderr=_print_errors)
+    client = Client(protocol, address, timeout=arguments.timeout, keep=False, on_stderr=_print_errors, secret=secret())
     return client.request(
         arguments.method or method,
         quote(os.fsencode(arguments.path), safe=_PRINTABLE),

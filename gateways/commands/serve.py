@@ -15,8 +15,8 @@ Every flag is also an environment variable, and a key of the configuration file:
 GATEWAYS_MAX_BODY_SIZE=10M and max_body_size = "10M". Flags win over variables, and those over the file. TIME is in
 seconds or has a unit: 500ms, 30s, 2m, 1h. SIZE is in bytes or has a unit: 64k, 10M, 1G.
 
-ADDR is unix:/path, host:port, [::1]:port, :port (loopback), @abstract-name, fd:N or systemd:NAME. Without --fastcgi and
---scgi it serves the sockets that a web server, spawn-fcgi or systemd started it with.
+ADDR is unix:/path, host:port, [::1]:port, :port (loopback), @abstract-name, fd:N or systemd:NAME. Without an ADDR
+it serves the sockets that a web server, spawn-fcgi or systemd started it with.
 
 examples:
   gateways serve app:application --fastcgi unix:/run/app.sock --socket-group www-data

@@ -61,6 +61,7 @@ def check_settings(settings: Settings, several: bool) -> Iterator[Finding]:
     yield from _check_clients(settings)
     yield from _check_times(settings)
     yield from _check_logs(settings)
+    yield from _check_secret(settings)
     if settings.status is not None and settings.status == settings.ping:
         yield Finding("ping", f"the path {settings.ping or '/'} is that of status already; choose another one")
     for name, _ in settings.env:
@@ -129,6 +130,13 @@ def _check_logs(settings: Settings) -> Iterator[Finding]:
         yield Finding("daemonize", "the error log would go nowhere; give error_log a file")
     if settings.daemonize and settings.access_log == "-":
         yield Finding("access_log", 'it goes nowhere with daemonize; give a file, or "off"', fatal=False)
+
+
+def _check_secret(settings: Settings) -> Iterator[Finding]:
+    layer = settings.origins.get("ajp_secret")
+    if layer is not None and layer.place == "flag" and not str(layer.values["ajp_secret"]).startswith("@"):
+        text = "everybody on this machine sees the arguments of a process; give @/path of a file that holds it"
+        yield Finding("ajp_secret", text, fatal=False)
 
 
 def check_listening(pools: Sequence[tuple[str, Settings]]) -> Iterator[Clash]:

@@ -8,7 +8,15 @@ opt-in ``debug``).
 from __future__ import annotations
 
 from gateways.core.response import Response, error_body
-from gateways.errors import BodyTooLarge, BootError, ClientDisconnected, GatewayError, MalformedBody, ProtocolError
+from gateways.errors import (
+    BodyTooLarge,
+    BootError,
+    ClientDisconnected,
+    GatewayError,
+    HeadTooLarge,
+    MalformedBody,
+    ProtocolError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +129,9 @@ def _report(environ: Environ, error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error, BootError) else error
     name = "" if isinstance(error, GatewayError) else f"{type(error).__name__}: "
     report = f"gateways: {_request_line(environ)}: {name}{_one_line(error)}\n"
-    if cause is None or isinstance(error, (BodyTooLarge, MalformedBody)):  # the request is at fault
+    if cause is None or isinstance(
+        error, (BodyTooLarge, HeadTooLarge, MalformedBody)
+    ):  # no line of the program is at fault
         return report
     import traceback  # costs a CGI script 10 ms, so only when it is needed
 

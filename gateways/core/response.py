@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateways.core.filewrapper import FileWrapper
 from gateways.core.headers import check_headers, check_status
-from gateways.errors import ClientDisconnected
+from gateways.errors import ClientDisconnected, HeadTooLarge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -211,6 +211,9 @@ class Response:
                 self._transport.send_head(self.status, self.headers, block, end)
         except ClientDisconnected:
             self.ended = self.aborted = True
+            raise
+        except HeadTooLarge:
+            self.sent = False
             raise
         self.body_bytes += len(block)
         if end:

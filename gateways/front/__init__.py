@@ -1,4 +1,4 @@
-"""A small web server in front of a FastCGI or SCGI backend. For development: it has no TLS, no files, no cache.
+"""A small web server in front of a FastCGI, SCGI, uwsgi or AJP13 backend. For development: no TLS, no files, no cache.
 
     front = Front("127.0.0.1:8000", "fastcgi", "unix:/run/app.sock")
     print(front.url)
@@ -47,10 +47,11 @@ _BUSY = (
 class Front:
     """Listens for HTTP/1.1 at ``http`` ("host:port"; port 0 chooses one) and passes requests to ``backend``.
 
-    ``protocol`` is "fastcgi" or "scgi", ``backend`` an ADDR. Requests below ``script_name`` are passed with it as
+    ``protocol`` is one of client.transports, ``backend`` an ADDR. Requests below ``script_name`` are passed with it as
     SCRIPT_NAME, others answered 404. ``quiet`` leaves out the access lines of requests that went well; ``log`` is where
     lines go, by default stderr. Seconds: ``timeout`` is for the silence of the backend (504), ``graceful_timeout`` for
-    requests in hand after ``shutdown``, the others for the client. ``max_body`` is in bytes (413).
+    requests in hand after ``shutdown``, the others for the client. ``max_body`` is in bytes (413), ``secret``
+    that of an AJP13 backend.
 
     The socket listens when this returns. Raises ``BindError`` when it cannot, ``ConfigError`` for a wrong address.
     """
@@ -71,6 +72,7 @@ class Front:
         keepalive_timeout: float = 75.0,
         graceful_timeout: float = 10.0,
         max_body: int = 1 << 30,
+        secret: str | None = None,
     ) -> None:
         self.script_name = script_name.rstrip("/")
         self.header_timeout = header_timeout
@@ -81,7 +83,7 @@ class Front:
         self.max_body = max_body
         self.stopping = False
         self.log = Log(log or sys.stderr, quiet)
-        self.client = Client(protocol, backend, timeout=timeout, on_stderr=self.log.backend)
+        self.client = Client(protocol, backend, timeout=timeout, on_stderr=self.log.backend, secret=secret)
         self._sessions: dict[Thread, Session] = {}
         self._lock = Lock()
         self._listener = _listen(http)

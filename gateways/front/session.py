@@ -1,7 +1,7 @@
 """One connection from a client of the front: request after request, each handed to the backend.
 
 read_head, parse_head       bytes -> RequestHead
-Body.measure                the body, into memory or a temporary file: SCGI needs its length before its first byte
+Body.measure                the body, into memory or a temporary file: SCGI needs its length before the first byte
 variables_for               RequestHead -> CGI variables
 Client.send                 to the backend
 Reply                       its response to the client, block by block

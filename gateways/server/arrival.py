@@ -1,13 +1,15 @@
-"""What a new connection from a client goes through before its first request: the PROXY header, then TLS.
+"""What a new connection is, and what it goes through before its first request: the PROXY header, then TLS.
 
-Both stand before the socket and are used like it, so that nothing else knows of them; what they find out goes to the
-protocol, as variables of all requests of the connection.
+Both of these stand before the socket and are used like it, so that nothing else knows of them; what they find out goes
+to the protocol, as variables of all requests of the connection.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateways.server.anyport import ANY, AnyConnection
+from gateways.server.connection import Connection
 from gateways.server.forwarding import UNTOLD
 from gateways.server.proxysocket import ProxySocket
 from gateways.server.service import peer_name
@@ -18,9 +20,18 @@ if TYPE_CHECKING:
     from gateways.adapters.interface import ServerConnection
     from gateways.adapters.proxyprotocol import Header
     from gateways.core.types import Variables
-    from gateways.server.connection import Connection
     from gateways.server.listeners import Listener
     from gateways.server.service import Service
+    from gateways.server.worker import Server
+
+
+def take_in(server: Server, listener: Listener, sock: socket.socket, peer: str) -> Connection:
+    """Return a connection of the kind that its listener asks for."""
+    if server.multiplexing is not None and listener.protocol == "fastcgi":
+        return server.multiplexing.open(server, sock, peer)
+    connection = AnyConnection(listener) if listener.protocol == ANY else Connection()
+    connection.open(server, server.new_protocol(listener.protocol, sock), sock, peer)
+    return connection
 
 
 def arrive(connection: Connection, listener: Listener, service: Service) -> bool:

@@ -111,7 +111,7 @@ class Connection(Serving):
         """Close the socket, whatever the state. May be called twice.
 
         A broken-off response must not look complete. FastCGI says so by ``encode_abort`` and has no END_REQUEST then.
-        Where the close is the end of a response (SCGI), TCP can still tell by a reset; a Unix socket cannot.
+        Where the close is the end of a response (SCGI, uwsgi), TCP can still tell by a reset; a Unix socket cannot.
         """
         if self.fd < 0:
             return

@@ -11,7 +11,7 @@ from gateways.core.input import Input
 from gateways.core.paths import repair
 from gateways.core.response import Response
 from gateways.server.connection import Connection
-from gateways.server.transports import TRANSPORTS
+from gateways.server.transports import ANY, TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,21 +24,19 @@ if TYPE_CHECKING:
 
 
 def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any, settings: Settings) -> None:
-    """Set ``fast_path`` of all ``listeners``; without the C part it stays None."""
-    if speedups.module is None:
+    """Set ``fast_path`` of all ``listeners``, or their ``fast_paths``; without the C part there are none."""
+    module = speedups.module
+    if module is None:
         return
     environs = {
-        protocol: _environs(speedups.module, service.builders[transport.name], protocol)
+        protocol: _environs(module, service.builders[transport.name], protocol)
         for protocol, transport in TRANSPORTS.items()
         if transport.compiled
     }
-    for listener in listeners:
-        if listener.protocol not in environs or listener.tls is not None or listener.proxies is not None:
-            continue
-        if listener.protocol == "fastcgi" and settings.fcgi_multiplex:
-            continue
-        listener.fast_path = speedups.module.FastPath(
-            protocol=listener.protocol,
+
+    def make(protocol: str, listener: Listener) -> Any:
+        return module.FastPath(
+            protocol=protocol,
             listener=listener,
             listener_fd=listener.fileno(),
             tcp=listener.sock.family != socket.AF_UNIX,
@@ -46,7 +44,7 @@ def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any,
             server=service,
             late_response=late_response,
             application=service.application,
-            environs=environs[listener.protocol],
+            environs=environs[protocol],
             board=board,
             access_log=service.access_log,
             statuses=known_statuses,
@@ -56,6 +54,12 @@ def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any,
             max_header_size=settings.max_header_size,
             max_headers=settings.max_headers,
         )
+
+    for listener in listeners:
+        if listener.protocol == ANY:
+            listener.fast_paths = {protocol: make(protocol, listener) for protocol in environs}
+        elif listener.protocol in environs and not (listener.protocol == "fastcgi" and settings.fcgi_multiplex):
+            listener.fast_path = make(listener.protocol, listener)
 
 
 def _environs(module: Any, builder: EnvironBuilder, protocol: str) -> Any:

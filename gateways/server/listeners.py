@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gateways.addresses import Address
 from gateways.errors import BindError
 from gateways.server.inherited import passed_by_systemd, take_socket
-from gateways.server.peers import PeerFilter, filter_for
+from gateways.server.peers import PeerFilter, filter_for, require_secret
 from gateways.server.transports import TRANSPORTS
 from gateways.server.unixsockets import SocketFile, hand_over, listen_unix, owner_ids
 
@@ -34,6 +34,7 @@ class Listener:
         "address",
         "asked",
         "fast_path",
+        "fast_paths",
         "file",
         "inherited",
         "peers",
@@ -65,6 +66,8 @@ class Listener:
         self.file = file
         #: The C part that serves its usual requests, where there is one (fastpath.py).
         self.fast_path: Any = None
+        #: The same for a port that takes any protocol, by protocol.
+        self.fast_paths: dict[str, Any] = {}
         self.tls: Tls | None = None
         self.proxies: TrustedProxies | None = None
 
@@ -112,18 +115,20 @@ def open_listeners(
     socket_owner: str | None = None,
     socket_group: str | None = None,
     allowed_clients: Sequence[str] = (),
+    ajp_secret: str | None = None,
     environ: MutableMapping[str, str] | None = None,
 ) -> list[Listener]:
     """Open everything that ``address`` stands for: a host name or a name of systemd can stand for several sockets.
 
     ``backlog`` is a number of connections; the system may have a lower limit (net.core.somaxconn), and an inherited
     socket keeps its own. ``socket_mode``, ``socket_owner`` and ``socket_group`` (names or numbers, default: those of
-    the process) are for Unix sockets with a path. ``allowed_clients`` is for TCP (see ``peers``). ``environ``, default
-    ``os.environ``, holds what systemd and the web server say; LISTEN_FDS and its like are taken out of it.
+    the process) are for Unix sockets with a path. ``allowed_clients`` and ``ajp_secret`` are for TCP (see ``peers``).
+    ``environ``, default ``os.environ``, holds what systemd and the web server say; LISTEN_FDS and its like are taken
+    out of it.
 
     Raises ``BindError`` when the address cannot be listened on, and ``ConfigError`` for an unknown user or group and
-    for a port that other machines reach without a list of those that may connect, and for a package that the protocol
-    needs.
+    for a port that other machines reach without a list of those that may connect, or with AJP13 without a secret, and
+    for a package that the protocol needs.
     """
     environ = os.environ if environ is None else environ
     TRANSPORTS[protocol].require()
@@ -139,6 +144,7 @@ def open_listeners(
             listener = Listener(sock, protocol, _address_of(sock, address), inherited, asked=address)
             listeners.append(listener)
             listener.peers = filter_for(sock, protocol, allowed_clients, environ)
+            require_secret(sock, protocol, ajp_secret)
             if not inherited:
                 _listen(sock, address, backlog)
     except BaseException:
@@ -159,6 +165,7 @@ def keep_listener(
     socket_owner: str | None = None,
     socket_group: str | None = None,
     allowed_clients: Sequence[str] = (),
+    ajp_secret: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Listener:
     """Return a listener for a socket that this process has open already, with settings that may have changed.
@@ -169,6 +176,7 @@ def keep_listener(
     sock.setblocking(False)
     inherited = address.kind in ("fd", "systemd")
     peers = filter_for(sock, protocol, allowed_clients, os.environ if environ is None else environ)
+    require_secret(sock, protocol, ajp_secret)
     if file is not None:
         hand_over(file.path, socket_mode, *owner_ids(socket_owner, socket_group))
     if not inherited:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from gateways.addresses import parse_address
+from gateways.declared import flag_of
 from gateways.errors import BootError, ConfigError
 from gateways.loader import LazyApplication, load, why_not
 from gateways.server.accesslog import AccessLog
@@ -39,7 +40,8 @@ def addresses_to_serve(settings: Settings) -> list[tuple[str, str]]:
     start = detect(os.environ)
     if not start.addresses:
         raise ConfigError(
-            f"nothing to listen on: give --fastcgi ADDR or --scgi ADDR, such as unix:/run/app.sock ({start.reason})"
+            f"nothing to listen on: give {' ADDR or '.join(map(flag_of, TRANSPORTS))} ADDR, such as "
+            f"--fastcgi unix:/run/app.sock ({start.reason})"
         )
     return [(start.protocol, text) for text in start.addresses]
 
@@ -58,7 +60,7 @@ def listen(addresses: Iterable[tuple[str, str]], settings: Settings, stack: Exit
 
 def listening_settings(settings: Settings) -> dict[str, Any]:
     """Return the keywords of ``open_listeners`` and ``keep_listener`` that are settings."""
-    names = ("backlog", "socket_mode", "socket_owner", "socket_group", "allowed_clients")
+    names = ("backlog", "socket_mode", "socket_owner", "socket_group", "allowed_clients", "ajp_secret")
     return {name: getattr(settings, name) for name in names}
 
 

@@ -1,8 +1,8 @@
 """Which machines may connect over TCP: the ``allowed_clients`` setting, and FCGI_WEB_SERVER_ADDRS.
 
-FastCGI and SCGI have no authentication. Whoever can connect says who the user is (REMOTE_USER) and what is asked of
-the application, so a port that other machines reach has to know its web servers. On a Unix socket the permissions of
-the file say who may connect, and nothing is checked here.
+FastCGI, SCGI and uwsgi have no authentication; AJP13 has a secret, which it sends in clear. Whoever can connect says
+who the user is (REMOTE_USER) and what is asked of the application, so a port that other machines reach has to know its
+web servers. On a Unix socket the permissions of the file say who may connect, and nothing is checked here.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def filter_for(
 def lists_for(protocol: str, allowed_clients: Iterable[str], environ: Mapping[str, str]) -> list[list[Range]]:
     """Return the lists that a peer has to be in. Raises ``ConfigError`` for a list that cannot be read."""
     lists = [parse_clients(allowed_clients, "allowed_clients")]
-    if protocol == "fastcgi":
+    if protocol in ("fastcgi", "listen"):  # on a port of any protocol it is FastCGI that may be spoken
         lists.append(parse_clients(filter(None, map(str.strip, environ.get(_VARIABLE, "").split(","))), _VARIABLE))
     return [ranges for ranges in lists if ranges]
 
@@ -121,10 +121,31 @@ def refuse_everybody(host: str, protocol: str) -> None:
     HTTP is for everybody: a client says nothing in it that an application would have to believe.
     """
     if not TRANSPORTS[protocol].public and not _is_loopback(_pack(host)):
+        reason = "sends its secret in clear" if protocol == "ajp" else "has no authentication"
         raise ConfigError(
-            f"will not listen on {host} for everybody: {protocol} has no authentication, and whoever can connect "
+            f"will not listen on {host} for everybody: {protocol} {reason}, and whoever can connect "
             f"controls the application; name the web servers with allowed_clients (addresses or networks, such as "
             f'10.0.0.5), or give "{ANY}" where a firewall protects the port'
+        )
+
+
+def reached_by_others(sock: socket.socket) -> bool:
+    """Say whether other machines reach a bound socket."""
+    return sock.family != socket.AF_UNIX and not _is_loopback(_pack(sock.getsockname()[0]))
+
+
+def require_secret(sock: socket.socket, protocol: str, secret: str | None) -> None:
+    """Raise ``ConfigError`` when other machines reach a bound socket that speaks AJP13, and there is no ``secret``."""
+    if sock.family != socket.AF_UNIX:
+        refuse_without_secret(sock.getsockname()[0], protocol, secret)
+
+
+def refuse_without_secret(host: str, protocol: str, secret: str | None) -> None:
+    """Do the same for an IP address; ``OSError`` when ``host`` is none."""
+    if protocol == "ajp" and not secret and not _is_loopback(_pack(host)):
+        raise ConfigError(
+            f"will not listen on {host} for AJP13 without a secret (CVE-2020-1938); give ajp_secret, best as "
+            "@/path of a file, and the same to the web server (Apache: ProxyPass ... secret=...)"
         )
 
 

@@ -13,7 +13,7 @@ from gateways.config.checks import Finding
 from gateways.errors import ConfigError
 from gateways.server.accesslog import compile_format
 from gateways.server.opening import addresses_of
-from gateways.server.peers import TrustedProxies, lists_for, refuse_everybody
+from gateways.server.peers import TrustedProxies, lists_for, refuse_everybody, refuse_without_secret
 from gateways.server.transports import TRANSPORTS
 from gateways.settings import Settings
 from gateways.values import Many, Module, Path
@@ -103,8 +103,9 @@ def _inspect_addresses(settings: Settings) -> Iterator[Finding]:
             try:
                 if not lists_for(protocol, settings.allowed_clients, os.environ):
                     refuse_everybody(address.host, protocol)
+                refuse_without_secret(address.host, protocol, settings.ajp_secret)
             except ConfigError as error:
-                name = "allowed_clients" if settings.allowed_clients else protocol
+                name = "allowed_clients" if _has_name(error) else protocol
                 yield Finding(name, _without_name(error))
             except OSError:
                 pass  # a host name: it is looked up when the server starts
@@ -144,6 +145,10 @@ def _inspect_file(name: str, path: str) -> Iterator[Finding]:
         yield Finding(name, f"this user cannot write to {what!r}", fatal=os.geteuid() == 0)
 
 
+def _has_name(error: ConfigError) -> bool:
+    return str(error).partition(": ")[0] in Settings.settings
+
+
 def _without_name(error: ConfigError) -> str:
     """Return the message without the name of the setting, which the finding has."""
-    return str(error).partition(": ")[2] if str(error).partition(": ")[0] in Settings.settings else str(error)
+    return str(error).partition(": ")[2] if _has_name(error) else str(error)

@@ -54,11 +54,14 @@ class Service:
         self.keepalive_timeout = settings.keepalive_timeout
         self.linger_timeout = settings.linger_timeout
         self.max_body_size = settings.max_body_size
+        self.ajp_secret = settings.ajp_secret
         #: Tell applications which descriptor is theirs, so that they can notice when the client leaves (asgi/).
         self.tells_descriptor = settings.interface == "asgi"
         self.stopping = False
         minor = int(settings.max_http_version[-1])
         self._limits = Limits(settings.max_header_size, settings.max_headers, settings.max_request_line, minor)
+        self._limits.packet_size = settings.ajp_packet_size
+        self._limits.secret = (settings.ajp_secret or "").encode("utf-8", "surrogateescape")
         self.builders = {
             transport.name: builder_class(transport, settings)(
                 script_name=settings.script_name,

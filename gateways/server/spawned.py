@@ -45,9 +45,9 @@ if origin.parent is not None:  # this program has taken the place of another, an
 class Start:
     """How this process was started.
 
-    ``kind``       ``fastcgi`` or ``scgi``: by a web server or spawner, with a listening socket on descriptor 0;
+    ``kind``       ``fastcgi``, ``scgi``, …: by a web server or spawner, with a listening socket on descriptor 0;
                    ``systemd``: with sockets in LISTEN_FDS; ``cgi``: for one request; ``terminal``: none of these
-    ``protocol``   ``fastcgi`` or ``scgi`` where there is a listening socket, else ""
+    ``protocol``   ``fastcgi``, ``scgi``, … where there is a listening socket, else ""
     ``addresses``  what to listen on, as texts for ``parse_address``
     ``reason``     the facts that decided, for a person
     """

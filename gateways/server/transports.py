@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gateways.adapters import fastcgi, scgi
+from gateways.adapters import ajp, fastcgi, scgi, uwsgi
+from gateways.adapters.undecided import Undecided
 
 if TYPE_CHECKING:
     from gateways.adapters.events import Limits
@@ -51,9 +52,17 @@ class Transport(NamedTuple):
     require: Callable[[], None] = _nothing
 
 
+#: The setting of a port that takes any of the others: the first bytes of each connection decide (anyport.py).
+ANY = "listen"
+
 #: By the setting that opens a listener for it; the order is that in which listeners are opened.
 TRANSPORTS: dict[str, Transport] = {
     "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
     "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
+    "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits), compiled=True),
+    "ajp": Transport(
+        "AJP13", lambda limits, threads: ajp.ServerConnection(limits, limits.secret, limits.packet_size), delimited=True
+    ),
     "http": Transport("HTTP", _http, addressed=True, public=True, require=_require_h11),
+    ANY: Transport(Undecided.name, lambda limits, threads: Undecided(limits)),
 }

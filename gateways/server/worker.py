@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gateways.server import forks, signals
 from gateways.server.acceptor import Acceptor
-from gateways.server.arrival import arrive
+from gateways.server.arrival import arrive, take_in
 from gateways.server.connection import Connection
 from gateways.server.crew import Crew, closed_gate, open_gate
 from gateways.server.fastpath import make_fast_paths
@@ -71,7 +71,7 @@ class Server(Crew):
         self._connections: dict[int, Connection] = {}
         if settings.interface == "wsgi" and settings.worker == "threads":
             make_fast_paths(self, listeners, self._board, settings)
-        self._multiplexing = Multiplexing(settings) if settings.fcgi_multiplex else None
+        self.multiplexing = Multiplexing(settings) if settings.fcgi_multiplex else None
         self._parent = ParentWatch() if spawned else None
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_out, False)
@@ -307,11 +307,7 @@ class Server(Crew):
 
     def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
         """Take a new connection in, and serve what it brings along."""
-        if self._multiplexing is not None and listener.protocol == "fastcgi":
-            connection: Connection = self._multiplexing.open(self, sock, peer)
-        else:
-            connection = Connection()
-            connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer)
+        connection = take_in(self, listener, sock, peer)
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
         self._connections[connection.fd] = connection

@@ -27,7 +27,6 @@ _PHP_FPM = {
     "{access_log_format}": "access.format",
     "leave requests out of the log in the web server, or switch {access_log} off": "access.suppress_path",
     "{pid_file}": "pid",
-    "{fastcgi} or {scgi}": "listen",
     "{socket_owner}": "listen.owner",
     "{socket_group}": "listen.group",
     "{socket_mode}": "listen.mode",
@@ -65,18 +64,17 @@ _UWSGI = {
     "the logs are opened anew at the signal USR1": "touch-logreopen touch-logrotate log-maxsize",
     "{reload}": "py-autoreload python-autoreload",
     "not needed: {workers} of 1 or more have a master": "master no-orphans log-master",
-    "its protocol is not spoken: use {fastcgi} or {scgi}, and fastcgi_pass or scgi_pass in nginx": (
-        "socket uwsgi-socket suwsgi-socket protocol"
-    ),
+    "{uwsgi}": "socket uwsgi-socket",
+    "{uwsgi}, and TLS is for the web server": "suwsgi-socket",
+    "each protocol has a setting of its own: {fastcgi}, {scgi} or {uwsgi}": "protocol",
     "{fastcgi}": "fastcgi-socket fastcgi-nph-socket",
     "{scgi}": "scgi-socket scgi-nph-socket",
     "{http}": "http-socket",
-    "HTTP is for the web server, which asks by {fastcgi} or {scgi}; there is gateways front for development": (
+    "HTTP is for the web server, which asks by {fastcgi}, {scgi} or {uwsgi}; there is gateways front for development": (
         "https https-socket http-to http-timeout http-keepalive shared-socket"
     ),
     "{socket_mode}": "chmod-socket",
     "{socket_owner} and {socket_group}": "chown-socket",
-    "{backlog}": "listen",
     "name the application: application in the file, or the argument APP": (
         "wsgi-file module wsgi callable file pyrun need-plugin mount paste ini-paste eval"
     ),
@@ -183,7 +181,7 @@ SHORT_FLAGS = {
 COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "cron eval file home https idle include ini json listen loop master module mount pid plugin plugins "
+        "cron eval file home https idle include ini json loop master module mount pid plugin plugins "
         "prefix protocol stats strict wsgi xml yaml",
     )
 )

@@ -18,6 +18,7 @@ from gateways.values import (
     Number,
     Pair,
     Path,
+    Secret,
     Size,
     Switch,
     Text,
@@ -30,7 +31,7 @@ TIMEOUTS = "Timeouts"
 LOGS = "Logs"
 
 #: Where a server listens, by the protocol that it speaks there.
-LISTENERS = ("fastcgi", "scgi", "http")
+LISTENERS = ("fastcgi", "scgi", "uwsgi", "ajp", "http", "listen")
 
 
 class Serving(Declared):
@@ -48,6 +49,33 @@ class Serving(Declared):
         LISTENING,
         "Serve SCGI on this address. Can be given several times.",
     )
+    uwsgi: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve the uwsgi protocol on this address, for nginx's uwsgi_pass and the like. Can be given several times.",
+    )
+    ajp: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve AJP13 on this address. Can be given several times.",
+    )
+    ajp_secret: str | None = setting(
+        None,
+        Secret(),
+        LISTENING,
+        "Serve AJP13 requests only when they know this secret (Apache: ProxyPass ... secret=...). Required for an "
+        "address other than loopback. @/path is a file that holds it, which its owner alone should be able to read: "
+        "everybody sees the arguments of a process.",
+    )
+    ajp_packet_size: int = setting(
+        8192,
+        Size(8192, 65536),
+        LISTENING,
+        "Bytes of the longest AJP13 packet. All headers of a request fit into one, and all of a response. Raise it "
+        "together with that of the web server (Apache: ProxyIOBufferSize).",
+    )
     http: tuple[str, ...] = setting(
         (),
         Many(Address()),
@@ -55,13 +83,20 @@ class Serving(Declared):
         "Serve HTTP/1.1 on this address. Needs the package h11: pip install gateways[http]. Can be given several "
         "times.",
     )
+    listen: tuple[str, ...] = setting(
+        (),
+        Many(Address()),
+        LISTENING,
+        "Serve any of these protocols on this address: the first bytes of each connection tell which it is. Can be "
+        "given several times.",
+    )
     allowed_clients: tuple[str, ...] = setting(
         (),
         Many(Text("NETWORK", 'an address, a network such as 10.0.0.0/8, or "any"')),
         LISTENING,
         "Accept TCP connections from this address or network only. Required for an address other than loopback, "
-        'because FastCGI and SCGI know no passwords; HTTP is for everyone without it. "any" allows everyone. Can be '
-        "given several times.",
+        "because FastCGI, SCGI and uwsgi know no passwords, and AJP13 sends its secret in clear; HTTP is for everyone "
+        'without it. "any" allows everyone. Can be given several times.',
     )
     socket_mode: int = setting(
         0o660,

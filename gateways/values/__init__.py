@@ -7,7 +7,7 @@ gave the value, and where, is for ``declared`` to add.
 
 from __future__ import annotations
 
-from gateways.values.places import Address, Module, MountPath, Path, RequestPath
+from gateways.values.places import Address, Module, MountPath, Path, RequestPath, Secret
 from gateways.values.plain import Choice, Duration, Kind, Mode, Number, Size, Switch, Text
 from gateways.values.several import BadItem, EnvironPair, Many, Pair
 
@@ -26,6 +26,7 @@ __all__ = [
     "Pair",
     "Path",
     "RequestPath",
+    "Secret",
     "Size",
     "Switch",
     "Text",

@@ -1,4 +1,4 @@
-"""Paths of files, addresses to listen on, and paths of requests."""
+"""Paths of files, addresses to listen on, paths of requests, and secrets that may be in a file."""
 
 from __future__ import annotations
 
@@ -69,6 +69,47 @@ class MountPath(RequestPath):
 
     def show(self, value: object) -> str:
         return "none" if value is None else str(value) or "/"
+
+
+class _Hidden(str):
+    """A text that does not show itself where settings are printed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'...'"
+
+
+class Secret(Kind):
+    """A text that nobody is to see: as it is, or ``@/path`` of the file whose first line it is.
+
+    The file is read at once, by whoever starts the server: the workers may have no right to.
+    """
+
+    metavar = "SECRET"
+    allowed = "a text without spaces at its ends, or @/path of a file that holds it"
+
+    def read(self, given: object) -> object:
+        if given is None:
+            return None
+        if not isinstance(given, str):
+            raise ValueError("it has to be text")
+        text = self._read_file(given[1:]) if given.startswith("@") else given
+        if not text or text != text.strip() or "\0" in text or "\n" in text:
+            raise ValueError(f"it cannot be used: give {self.allowed}")
+        return _Hidden(text)
+
+    def show(self, value: object) -> str:
+        return "none" if value is None else "..."
+
+    def _read_file(self, path: str) -> str:
+        if not path.startswith("/"):
+            raise ValueError(f"@{path} is no absolute path; write @/path/to/file")
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                return file.readline().rstrip("\r\n")
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _without_dot(path: str) -> str:

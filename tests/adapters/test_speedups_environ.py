@@ -7,24 +7,31 @@ server are named here as well.
 from __future__ import annotations
 
 import gc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateways.adapters import speedups
+from gateways.adapters import speedups, uwsgi
+from gateways.adapters.events import Request
 from gateways.adapters.fastcgi.records import decode_pairs, encode_pairs
 from gateways.core.environ import EnvironBuilder
 from gateways.core.paths import repair
 from gateways.errors import ProtocolError
+from tests.support import wire
 from tests.support.corpus import CORPUS, captures
+
+if TYPE_CHECKING:
+    from gateways.core.types import Variables
 
 pytestmark = pytest.mark.skipif(speedups.module is None, reason=speedups.describe())
 
 Pairs = list[tuple[bytes, bytes]]
 
-SERVERS = sorted(path.name for path in CORPUS.iterdir() if path.name.endswith(("fastcgi", "fcgi", "fcgid", "scgi")))
+SERVERS = sorted(
+    path.name for path in CORPUS.iterdir() if path.name.endswith(("fastcgi", "fcgi", "fcgid", "scgi", "uwsgi"))
+)
 USUAL: Pairs = [
     (b"QUERY_STRING", b"a=1"),
     (b"REQUEST_METHOD", b"GET"),
@@ -56,16 +63,22 @@ class Twins:
 
     def expected(self, pairs: Pairs) -> dict[str, Any] | str:
         """The environ of the reference, or the message of its error."""
-        variables = [*pairs, (b"FCGI_ROLE", b"RESPONDER")] if self.protocol == "fastcgi" else pairs
+        variables: Variables = [*pairs, (b"FCGI_ROLE", b"RESPONDER")] if self.protocol == "fastcgi" else pairs
         try:
+            if self.protocol == "uwsgi":  # where the parser itself may change them
+                parser = uwsgi.ServerConnection()
+                parser.receive_data(wire.packet(wire.uwsgi_block(pairs)))
+                request = parser.next_event()
+                assert isinstance(request, Request)
+                variables = request.variables
             return self.builder.build(variables)
         except ProtocolError as error:
             return str(error)
 
     def check(self, pairs: Pairs) -> bool:
         """Compare; whether the twin has made an environ."""
-        block = encode_pairs(pairs) if self.protocol == "fastcgi" else b"".join(b"%s\0%s\0" % pair for pair in pairs)
-        found = getattr(self.environs, self.protocol)(block)
+        encode = {"fastcgi": encode_pairs, "scgi": scgi_block, "uwsgi": wire.uwsgi_block}[self.protocol]
+        found = getattr(self.environs, self.protocol)(encode(pairs))
         if found is None:
             return False
         expected = self.expected(pairs)
@@ -76,6 +89,14 @@ class Twins:
         }
         found.clear()  # what an application does with its environ is its own affair
         return True
+
+
+def scgi_block(pairs: Pairs) -> bytes:
+    return b"".join(b"%s\0%s\0" % pair for pair in pairs)
+
+
+def protocol_of(server: str) -> str:
+    return next((name for name in ("scgi", "uwsgi") if server.endswith(name)), "fastcgi")
 
 
 def with_pair(name: bytes, value: bytes | None, pairs: Pairs = USUAL) -> Pairs:
@@ -91,7 +112,7 @@ def with_pair(name: bytes, value: bytes | None, pairs: Pairs = USUAL) -> Pairs:
 @pytest.mark.parametrize("script_name", [None, "", "/app"])
 @pytest.mark.parametrize("server", SERVERS)
 def test_captured_requests(server: str, script_name: str | None) -> None:
-    twins = Twins("scgi" if server.endswith("scgi") else "fastcgi", script_name=script_name)
+    twins = Twins(protocol_of(server), script_name=script_name)
     made = 0
     for _ in range(2):  # the second time the twin has seen all of them
         for capture in captures(server):
@@ -106,6 +127,9 @@ def test_captured_requests(server: str, script_name: str | None) -> None:
         ("nginx-fastcgi", "root"),
         ("nginx-fastcgi", "conf"),
         ("nginx-scgi", "root"),
+        ("nginx-uwsgi", "root"),
+        ("apache-proxyuwsgi", "pproot"),
+        ("lighttpd-uwsgi", "app"),
         ("apache-fcgid", "scriptalias"),
         ("apache-proxyfcgi", "pproot"),
         ("lighttpd-fastcgi", "extroot"),
@@ -113,7 +137,7 @@ def test_captured_requests(server: str, script_name: str | None) -> None:
     ],
 )
 def test_usual_requests_are_not_declined(server: str, configuration: str) -> None:
-    twins = Twins("scgi" if server.endswith("scgi") else "fastcgi")
+    twins = Twins(protocol_of(server))
     declined = []
     plain = [capture for capture in captures(server, configuration) if capture.http.startswith((b"GET ", b"HEAD "))]
     for capture in plain:
@@ -250,7 +274,7 @@ def test_any_pairs(pairs: Pairs, usual_first: bool) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes(block: bytes) -> None:
     twins = Twins()
-    for twin in (twins.environs.fastcgi, twins.environs.scgi):
+    for twin in (twins.environs.fastcgi, twins.environs.scgi, twins.environs.uwsgi):
         assert twin(block) is None or b"REQUEST_METHOD" in block
 
 
@@ -260,6 +284,35 @@ def test_any_scgi_headers(pairs: Pairs) -> None:
     pairs = [pair for pair in pairs if pair[0] not in (b"CONTENT_LENGTH", b"SCGI")]
     if len(dict(pairs)) == len(pairs):  # the parser refuses others
         twins.check([(b"CONTENT_LENGTH", b"5"), (b"SCGI", b"1"), *pairs])
+
+
+paths = st.sampled_from([b"", b"/", b"/app", b"/app/", b"/app/app", b"/app/x", b"/apple", b"/x", b"app"])
+
+
+@given(paths, paths, paths, st.lists(st.tuples(names, values), max_size=20))
+def test_any_uwsgi_variables(script: bytes, path: bytes, uri: bytes, pairs: Pairs) -> None:
+    twins = Twins("uwsgi")
+    changed = {b"SCRIPT_NAME": script, b"PATH_INFO": path, b"REQUEST_URI": uri}
+    usual = [(name, changed.get(name, value)) for name, value in USUAL]
+    twins.check(pairs)
+    twins.check(usual)
+    twins.check(usual + pairs)
+
+
+@pytest.mark.parametrize(
+    ("script", "path", "made"),
+    [(b"/app", b"/x", True), (b"/app", b"/app/x", True), (b"", b"/x", True), (b"/app", b"/app", False)],
+)
+def test_a_mount_that_has_to_come_off_the_path_is_declined(script: bytes, path: bytes, made: bool) -> None:
+    pairs = with_pair(b"SCRIPT_NAME", script, with_pair(b"PATH_INFO", path, with_pair(b"REQUEST_URI", path)))
+    assert Twins("uwsgi").check(pairs) == made
+
+
+@pytest.mark.parametrize("twice", [(b"REMOTE_USER", b"alice"), (b"CONTENT_LENGTH", b"5"), (b"SERVER_NAME", b"evil")])
+def test_two_values_of_a_uwsgi_variable_are_declined(twice: tuple[bytes, bytes]) -> None:
+    pairs = with_pair(b"REMOTE_USER", b"root", with_pair(b"CONTENT_LENGTH", b"3"))
+    assert Twins("uwsgi").check(pairs)
+    assert not Twins("uwsgi").check([*pairs, twice])
 
 
 def test_bad_arguments() -> None:

@@ -103,14 +103,14 @@ def ours(
     access_log: bool = False,
 ) -> Backend:
     """``gateways serve``, with the C part or in Python alone."""
-    flag = {SCGI: "--scgi", HTTP: "--http"}.get(transport, "--fastcgi")
+    flag = {SCGI: "--scgi", UWSGI: "--uwsgi", HTTP: "--http"}.get(transport, "--fastcgi")
     log = ("--access-log", "{socket}.access") if access_log else ("--no-access-log",)
     command = (sys.executable, "-m", "gateways", "serve", f"{app}:application", flag, "unix:{socket}", *log)
     part = "c" if c else "pure"
     return Backend(
         id=f"{part}{threads}"
         + ("-log" if access_log else "")
-        + {NEW: "-new", SCGI: "-scgi", HTTP: "-http"}.get(transport, ""),
+        + {NEW: "-new", SCGI: "-scgi", UWSGI: "-uwsgi", HTTP: "-http"}.get(transport, ""),
         name=f"gateways, {'C' if c else 'pure'}, threads={threads}" + (", access log" if access_log else ""),
         transport=transport,
         command=(*command, "--socket-mode", "0666", "--threads", str(threads)),

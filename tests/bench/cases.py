@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.bench import cgi, peers
-from tests.bench.backends import HTTP, KEPT, NEW, SCGI, Backend, ours
+from tests.bench.backends import HTTP, KEPT, NEW, SCGI, UWSGI, Backend, ours
 from tests.bench.direct import Direct, Idle
 from tests.bench.model import Case, Load, Row
 from tests.bench.stage import FILE_SIZE, MIB, afresh, behind_nginx
@@ -16,7 +16,7 @@ CONNECTIONS = 16
 IDLE_CONNECTIONS = 10_000
 
 #: What ``--quick`` measures of ``hello``.
-_QUICK = ("c1", "c8", "pure1", "uwsgi", "uwsgi-fastcgi", "uwsgi-scgi", "libfcgi-new", "gunicorn", "flup")
+_QUICK = ("c1", "c8", "pure1", "c1-uwsgi", "uwsgi", "uwsgi-fastcgi", "uwsgi-scgi", "libfcgi-new", "gunicorn", "flup")
 
 
 def rows(backends: Sequence[Backend], load: Load, variant: str = "", quick: Sequence[str] = ()) -> tuple[Row, ...]:
@@ -36,6 +36,7 @@ def every() -> dict[str, Case]:
 def hello() -> Case:
     backends = [
         *(ours(), ours(threads=8), ours(threads=8, access_log=True), ours(c=False), ours(c=False, threads=8)),
+        *(ours(UWSGI), ours(UWSGI, c=False)),
         *(peers.uwsgi(), peers.uwsgi(NEW), peers.uwsgi(SCGI), peers.gunicorn(), peers.flup(), peers.flipflop()),
         # Kept, it serves one of the 16 connections and lets the others wait: see the case "one".
         *(peers.libfcgi(NEW), peers.php(NEW), peers.waitress(), peers.granian()),

@@ -7,14 +7,15 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from gateways.client import request
+from gateways.client import Client, request
 from gateways.errors import BackendTimeout, ProtocolError
 from tests.support import wire
 from tests.support.backends import HEAD, Peer, ended, saying, saying_scgi, scripted, stdout
-from tests.support.serving import PATIENCE
+from tests.support.serving import PATIENCE, Recorder, serving
 
 MIB = 1 << 20
 
@@ -201,3 +202,36 @@ def test_a_slow_backend_is_not_a_silent_one() -> None:
 
     with scripted(act) as backend:
         assert request("fastcgi", backend.address, timeout=1.5).read() == b"hello"
+
+
+@pytest.mark.parametrize("size", [0, 8186, 8187, 3 * MIB])
+def test_a_body_that_the_backend_asks_for_piece_by_piece(size: int) -> None:
+    recorder = Recorder()
+    body = bytes(range(256)) * (size // 256 + 1)
+    with serving(recorder, "ajp") as served, Client("ajp", f"unix:{served.address}") as client:
+        for _ in range(2):
+            with client.request("POST", body=body[:size]) as response:
+                assert response.read() == b"got " + body[:size]
+        served.stop()
+    assert [seen.body for seen in recorder.seen] == [body[:size]] * 2
+
+
+def test_an_upload_that_is_never_asked_for() -> None:
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("403 Forbidden", [])
+        return [b"no"]
+
+    with serving(application, "ajp") as served, Client("ajp", f"unix:{served.address}") as client:
+        for _ in range(2):
+            with client.request("POST", body=bytes(10 * MIB)) as response:
+                assert (response.status, response.read()) == (403, b"no")
+        served.stop()
+
+
+def test_the_secret_of_a_backend() -> None:
+    with serving(Recorder(), "ajp", ajp_secret="sesame") as served:
+        address = f"unix:{served.address}"
+        for secret, status in ((None, 403), ("other", 403), ("sesame", 200)):
+            with Client("ajp", address, secret=secret) as client, client.request() as response:
+                assert response.status == status
+        served.stop()

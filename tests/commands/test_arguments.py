@@ -10,7 +10,7 @@ from gateways.cli import main
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["get", "/"], "one of the arguments --fastcgi --scgi --http is required"),
+        (["get", "/"], "one of the arguments --fastcgi --scgi --uwsgi --ajp --http"),
         (["get", "/", "--fastcgi", ":1", "--scgi", ":1"], "not allowed with argument --fastcgi"),
         (["get", "/", "--fastcgi", "/run/x.sock"], "for a Unix socket write unix:/run/x.sock"),
         (["get", "--fastcgi", ":1"], "PATH"),
@@ -21,7 +21,7 @@ from gateways.cli import main
         (["get", "/", "--scgi", ":1", "-H", "Accept"], "is not a header; write it as"),
         (["get", "/", "--scgi", ":1", "-H", "A: b\nC: d"], "is not a header"),
         (["get", "/", "--scgi", ":1", "-X", "GET /"], "is not a request method"),
-        (["front"], "one of the arguments --fastcgi --scgi --http-backend is required"),
+        (["front"], "one of the arguments --fastcgi --scgi --uwsgi --ajp --http-backend"),
         (["get", "/", "--fastcgi", "fd:0"], "can only be listened on"),
         (["front", "--fastcgi", "fd:0"], "can only be listened on"),
         (["front", "--scgi", "systemd:x"], "can only be listened on"),

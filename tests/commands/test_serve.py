@@ -331,7 +331,7 @@ def test_a_missing_socket_directory_is_4(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "message"),
     [
-        ([], {}, "nothing to listen on: give --fastcgi ADDR or --scgi ADDR"),
+        ([], {}, "nothing to listen on: give --fastcgi ADDR or --scgi ADDR or --uwsgi ADDR"),
         (["--fastcgi", "nowhere"], {}, "flag --fastcgi: 'nowhere' is not an address"),
         ([], {"GATEWAYS_SCGI": "/a.sock"}, "environment variable GATEWAYS_SCGI: '/a.sock' is not an address"),
         (["--threads", "0"], {}, "flag --threads: '0' cannot be used, give a whole number from 1 to 10000"),
@@ -341,7 +341,7 @@ def test_a_missing_socket_directory_is_4(directory: Path) -> None:
         (["--scgi", "unix:s", "--chdir", "absent"], {}, "/absent': No such file or directory"),
         (["--scgi", "unix:s", "--python-path", "absent"], {}, "/absent': there is no such directory"),
         (["--scgi", "0.0.0.0:0"], {}, "with allowed_clients"),
-        ([], {"GATEWAYS_PROTOCOL": "gopher"}, "GATEWAYS_PROTOCOL='gopher': give fastcgi or scgi or http"),
+        ([], {"GATEWAYS_PROTOCOL": "smtp"}, "GATEWAYS_PROTOCOL='smtp': give fastcgi or scgi or uwsgi"),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_used_is_2(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateways.config.checks import Finding, check_listening, check_settings
 from gateways.settings import Settings
+from gateways.settings.serving import LISTENERS
 
 
 def find(several: bool = False, **keywords: Any) -> list[Finding]:
@@ -64,7 +66,7 @@ def test_settings_that_go_together(keywords: dict[str, Any]) -> None:
          "daemonize: there is no manager with workers = 0; give 1 or more workers"),
         ({"pm": "ondemand"}, "pm: there is no manager with workers = 0; give 1 or more workers"),
         ({"several": True, "fastcgi": ":1"}, "workers: each of several pools needs workers; give 1 or more"),
-        ({"several": True, "workers": 1}, "fastcgi: nothing to listen on; give fastcgi or scgi or http"),
+        ({"several": True, "workers": 1}, f"fastcgi: nothing to listen on; give {' or '.join(LISTENERS)}"),
         ({"workers": 1, "daemonize": True}, "daemonize: the error log would go nowhere; give error_log a file"),
         ({"status": "/x", "ping": "/x"}, "ping: the path /x is that of status already; choose another one"),
         ({"status": "/", "ping": ""}, "ping: the path / is that of status already; choose another one"),
@@ -155,3 +157,13 @@ def test_an_address_that_is_wanted_twice(
 def test_what_serves_requests(values: dict[str, object], setting: str | None) -> None:
     found = [finding.setting for finding in check_settings(Settings(**values), several=False) if finding.fatal]
     assert found == ([] if setting is None else [setting])
+
+
+def test_A14_a_secret_that_everybody_can_see(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("sesame")
+    for value, seen in (("sesame", True), (f"@{tmp_path}/secret", False)):
+        settings = Settings.load({}, {"ajp_secret": value})
+        found = list(check_settings(settings, False))
+        assert [(finding.setting, finding.fatal) for finding in found] == [("ajp_secret", False)] * seen
+        assert "sesame" not in repr(found)
+    assert list(check_settings(Settings.load({"GATEWAYS_AJP_SECRET": "sesame"}), False)) == []

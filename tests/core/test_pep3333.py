@@ -26,7 +26,7 @@ TEXT = ("Content-Type", "text/plain")
 Ask = Callable[..., "tuple[str, bytes, str]"]  # (method, path, body) -> (status, body, log)
 
 
-@pytest.fixture(params=["core", "fastcgi", "scgi", "http"])
+@pytest.fixture(params=["core", "fastcgi", "scgi", "uwsgi", "ajp", "http"])
 def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
     """Ask ``applications.application`` for a path, over each transport."""
     if request.param == "core":
@@ -203,9 +203,10 @@ def test_an_application_may_be_called_again_and_again() -> None:
 # Buffering and Streaming
 
 
-@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+@pytest.mark.parametrize("protocol", ["fastcgi", "scgi", "uwsgi"])
 def test_no_block_waits_for_the_next(protocol: str) -> None:
     """The application sends its second block when the client has the first, so a block kept back stops the test."""
+    from tests.support.applications import encode
     from tests.support.serving import PATIENCE, serving
 
     arrived = threading.Event()
@@ -216,7 +217,7 @@ def test_no_block_waits_for_the_next(protocol: str) -> None:
         yield b"second" if arrived.wait(PATIENCE / 2) else b"the first was kept back"
 
     with serving(application, protocol) as served, served.connect() as sock:
-        sock.sendall(wire.request() if protocol == "fastcgi" else wire.scgi(wire.post(0)))
+        sock.sendall(encode(protocol, wire.post(0)))
         data = b""
         while b"first" not in data:
             data += sock.recv(65536)

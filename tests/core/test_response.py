@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateways.core.response import MAX_JOIN, Response
-from gateways.errors import ClientDisconnected
+from gateways.errors import ClientDisconnected, HeadTooLarge
 from tests.core.recording import Recorder, answer, answering, make_environ
 
 TEXT = ("Content-Type", "text/plain")
@@ -43,6 +43,24 @@ def test_exc_info_replaces_what_was_not_sent() -> None:
     answered = answer(application)
     assert (answered.status, answered.body) == ("500 Oops", b"sorry")
     assert answered.headers == [TEXT, ("Content-Length", "5")]
+
+
+def test_a_head_that_the_transport_cannot_send_can_be_replaced() -> None:
+    class Small(Recorder):
+        def send_head(self, status: str, headers: Any, block: bytes, end: bool) -> None:
+            if len(headers) > 5:
+                raise HeadTooLarge("too large")
+            super().send_head(status, headers, block, end)
+
+    transport = Small()
+    response = Response(transport, False, lambda message: None)
+    response.start("200 OK", [TEXT] * 9)
+    with pytest.raises(HeadTooLarge):
+        response.send([b"never sent"])
+    assert response.reset()
+    response.start("500 Oops", [TEXT])
+    response.send([b"sorry"])
+    assert (transport.status, transport.body, transport.violations) == ("500 Oops", b"sorry", [])
 
 
 def test_exc_info_in_the_first_call_is_fine() -> None:

@@ -66,7 +66,7 @@ def test_a_mounted_application(backend: Answering) -> None:
         assert {item[b"SCRIPT_NAME"] for item in backend.variables} == {b"/app"}
 
 
-@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+@pytest.mark.parametrize("protocol", ["fastcgi", "scgi", "ajp"])
 def test_flup_behind_the_front(protocol: str) -> None:
     with flup(protocol) as address, fronting(address, protocol) as front, requests.Session() as session:
         body = bytes(range(256)) * 4 * 1024
@@ -74,7 +74,8 @@ def test_flup_behind_the_front(protocol: str) -> None:
             response = session.post(f"{front.url}/a%20b?x", data=data, timeout=PATIENCE)
             text, _, received = response.content.partition(b"\n\n")
             assert hashlib.sha256(received).digest() == hashlib.sha256(body).digest()
-            assert {b"PATH_INFO=/a b", b"CONTENT_LENGTH=1048576"} <= set(text.split(b"\n"))
+            path = b"/a%20b" if protocol == "ajp" else b"/a b"  # it does not decode what mod_proxy_ajp sends
+            assert {b"PATH_INFO=" + path, b"CONTENT_LENGTH=1048576"} <= set(text.split(b"\n"))
         assert session.head(front.url, timeout=PATIENCE).text == ""
         if protocol == "fastcgi":
             until(lambda: "asked for /a b\n" in front.log)

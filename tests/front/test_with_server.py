@@ -95,10 +95,10 @@ def site() -> Site:
     return Site()
 
 
-@pytest.fixture(params=["fastcgi", "scgi"])
+@pytest.fixture(params=["fastcgi", "scgi", "uwsgi", "ajp"])
 def served(request: pytest.FixtureRequest, site: Site) -> Iterator[Served]:
-    # SCGI over TCP, where a response that breaks off can be reset: it has no other sign for it.
-    with serving(validator(site), request.param, tcp=request.param == "scgi") as running:
+    # SCGI and uwsgi over TCP, where a response that breaks off can be reset: they have no other sign for it.
+    with serving(validator(site), request.param, tcp=request.param != "fastcgi") as running:
         yield running
 
 

@@ -39,7 +39,7 @@ class Deployment:
     conf: str
     """The file below conf/."""
     transport: str
-    """cgi, fastcgi, scgi or http."""
+    """cgi, fastcgi, scgi, uwsgi, ajp or http."""
     mount: str = ""
     """The URL path of the application: SCRIPT_NAME, before encoding."""
     address: str | None = None
@@ -75,6 +75,8 @@ DEPLOYMENTS = (
     Deployment("nginx-fastcgi-mounted", "nginx", "nginx/fastcgi-mounted.conf", "fastcgi", "/app", "127.0.0.1:9000"),
     Deployment("nginx-scgi", "nginx", "nginx/scgi.conf", "scgi", "", UNIX),
     Deployment("nginx-scgi-mounted", "nginx", "nginx/scgi-mounted.conf", "scgi", "/app", "127.0.0.1:4000"),
+    Deployment("nginx-uwsgi", "nginx", "nginx/uwsgi.conf", "uwsgi", "", UNIX),
+    Deployment("nginx-uwsgi-mounted", "nginx", "nginx/uwsgi-mounted.conf", "uwsgi", "/app", "127.0.0.1:3031"),
     Deployment("apache-cgid", "apache", "apache/cgi.conf", "cgi", "/app"),
     Deployment("apache-cgi", "apache-prefork", "apache/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
     Deployment("apache-fcgid", "apache", "apache/fcgid.conf", "fastcgi"),
@@ -88,12 +90,19 @@ DEPLOYMENTS = (
         also=("127.0.0.1:9001",),
     ),
     Deployment("apache-proxy-scgi", "apache", "apache/proxy_scgi.conf", "scgi", "", "127.0.0.1:4000"),
+    Deployment("apache-proxy-uwsgi", "apache", "apache/proxy_uwsgi.conf", "uwsgi", "", "127.0.0.1:3031"),
+    Deployment(
+        "apache-proxy-ajp", "apache", "apache/proxy_ajp.conf", "ajp", "", "127.0.0.1:8009",
+        ("--ajp-secret", "change-this"),
+    ),
     Deployment("apache-htaccess-cgi", "apache", "apache/htaccess/cgi.htaccess", "cgi"),
     Deployment("apache-htaccess-fcgid", "apache", "apache/htaccess/fcgid.htaccess", "fastcgi"),
     Deployment("lighttpd-cgi", "lighttpd", "lighttpd/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
     Deployment("lighttpd-fastcgi", "lighttpd", "lighttpd/fastcgi.conf", "fastcgi", "", UNIX),
     Deployment("lighttpd-fastcgi-spawned", "lighttpd", "lighttpd/fastcgi-spawned.conf", "fastcgi"),
     Deployment("lighttpd-scgi", "lighttpd", "lighttpd/scgi.conf", "scgi", "/app", "127.0.0.1:4000"),
+    Deployment("lighttpd-uwsgi", "lighttpd", "lighttpd/uwsgi.conf", "uwsgi", "/app", "127.0.0.1:3031"),
+    Deployment("lighttpd-ajp", "lighttpd", "lighttpd/ajp13.conf", "ajp", "", "127.0.0.1:8009"),
     Deployment("caddy-fastcgi", "caddy", "caddy/Caddyfile", "fastcgi", "", UNIX),
     Deployment("haproxy-fastcgi", "haproxy", "haproxy/fastcgi.cfg", "fastcgi", "", "127.0.0.1:9000"),
     Deployment("h2o-fastcgi", "h2o", "h2o/fastcgi.conf", "fastcgi", "", UNIX),

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 CGI = ("apache-cgi*", "apache-htaccess-cgi", "lighttpd-cgi")
 FCGID = ("apache-fcgid", "apache-htaccess-fcgid")
 SCGI = ("nginx-scgi*", "apache-proxy-scgi", "lighttpd-scgi")
+UWSGI = ("nginx-uwsgi*", "apache-proxy-uwsgi", "lighttpd-uwsgi")
+AJP = ("apache-proxy-ajp", "lighttpd-ajp")
+NOT_AJP = tuple(f"!{name}" for name in AJP)
 HTTP = ("http-*",)
 NOT_HTTP = ("nginx-*", "apache-*", "lighttpd-*")
 
@@ -35,8 +38,12 @@ class Difference:
 
 DIFFERENCES = (
     Difference(
-        ("errors stay with the backend",), SCGI + HTTP,
-        "SCGI and HTTP have no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
+        ("errors stay with the backend",), (*SCGI, *AJP, *HTTP),
+        "SCGI, AJP13 and HTTP have no stream for errors: wsgi.errors and tracebacks are in the backend's error log.",
+    ),
+    Difference(
+        ("errors stay with the backend",), UWSGI,
+        "uwsgi has no stream for errors, as SCGI.",
     ),
     Difference(
         ("errors stay with the backend",), ("caddy-*",),
@@ -59,6 +66,14 @@ DIFFERENCES = (
         "The end of the connection is the end of a response without a length.",
     ),
     Difference(
+        (NO_LENGTH, STREAM), ("nginx-uwsgi",),
+        "uwsgi ends a response as SCGI does, by the end of the connection.",
+    ),
+    Difference(
+        (NO_LENGTH,), ("apache-proxy-uwsgi",),
+        "Broken off before Apache has sent anything, what there is is sent as a whole.",
+    ),
+    Difference(
         (NO_LENGTH, STREAM), FCGID,
         "mod_fcgid notices, and appends its page for 500 to what it has sent already.",
     ),
@@ -79,7 +94,7 @@ DIFFERENCES = (
         "FcgidOutputBufferSize, 64 KiB unless changed, cannot be set in .htaccess.",
     ),
     Difference(
-        ("chunked upload without a length",), ("apache-cgi*", "apache-htaccess-cgi"),
+        ("chunked upload without a length",), ("apache-cgi*", "apache-htaccess-cgi", "apache-proxy-ajp"),
         "Apache passes a chunked upload on while it arrives: CONTENT_LENGTH is missing, wsgi.input ends by itself.",
     ),
     Difference(
@@ -101,6 +116,10 @@ DIFFERENCES = (
     Difference(
         ("a connection for each request",), ("apache-proxy-fcgi-balancer",),
         "A machine that stops closes those it keeps, and a POST that is on its way just then would be answered 502.",
+    ),
+    Difference(
+        ("chunked upload refused",), ("apache-proxy-uwsgi",),
+        "uwsgi needs the length first, and mod_proxy_uwsgi does not collect the upload: 411.",
     ),
     Difference(
         ("path refused: /a%2Fb",), ("apache-htaccess-*",),
@@ -159,6 +178,14 @@ DIFFERENCES = (
         "Dot segments are not resolved; browsers and curl have done so before they ask.",
     ),
     Difference(
+        ("method refused: PATCH",), ("lighttpd-ajp",),
+        "AJP13 has no number for it, and lighttpd does not send such a method as text: 400.",
+    ),
+    Difference(
+        ("no SERVER_ADDR",), ("lighttpd-ajp",),
+        "AJP13 has no field for SERVER_ADDR and REMOTE_PORT; Apache sends them as attributes, lighttpd does not.",
+    ),
+    Difference(
         ("query normalised",), ("lighttpd-*", "http-lighttpd"),
         "lighttpd encodes what RFC 3986 does not allow in a query: [ and ] become %5B and %5D.",
     ),
@@ -179,16 +206,16 @@ class Variable:
 
 VARIABLES = (
     Variable(
-        ("SERVER_SOFTWARE",), ("*",),
-        "Everywhere, with a value that only this server can have.",
+        ("SERVER_SOFTWARE",), ("*", *NOT_AJP),
+        "Everywhere, with a value that only this server can have; AJP13 has no place for it.",
     ),
     Variable(
-        ("REMOTE_PORT",), NOT_HTTP,
-        "Everywhere but by HTTP, which cannot tell it.",
+        ("DOCUMENT_ROOT",), (*NOT_HTTP, *NOT_AJP, "caddy-*", "haproxy-*"),
+        "Everywhere but by HTTP and AJP13, which cannot tell it; h2o sends it where fastcgi.document_root is set.",
     ),
     Variable(
-        ("DOCUMENT_ROOT",), ("nginx-*", "apache-*", "lighttpd-*", "caddy-*", "haproxy-*"),
-        "HTTP cannot tell it; h2o sends it where fastcgi.document_root is set.",
+        ("REMOTE_PORT",), (*NOT_HTTP, "caddy-*", "haproxy-*", "h2o-*", "!lighttpd-ajp"),
+        "Everywhere but by HTTP, which cannot tell it, where the web server sends it.",
     ),
     Variable(
         ("REMOTE_PORT",), ("http-apache",),
@@ -212,9 +239,11 @@ VARIABLES = (
     ),
     Variable(
         ("GATEWAY_INTERFACE",),
-        ("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-*", "lighttpd-*", "caddy-*",
-         "haproxy-*", *HTTP),
-        "mod_proxy_scgi and h2o do not send it.",
+        (
+            *("nginx-*", "apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-proxy-uwsgi"),
+            *("apache-htaccess-*", "lighttpd-*", "!lighttpd-ajp", "caddy-*", "haproxy-*", *HTTP),
+        ),
+        "mod_proxy_scgi and h2o do not send it, and AJP13 has no place for it.",
     ),
     Variable(
         ("FCGI_ROLE",), ("*-fastcgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-fcgid"),
@@ -222,20 +251,20 @@ VARIABLES = (
     ),
     Variable(("SCGI",), SCGI, "Part of every SCGI request."),
     Variable(
-        ("SCRIPT_FILENAME",), ("apache-*", "lighttpd-*", "caddy-*", "haproxy-*"),
+        ("SCRIPT_FILENAME",), ("apache-*", "lighttpd-*", "caddy-*", "haproxy-*", *NOT_AJP),
         "Names a file, or for mod_proxy_fcgi the backend; nginx and h2o know no scripts.",
     ),
     Variable(
         ("PATH_TRANSLATED",),
-        ("apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "lighttpd-*", "caddy-*", "haproxy-*"),
+        ("apache-cgi*", "apache-fcgid", "apache-proxy-fcgi*", "lighttpd-*", "!lighttpd-ajp", "caddy-*", "haproxy-*"),
         "PATH_INFO below the document root, where the server makes it up.",
     ),
     Variable(
-        ("CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "SERVER_ADMIN", "SERVER_SIGNATURE", "PATH"), ("apache-*",),
+        ("CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "SERVER_ADMIN", "SERVER_SIGNATURE", "PATH"), ("apache-*", *NOT_AJP),
         "Apache's own; PATH is Apache's search path for programs.",
     ),
     Variable(
-        ("REDIRECT_STATUS",), ("apache-htaccess-*", "lighttpd-*"),
+        ("REDIRECT_STATUS",), ("apache-htaccess-*", "lighttpd-*", "!lighttpd-ajp"),
         "Apache says that RewriteRule has been at work; lighttpd sends it for PHP.",
     ),
     Variable(

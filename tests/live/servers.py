@@ -187,8 +187,8 @@ class Apache(WebServer):
         fcgid = requirements.require_file(APACHE_MODULES / "mod_fcgid.so", "libapache2-mod-fcgid")
         names = (
             *(f"mpm_{self.mpm}", "authn_core", "authz_core", "alias", "mime", "env", "setenvif", "rewrite", self.cgi),
-            *("proxy", "proxy_fcgi", "proxy_scgi", "proxy_http", "headers", "auth_basic", "authz_user", "authnz_fcgi"),
-            *("slotmem_shm", "proxy_balancer", "lbmethod_bybusyness"),
+            *("proxy", "proxy_fcgi", "proxy_scgi", "proxy_uwsgi", "proxy_ajp", "proxy_http", "headers"),
+            *("auth_basic", "authz_user", "authnz_fcgi", "slotmem_shm", "proxy_balancer", "lbmethod_bybusyness"),
         )
         modules = "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in names)
         run = self.sandbox.run

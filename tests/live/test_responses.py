@@ -188,7 +188,11 @@ def test_wsgiref_validate_has_nothing_to_complain_about(site: Site) -> None:
         assert "AssertionError" not in path.read_text(errors="replace")
 
 
-@where(lambda deployment: deployment.address in ("127.0.0.1:9000", "127.0.0.1:8000"))
+@where(
+    lambda deployment: (
+        deployment.address in ("127.0.0.1:9000", "127.0.0.1:8000") or deployment.name == "apache-proxy-ajp"
+    )
+)
 def test_connections_to_the_backend_are_kept(site: Site) -> None:
     """Most files for FastCGI say so, and those for HTTP; with TCP the kernel's table tells whether it is true."""
     before = connections(site)

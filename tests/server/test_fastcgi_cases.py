@@ -134,7 +134,9 @@ def test_F46_type_0_is_an_unknown_management_record(served: Served) -> None:
 
 
 def test_F42_http_on_a_fastcgi_port_is_named_in_the_log(served: Served) -> None:
-    check_closed(served, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-Filler: y\r\n" * 4200, "this is HTTP on a FastCGI")
+    check_closed(
+        served, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-Filler: y\r\n" * 4200, "this is HTTP, on an address for FastCGI"
+    )
 
 
 # Roles

@@ -63,7 +63,7 @@ def without_c(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "make_fast_paths", lambda *arguments: None)
 
 
-@pytest.fixture(scope="module", params=["fastcgi", "scgi"])
+@pytest.fixture(scope="module", params=["fastcgi", "scgi", "uwsgi"])
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     application = Scripted()
     with ExitStack() as stack:
@@ -78,12 +78,15 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
 def get(pair: Pair, params: wire.Pairs = wire.GET, keep: bool = False) -> bytes:
     if pair.fast.protocol == "fastcgi":
         return wire.request(params, keep=keep)
+    if pair.fast.protocol == "uwsgi":
+        room = 60_000
+        return wire.uwsgi([(b"CONTENT_LENGTH", b""), *[(name, value[:room]) for name, value in params]])
     return wire.scgi([(b"CONTENT_LENGTH", b"0"), *params])
 
 
 @pytest.mark.parametrize("name", [b"REQUEST_URI", b"REMOTE_USER", b"SCRIPT_NAME", b"HTTP_A"])
 def test_a_variable_that_comes_twice(pair: Pair, name: bytes) -> None:
-    """By SCGI not all may have two values."""
+    """By SCGI and uwsgi not all may have two values."""
     for values in ((b"/x", b"/x"), (b"/x", b"/y")):
         params = tuple(item for item in wire.GET if item[0] != name) + tuple((name, value) for value in values)
         pair.same(shows, get(pair, params))
@@ -100,11 +103,11 @@ def test_the_c_part_serves(monkeypatch: pytest.MonkeyPatch) -> None:
         on_data(self, data)
 
     monkeypatch.setattr(Connection, "on_data", counting)
-    for protocol in ("fastcgi", "scgi"):
+    for protocol in ("fastcgi", "scgi", "uwsgi"):
         with serving(Recorder(), protocol) as served:
             for _ in range(3):
                 assert served.request().status == "200 OK"
-            assert served.protocol == "scgi" or ask_kept(served, 3)
+            assert served.protocol != "fastcgi" or ask_kept(served, 3)
     assert declined == []
 
 

@@ -219,6 +219,18 @@ def test_tcp_for_other_machines_needs_a_list(text: str, protocol: str) -> None:
         check(listener)
 
 
+def test_A14_ajp_for_other_machines_needs_a_secret_as_well() -> None:
+    with (
+        pytest.raises(ConfigError, match="AJP13 without a secret"),
+        opened("0.0.0.0:0", "ajp", allowed_clients=["any"]),
+    ):
+        pass
+    with opened("0.0.0.0:0", "ajp", allowed_clients=["10.0.0.5"], ajp_secret="s") as [listener]:
+        assert listener.peers is not None
+    with opened("127.0.0.1:0", "ajp") as [listener]:
+        assert listener.peers is None
+
+
 def test_tcp_does_not_listen_before_the_list_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "listen", lambda *arguments: pytest.fail("listens"))
     refusal("0.0.0.0:0", ConfigError)

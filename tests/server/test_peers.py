@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateways.errors import ConfigError
-from gateways.server.peers import PeerFilter, TrustedProxies, filter_for, parse_clients
+from gateways.server.peers import (
+    PeerFilter,
+    TrustedProxies,
+    filter_for,
+    parse_clients,
+    reached_by_others,
+    refuse_everybody,
+    refuse_without_secret,
+)
 
 
 def peer(host: str, scope: int = 0) -> tuple[object, ...]:
@@ -166,6 +174,23 @@ def test_a_port_that_others_reach_needs_a_list(host: str, protocol: str) -> None
         assert everybody.allows(peer("198.51.100.1"))
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "2001:db8::1", "::ffff:192.0.2.1"])
+def test_A14_an_address_that_others_reach_needs_a_secret(host: str) -> None:
+    with pytest.raises(ConfigError, match="secret") as caught:
+        refuse_without_secret(host, "ajp", None)
+    assert "give ajp_secret" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    refuse_without_secret(host, "ajp", "s")
+    refuse_without_secret(host, "fastcgi", None)
+    with pytest.raises(ConfigError, match="ajp sends its secret in clear"):
+        refuse_everybody(host, "ajp")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_A14_loopback_needs_none(host: str) -> None:
+    refuse_without_secret(host, "ajp", None)
+
+
 def test_F60_only_peers_in_FCGI_WEB_SERVER_ADDRS_may_connect() -> None:
     environ = {"FCGI_WEB_SERVER_ADDRS": "199.170.183.28, 199.170.183.71,::1"}
     with bound("127.0.0.1") as sock, bound("0.0.0.0") as exposed:
@@ -194,6 +219,18 @@ def test_F60_FCGI_WEB_SERVER_ADDRS_is_of_fastcgi_on_tcp() -> None:
     with bound("127.0.0.1") as sock, socket.socket(socket.AF_UNIX) as unix:
         assert filter_for(sock, "scgi", (), environ) is None
         assert filter_for(unix, "fastcgi", ["10.0.0.1"], environ) is None
+
+
+def test_F60_FCGI_WEB_SERVER_ADDRS_holds_where_fastcgi_is_one_of_any_protocol() -> None:
+    with bound("127.0.0.1") as sock:
+        peers = filter_for(sock, "listen", (), {"FCGI_WEB_SERVER_ADDRS": "10.0.0.1"})
+    assert peers is not None
+    assert not peers.allows(("127.0.0.1", 1))
+
+
+def test_which_sockets_others_reach() -> None:
+    with bound("127.0.0.1") as loopback, bound("0.0.0.0") as exposed, socket.socket(socket.AF_UNIX) as unix:
+        assert [reached_by_others(sock) for sock in (loopback, exposed, unix)] == [False, True, False]
 
 
 def test_F60_names_the_variable_that_cannot_be_read() -> None:

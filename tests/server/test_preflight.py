@@ -129,6 +129,12 @@ def test_a_port_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert errors(http="0.0.0.0:1") == []
 
 
+def test_A14_ajp_for_others_without_a_secret() -> None:
+    (message,) = errors(ajp="0.0.0.0:1", allowed_clients="any")
+    assert message.startswith("ajp: will not listen on 0.0.0.0 for AJP13 without a secret")
+    assert errors(ajp="0.0.0.0:1", allowed_clients="any", ajp_secret="s") == errors(ajp=":1") == []
+
+
 def test_a_list_of_clients_that_cannot_be_read() -> None:
     (message,) = errors(fastcgi=":1", allowed_clients="10.0.0.300")
     assert message.startswith("allowed_clients: '10.0.0.300' is not an IP address or network")

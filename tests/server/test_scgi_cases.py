@@ -130,7 +130,7 @@ def test_what_is_no_netstring_is_closed(served: Served, app: Recorder, data: byt
 
 def test_S27_http_on_an_scgi_port_is_named_in_the_log(served: Served) -> None:
     assert served.ask(b"GET / HTTP/1.1\r\n\r\n") == b""
-    assert "this is HTTP on a SCGI address" in served.log.text("warning")
+    assert "this is HTTP, on an address for SCGI" in served.log.text("warning")
 
 
 # Headers

@@ -21,7 +21,7 @@ import pytest
 from gateways.errors import ConfigError
 from gateways.server import spawned
 from gateways.server.spawned import ParentWatch, detect
-from gateways.settings.serving import LISTENERS
+from gateways.server.transports import TRANSPORTS
 from tests.live.sandbox import Sandbox
 from tests.live.servers import Apache, Lighttpd, Process
 from tests.support import requirements
@@ -125,11 +125,11 @@ def test_systemd() -> None:
     assert start.reason == "systemd passed 1 socket (LISTEN_FDS)"
 
 
-@pytest.mark.parametrize("protocol", ["gopher", "FastCGI", "fcgi", "\n"])
+@pytest.mark.parametrize("protocol", ["smtp", "FastCGI", "fcgi", "\n"])
 def test_other_protocols_are_refused(protocol: str) -> None:
     with pytest.raises(ConfigError) as caught:
         detect({"GATEWAYS_PROTOCOL": protocol})
-    assert str(caught.value) == f"GATEWAYS_PROTOCOL={protocol!r}: give {' or '.join(LISTENERS)}"
+    assert str(caught.value) == f"GATEWAYS_PROTOCOL={protocol!r}: give {' or '.join(TRANSPORTS)}"
 
 
 def test_closed_standard_streams_are_opened() -> None:

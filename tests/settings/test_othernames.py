@@ -45,7 +45,6 @@ def test_a_program_has_each_name_once(program: str) -> None:
         ("max_requests_delta", "uWSGI's name; here it is {max_requests_jitter}"),
         ("bind", "gunicorn's name; here it is {http}, {fastcgi} or {scgi}"),
         ("pidfile", "uWSGI's and gunicorn's name; here it is {pid_file}"),
-        ("listen", "php-fpm's name; here it is {fastcgi} or {scgi}; or uWSGI's name; here it is {backlog}"),
         ("clear_env", "php-fpm's name; workers keep the environment of the program; set variables with {env}"),
         ("vacuum", "uWSGI's name; not needed: the files of sockets are removed"),
         ("colour", ""),

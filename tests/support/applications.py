@@ -17,7 +17,7 @@ MIB = 1 << 20
 def encode(protocol: str, params: wire.Pairs, body: bytes = b"") -> bytes:
     if protocol == "http":
         return httpwire.from_variables(params, body)
-    return wire.request(params, body) if protocol == "fastcgi" else wire.scgi(params, body)
+    return {"fastcgi": wire.request, "scgi": wire.scgi, "uwsgi": wire.uwsgi}[protocol](params, body)
 
 
 def read_answer(served: Served, sock: socket.socket) -> wire.Answer:

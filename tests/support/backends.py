@@ -223,18 +223,30 @@ def scripted(*acts: Act, tcp: bool = False) -> Iterator[Scripted]:
 
 _FLUP = """
 import sys
+import socket
 import warnings
 warnings.simplefilter("ignore")
 sys.path.insert(0, sys.argv[1])
 from flup.server.{module} import WSGIServer
 from tests.apps.echo import application
-WSGIServer(application, bindAddress=sys.argv[2]).run()
+class Listener(socket.socket):
+    def accept(self):
+        return super().accept()[0], ("unix", 0)
+class Server(WSGIServer):
+    def _setupSocket(self):  # AJP13 there is for TCP alone, with a port that is known before
+        if {module!r} != "ajp":
+            return super()._setupSocket()
+        sock = Listener(socket.AF_UNIX)
+        sock.bind(sys.argv[2])
+        sock.listen()
+        return sock
+Server(application, bindAddress=sys.argv[2]).run()
 """
 
 
 @contextlib.contextmanager
 def flup(protocol: str) -> Iterator[str]:
-    """Run flup's server for ``fastcgi`` or ``scgi`` in a process of its own; yields its address."""
+    """Run flup's server for ``fastcgi``, ``scgi`` or ``ajp`` in a process of its own; yields its address."""
     with tempfile.TemporaryDirectory() as directory:
         address = f"unix:{directory}/socket"
         root = str(Path(__file__).parents[2])

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 RESPONDER = 1
@@ -39,11 +39,13 @@ class Capture(NamedTuple):
 
     @property
     def transport(self) -> str:
-        """``fastcgi``, ``scgi`` or ``cgi``."""
+        """``fastcgi``, ``scgi``, ``uwsgi``, ``ajp`` or ``cgi``."""
         kind = self.server.rpartition("-")[2]
         if kind in {"cgi", "cgid"}:
             return "cgi"
-        return "scgi" if kind.endswith("scgi") else "fastcgi"
+        if kind in {"proxyajp", "ajp13"}:
+            return "ajp"
+        return next((name for name in ("scgi", "uwsgi") if kind.endswith(name)), "fastcgi")
 
     def requests(self) -> list[Request]:
         """Decode ``data``; several requests where HAProxy multiplexes, none where it gave up at once."""
@@ -51,6 +53,10 @@ class Capture(NamedTuple):
             return [_cgi(self.data)]
         if self.transport == "scgi":
             return [_scgi(self.data)]
+        if self.transport == "uwsgi":
+            return [_uwsgi(self.data)]
+        if self.transport == "ajp":
+            return [_ajp(self.data)]
         return _fastcgi(self.data)
 
 
@@ -122,6 +128,111 @@ def _scgi(data: bytes) -> Request:
     block, position = _netstring(data, 0)
     parts = block.split(b"\0")
     return Request(list(zip(parts[0:-1:2], parts[1::2])), data[position:])
+
+
+def _uwsgi(data: bytes) -> Request:
+    modifier, size = data[0], int.from_bytes(data[1:3], "little")
+    assert modifier in (0, 30)
+    texts = []
+    position = 4
+    while position < 4 + size:
+        start = position + 2
+        position = start + int.from_bytes(data[position:start], "little")
+        texts.append(data[start:position])
+    variables = list(zip(texts[0::2], texts[1::2]))
+    if modifier == 30:  # PATH_INFO begins with SCRIPT_NAME
+        mount = dict(variables)[b"SCRIPT_NAME"]
+        variables = [(n, re.sub(b"^" + mount + b"(?=/|$)", b"", v) if n == b"PATH_INFO" else v) for n, v in variables]
+    return Request(variables, data[position:])
+
+
+_AJP_METHODS = {1: b"OPTIONS", 2: b"GET", 3: b"HEAD", 4: b"POST", 6: b"DELETE", 7: b"TRACE", 8: b"PROPFIND"}
+_AJP_HEADERS = (
+    *("ACCEPT", "ACCEPT_CHARSET", "ACCEPT_ENCODING", "ACCEPT_LANGUAGE", "AUTHORIZATION", "CONNECTION"),
+    *("CONTENT_TYPE", "CONTENT_LENGTH", "COOKIE", "COOKIE2", "HOST", "PRAGMA", "REFERER", "USER_AGENT"),
+)
+_AJP_ATTRIBUTES = {3: b"REMOTE_USER", 4: b"AUTH_TYPE", 5: b"QUERY_STRING", 8: b"SSL_CIPHER", 9: b"SSL_SESSION_ID"}
+_AJP_NAMED = {
+    b"AJP_REMOTE_PORT": b"REMOTE_PORT",
+    b"AJP_LOCAL_ADDR": b"SERVER_ADDR",
+    b"AJP_SSL_PROTOCOL": b"SSL_PROTOCOL",
+}
+
+
+class _AjpFields:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def number(self, size: int = 2) -> int:
+        self.at += size
+        return int.from_bytes(self.data[self.at - size : self.at], "big")
+
+    def text(self) -> bytes | None:
+        length = self.number()
+        if length == 0xFFFF:
+            return None
+        self.at += length + 1
+        return self.data[self.at - length - 1 : self.at - 1]
+
+
+def _ajp(data: bytes) -> Request:
+    """The CGI variables that an AJP13 request stands for, and the body behind it."""
+    packets = []
+    while data:
+        length = int.from_bytes(data[2:4], "big")
+        packets.append(data[4 : 4 + length])
+        data = data[4 + length :]
+    if packets[0] == b"\x0a":  # CPING
+        del packets[0]
+    values, by_apache = _ajp_variables(_AjpFields(packets[0]))
+    body = b"".join([item[2:] if by_apache else item for item in packets[1:]])
+    return Request(list(values.items()), body)
+
+
+def _ajp_variables(fields: _AjpFields) -> tuple[dict[bytes, bytes], bool]:
+    fields.number(1)
+    method = _AJP_METHODS.get(fields.number(1))
+    names = (b"SERVER_PROTOCOL", b"uri", b"REMOTE_ADDR", b"REMOTE_HOST", b"SERVER_NAME")
+    values = {name: fields.text() for name in names}
+    values[b"SERVER_PORT"] = b"%d" % fields.number()
+    values[b"REQUEST_SCHEME"] = b"https" if fields.number(1) else b"http"
+    values[b"HTTPS"] = b"on" if values[b"REQUEST_SCHEME"] == b"https" else None
+    for _ in range(fields.number()):
+        code = fields.number()
+        coded = code >> 8 == 0xA0
+        if coded:
+            name = _AJP_HEADERS[(code & 255) - 1]
+        else:
+            fields.at -= 2
+            name = (fields.text() or b"").decode("latin-1").upper()
+        value = fields.text() or b""
+        if name == "TRANSFER-ENCODING" or not (coded or re.fullmatch("[A-Z0-9-]+", name)):
+            continue  # the one has been undone, and "X_A" would be taken for "X-A"
+        name = name.replace("-", "_")
+        values[(name if name.startswith("CONTENT_") else f"HTTP_{name}").encode("latin-1")] = value
+    by_apache = False
+    while (code := fields.number(1)) != 255:
+        if code == 10:
+            by_apache = True
+            given = fields.text() or b""
+            values[_AJP_NAMED.get(given, b"AJP_" + given)] = fields.text()
+        elif code == 11:
+            values[b"SSL_CIPHER_USEKEYSIZE"] = b"%d" % fields.number()
+        elif code == 13:
+            method = fields.text()
+        elif code == 12:
+            fields.text()
+        else:
+            values[_AJP_ATTRIBUTES[code]] = fields.text()
+    values[b"REQUEST_METHOD"] = method
+    uri = values.pop(b"uri") or b""
+    values[b"PATH_INFO"] = unquote_to_bytes(uri) if by_apache else uri
+    values[b"REQUEST_URI"] = uri if by_apache else quote(uri, safe="/!$&'()*+,;=:@~").encode()
+    if values.get(b"QUERY_STRING") is not None:
+        values[b"REQUEST_URI"] += b"?" + (values[b"QUERY_STRING"] or b"")
+    values.setdefault(b"QUERY_STRING", b"")
+    return {name: value for name, value in values.items() if value is not None}, by_apache
 
 
 class _Streams:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any
 
-from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import Aborted, Request
-from gateways.adapters.http.server import ServerConnection as HTTPConnection
 from gateways.errors import ProtocolError
 
-Protocol = Union[fastcgi.ServerConnection, scgi.ServerConnection, HTTPConnection]
+if TYPE_CHECKING:
+    from gateways.adapters.interface import ServerConnection
 
 RESPONSE = b"the response"
 
@@ -30,9 +29,9 @@ class Outcome:
         """True right after an answer."""
         return self.events[-1:] == ["answered"]
 
-    def is_over(self, protocol: Protocol) -> bool:
+    def is_over(self, protocol: ServerConnection) -> bool:
         """True after an answer behind which the connection takes nothing more."""
-        ends = protocol.name == "SCGI" or (
+        ends = protocol.name in {"SCGI", "uwsgi"} or (
             protocol.name == "HTTP" and self.request is not None and not self.request.keep
         )
         return self.finished and ends
@@ -46,7 +45,7 @@ class Outcome:
         return f"Outcome(events={self.events!r}, output={self.output!r})"
 
 
-def drive(protocol: Protocol, pieces: Iterable[bytes], *, reads_body: bool = True) -> Outcome:
+def drive(protocol: ServerConnection, pieces: Iterable[bytes], *, reads_body: bool = True) -> Outcome:
     """Feed ``pieces`` and answer every request: after its body, or at once without ``reads_body``."""
     outcome = Outcome()
     for piece in pieces:
@@ -63,7 +62,7 @@ def drive(protocol: Protocol, pieces: Iterable[bytes], *, reads_body: bool = Tru
     return outcome
 
 
-def _take_events(protocol: Protocol, outcome: Outcome, reads_body: bool) -> None:
+def _take_events(protocol: ServerConnection, outcome: Outcome, reads_body: bool) -> None:
     while not outcome.is_over(protocol):
         event = protocol.next_event()
         outcome.output += b"".join(protocol.outgoing)
@@ -90,7 +89,7 @@ def _take_events(protocol: Protocol, outcome: Outcome, reads_body: bool) -> None
             outcome.output += _respond(protocol)
 
 
-def _respond(protocol: Protocol) -> bytes:
+def _respond(protocol: ServerConnection) -> bytes:
     return protocol.encode_head("200 OK", [("Date", "today")], RESPONSE, True)
 
 

@@ -143,12 +143,22 @@ class Served:
         """Serve one request on a connection of its own."""
         if self.protocol == "fastcgi":
             return wire.answer(wire.parse_records(self.ask(wire.request(params, body))))
+        if self.protocol == "ajp":
+            values = dict(params)
+            method = b"\x0d" + wire.ajp_string(values[b"REQUEST_METHOD"])
+            length = [(0xA008, b"%d" % len(body))] if body else []
+            data = wire.ajp_forward(*length, method=255, uri=values[b"REQUEST_URI"], attributes=wire.AJP_PORT + method)
+            with self.connect() as sock:
+                pieces = [wire.ajp_body(body[at : at + 8186]) for at in range(0, len(body), 8186)]
+                sock.sendall(data + b"".join(pieces))
+                head = wire.ajp_answer(wire.ajp_receive(sock))
+            return wire.Answer(f"Status: {head.status}".encode("latin-1"), head.body, b"", 0, wire.COMPLETE)
         if self.protocol == "http":
             head_only = dict(params)[b"REQUEST_METHOD"] == b"HEAD"
             return httpwire.answer(self.ask(httpwire.from_variables(params, body)), head_only)
         if params[0][0] != b"CONTENT_LENGTH":
             params = ((b"CONTENT_LENGTH", b"%d" % len(body)), *params)
-        return scgi_answer(self.ask(wire.scgi(params, body)))
+        return scgi_answer(self.ask((wire.uwsgi if self.protocol == "uwsgi" else wire.scgi)(params, body)))
 
     def check_alive(self) -> None:
         """A good request on a new connection is answered."""
@@ -156,7 +166,7 @@ class Served:
 
 
 def scgi_answer(data: bytes) -> wire.Answer:
-    """Read an SCGI response, which ends where the connection does."""
+    """Read a response of SCGI or uwsgi, which ends where the connection does."""
     head, end, body = data.partition(b"\r\n\r\n")
     assert end, f"no whole head in {data[:200]!r}"
     return wire.Answer(head, body, b"", 0, wire.COMPLETE)

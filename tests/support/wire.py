@@ -1,4 +1,4 @@
-"""What a web server writes and reads, made by hand: the tests' own reading of FastCGI and SCGI.
+"""What a web server writes and reads, made by hand: the tests' own reading of FastCGI, SCGI, uwsgi and AJP13.
 
 It shares no code with the package, so that a mistake there cannot agree with itself here.
 """
@@ -64,6 +64,8 @@ class Answer(NamedTuple):
 
     @property
     def status(self) -> str:
+        if self.head.startswith(b"HTTP/"):
+            return self.head.partition(b"\r\n")[0].partition(b" ")[2].decode("latin-1")
         return header(self.head, "Status")
 
 
@@ -192,13 +194,169 @@ def scgi(params: Pairs | None = None, body: bytes = b"") -> bytes:
     return netstring(b"".join([b"%s\0%s\0" % item for item in items])) + body
 
 
-# uwsgi, which only peers speak
+# AJP13
 
 
-def uwsgi(params: Pairs = GET, body: bytes = b"") -> bytes:
+def ajp_string(text: bytes | None) -> bytes:
+    """Write a string; None is one that is not there."""
+    return b"\xff\xff" if text is None else pack(">H", len(text)) + text + b"\0"
+
+
+def ajp_packet(payload: bytes) -> bytes:
+    """Write a packet of the web server."""
+    return b"\x12\x34" + pack(">H", len(payload)) + payload
+
+
+#: What Apache always sends, and lighttpd never.
+AJP_PORT = b"\x0a" + ajp_string(b"AJP_REMOTE_PORT") + ajp_string(b"4711")
+
+
+def ajp_forward(
+    *headers: tuple[bytes | int, bytes | None],
+    method: int = 2,
+    uri: bytes | None = b"/path",
+    attributes: bytes = AJP_PORT,
+    count: int | None = None,
+    end: bytes = b"\xff",
+) -> bytes:
+    """Write a FORWARD_REQUEST packet. A header's name is text or the number of its code."""
+    fields = [ajp_string(text) for text in (b"HTTP/1.1", uri, b"192.0.2.1", None, b"example.test")]
+    lines = [
+        (pack(">H", name) if isinstance(name, int) else ajp_string(name)) + ajp_string(value) for name, value in headers
+    ]
+    number = len(lines) if count is None else count
+    return ajp_packet(
+        bytes((2, method)) + b"".join(fields) + pack(">HBH", 80, 0, number) + b"".join(lines) + attributes + end
+    )
+
+
+def ajp_body(data: bytes) -> bytes:
+    """Write a piece of the body as Apache does."""
+    return ajp_packet(pack(">H", len(data)) + data)
+
+
+def ajp_post(body: bytes, *headers: tuple[bytes | int, bytes | None]) -> bytes:
+    """Write a POST request whose body fits into one packet."""
+    return ajp_forward((0xA008, b"%d" % len(body)), *headers, method=4) + (ajp_body(body) if body else b"")
+
+
+def ajp_packets(data: bytes) -> list[bytes]:
+    """Read what an application sent: the payloads of its packets."""
+    found = []
+    at = 0
+    while at < len(data):
+        assert data[at : at + 2] == b"AB", data[at : at + 8]
+        (length,) = unpack(">H", data[at + 2 : at + 4])
+        assert 0 < length <= 8188, length
+        assert at + 4 + length <= len(data), "the last packet is cut"
+        found.append(data[at + 4 : at + 4 + length])
+        at += 4 + length
+    return found
+
+
+def ajp_receive(sock: socket.socket) -> bytes:
+    """Read packets up to END_RESPONSE; ``EOFError`` when the connection ends before."""
+    data = bytearray()
+    while data[-3:-1] != b"\2\5" or not _ends(data):
+        piece = sock.recv(65536)
+        if not piece:
+            raise EOFError(f"closed after {bytes(data[-100:])!r}")
+        data += piece
+    return bytes(data)
+
+
+def _ends(data: bytearray) -> bool:
+    """Whether the last packet is END_RESPONSE, and not data that looks like it."""
+    at = kind = 0
+    while at + 4 <= len(data):
+        (length,) = unpack(">H", data[at + 2 : at + 4])
+        kind = data[at + 4] if length and at + 4 < len(data) else 0
+        at += 4 + length
+    return at == len(data) and kind == 5
+
+
+class AjpAnswer(NamedTuple):
+    """What a web server makes of the packets of one response; ``asked`` are the numbers of GET_BODY_CHUNK."""
+
+    status: str
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    reuse: bool | None
+    asked: list[int]
+    pongs: int
+
+
+_AJP_NAMES = (
+    *(b"Content-Type", b"Content-Language", b"Content-Length", b"Date", b"Last-Modified", b"Location", b"Set-Cookie"),
+    *(b"Set-Cookie2", b"Servlet-Engine", b"Status", b"WWW-Authenticate"),
+)
+
+
+def ajp_answer(data: bytes) -> AjpAnswer:
+    """Put the packets of one response together. ``reuse`` is None where END_RESPONSE is missing."""
+    status, headers, body, reuse, asked, pongs = "", [], b"", None, [], 0
+    for payload in ajp_packets(data):
+        assert reuse is None, "a packet after END_RESPONSE"
+        if payload[0] == 9:
+            pongs += 1
+        elif payload[0] == 6:
+            asked.append(unpack(">H", payload[1:])[0])
+        elif payload[0] == 4:
+            assert not status, "headers twice"
+            status, headers = _ajp_head(payload)
+        elif payload[0] == 3:
+            (length,) = unpack(">H", payload[1:3])
+            assert len(payload) == length + 4
+            assert payload[-1] == 0
+            assert status, "a body before the headers"
+            body += payload[3:-1]
+        else:
+            assert payload[0] == 5, payload
+            reuse = bool(payload[1])
+    return AjpAnswer(status, headers, body, reuse, asked, pongs)
+
+
+def _ajp_head(payload: bytes) -> tuple[str, list[tuple[bytes, bytes]]]:
+    def text() -> bytes:
+        nonlocal at
+        (length,) = unpack(">H", payload[at : at + 2])
+        at += length + 3
+        assert payload[at - 1] == 0
+        return payload[at - 1 - length : at - 1]
+
+    (code,) = unpack(">H", payload[1:3])
+    at = 3
+    status = f"{code} {text().decode('latin-1')}"
+    (number,) = unpack(">H", payload[at : at + 2])
+    at += 2
+    headers = []
+    for _ in range(number):
+        if payload[at] == 0xA0:
+            name = _AJP_NAMES[payload[at + 1] - 1]
+            at += 2
+        else:
+            name = text()
+        headers.append((name, text()))
+    assert at == len(payload)
+    return status, headers
+
+
+# uwsgi
+
+
+def uwsgi_block(items: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Write the variables of a uwsgi request."""
+    return b"".join([pack("<H", len(text)) + text for item in items for text in item])
+
+
+def packet(block: bytes, modifier1: int = 0, modifier2: int = 0) -> bytes:
+    """Write a uwsgi packet."""
+    return pack("<BHB", modifier1, len(block), modifier2) + block
+
+
+def uwsgi(params: Pairs | None = None, body: bytes = b"", modifier1: int = 0) -> bytes:
     """Write a whole uwsgi request."""
-    block = b"".join([pack("<H", len(text)) + text for item in params for text in item])
-    return pack("<BHB", 0, len(block), 0) + block + body
+    return packet(uwsgi_block(post(len(body)) if params is None else params), modifier1) + body
 
 
 # All

@@ -20,7 +20,8 @@ TESTS = (
     *("tests/adapters/test_speedups_environ.py", "tests/adapters/test__pure.py", "tests/server/test_fastpath.py"),
     *("tests/server/test_connection.py", "tests/server/test_serving.py", "tests/server/test_exchange.py"),
     *("tests/server/test_wire.py", "tests/server/test_crew.py"),
-    *("tests/server/test_fastcgi_cases.py", "tests/server/test_scgi_cases.py", "tests/core/test_pep3333.py"),
+    *("tests/server/test_fastcgi_cases.py", "tests/server/test_scgi_cases.py", "tests/server/test_uwsgi_cases.py"),
+    "tests/core/test_pep3333.py",
 )
 
 

@@ -50,7 +50,7 @@ names the place, the value and what is allowed.
 `GATEWAYS_CONFIG` names the configuration file of `gateways serve`.
 
 `GATEWAYS_PROTOCOL` is no setting: it says what is spoken on a socket that a web server or systemd handed over,
-`fastcgi` (the default), `scgi` or `http`.
+`fastcgi` (the default), `scgi`, `uwsgi`, `ajp`, `http` or `listen`.
 
 `GATEWAYS_PURE=1` is none, either: the C part, which serves the usual request faster, is then left alone. `gateways
 --version` says which is in use. Set while the package is installed, it keeps the C part from being built.

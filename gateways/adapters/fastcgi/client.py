@@ -31,6 +31,7 @@ class ClientConnection:
 
     name = "FastCGI"
     needs_length = False
+    hungry = True
 
     def __init__(self, request_id: int = 1) -> None:
         if not 1 <= request_id <= 65535:
@@ -98,6 +99,10 @@ class ClientConnection:
         self.send_data(b"")
         self._data_open = False
         return fcgi.record(fcgi.DATA, self._request_id)
+
+    def more(self) -> bytes:
+        """Return nothing: all that was given to ``send_body`` has left."""
+        return b""
 
     def abort(self) -> bytes:
         """Give the request up (section 5.4); the application still ends it, so go on until ``End``."""

@@ -16,7 +16,7 @@ from gateways.adapters.events import ABORTED, Limits, Request
 from gateways.adapters.fastcgi import management
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.adapters.fastcgi.answer import Answer
-from gateways.adapters.foreign import hint
+from gateways.adapters.foreign import PREFIX, hint
 from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
@@ -281,8 +281,8 @@ class ServerConnection(Answer):
         return ABORTED
 
     def _not_fastcgi(self) -> ProtocolError:
-        head = bytes(self._buffer[self._position : self._position + 8])
-        return ProtocolError(f"not FastCGI version 1, but {head!r}{hint(head, self.name)}")
+        head = bytes(self._buffer[self._position : self._position + PREFIX])
+        return ProtocolError(f"not FastCGI version 1, but {head[:8]!r}{hint(head, self.name)}")
 
     # Sending
 

@@ -42,6 +42,7 @@ class ClientConnection:
     name = "HTTP"
     #: A body of unknown length is chunked.
     needs_length = False
+    hungry = True
 
     def __init__(self) -> None:
         require()
@@ -104,6 +105,10 @@ class ClientConnection:
             head = self._send(self._request)
             self._request = None
         return head + self._send(self._h11.EndOfMessage())
+
+    def more(self) -> bytes:
+        """Return nothing: all that was given to ``send_body`` has left."""
+        return b""
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the server; ``b""`` is the end of the connection."""

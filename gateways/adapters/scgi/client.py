@@ -42,6 +42,7 @@ class ClientConnection:
     name = "SCGI"
     #: A body has no other end than its length.
     needs_length = True
+    hungry = True
     #: SCGI closes after each response (section 2).
     reusable = False
 
@@ -61,6 +62,10 @@ class ClientConnection:
 
     def end_body(self) -> bytes:
         """Return nothing: ``CONTENT_LENGTH`` said where the body ends."""
+        return b""
+
+    def more(self) -> bytes:
+        """Return nothing: all that was given to ``send_body`` has left."""
         return b""
 
     def receive_data(self, data: bytes) -> None:

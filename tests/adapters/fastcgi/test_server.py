@@ -491,7 +491,7 @@ def test_F50_a_flood_of_begins_keeps_nothing() -> None:
 def test_F42_http_on_the_port_is_named() -> None:
     error = refused(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 9000)
     assert error.status == ""
-    assert "this is HTTP on a FastCGI address" in str(error)
+    assert "this is HTTP, on an address for FastCGI" in str(error)
 
 
 def test_F42_the_first_wrong_byte_is_enough() -> None:

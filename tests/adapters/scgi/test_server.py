@@ -156,7 +156,7 @@ def test_S24_S25_what_follows_the_body_is_ignored(reads_body: bool) -> None:
 def test_S27_other_protocols_are_named() -> None:
     error = refused(b"GET / HTTP/1.1\r\n")
     assert error.status == ""
-    assert "this is HTTP on a SCGI address" in str(error)
+    assert "this is HTTP, on an address for SCGI" in str(error)
     assert "this is FastCGI" in str(refused(wire.request()))
 
 
