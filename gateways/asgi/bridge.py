@@ -101,8 +101,8 @@ class Bridge:
         if now - self._complained_at >= _COMPLAINT_INTERVAL:
             self._complained_at = now
             environ["wsgi.errors"].write(
-                "gateways: a WebSocket was asked for and answered 501: CGI, FastCGI, SCGI and WSGI have no such thing; "
-                "have the web server pass that path to an HTTP server of ASGI\n"
+                "gateways: a WebSocket was asked for and answered 501: none are served here; "
+                "have the web server pass that path to an ASGI server that speaks HTTP\n"
             )
         start_response("501 Not Implemented", [("Content-Type", "text/plain")])
         return [_NO_WEBSOCKET]

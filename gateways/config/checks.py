@@ -16,7 +16,8 @@ _OF_A_MANAGER = ("pm", "start_workers", "min_spare", "max_spare", "idle_timeout"
 _NOT_MISSED = (
     *("control", "pid_file", "warmup", "heartbeat_timeout", "request_terminate_timeout", "request_slowlog_timeout"),
 )
-_OF_HTTP = ("certfile", "forwarded_allow_ips", "proxy_protocol", "max_http_version", "max_request_line")
+_OF_HTTP = ("forwarded_allow_ips", "max_http_version", "max_request_line")
+_OF_HTTP_ALONE = ("certfile", "proxy_protocol")
 _OF_DYNAMIC = ("start_workers", "min_spare", "max_spare")
 
 #: Python has read them before a worker could set them.
@@ -107,9 +108,12 @@ def _check_what_has_no_effect(settings: Settings) -> Iterator[Finding]:
 
 def _check_clients(settings: Settings) -> Iterator[Finding]:
     """What is for clients that connect by HTTP themselves."""
-    for name in _OF_HTTP:
+    for name in _OF_HTTP_ALONE:
         if name in settings.given and not settings.http:
             yield Finding(name, "it has no effect without http", fatal=False)
+    for name in _OF_HTTP:
+        if name in settings.given and not (settings.http or settings.listen):
+            yield Finding(name, "it has no effect without http or listen", fatal=False)
     if settings.keyfile is not None and settings.certfile is None:
         yield Finding("keyfile", "the certificate is missing; give certfile, too")
     if settings.proxy_protocol and not settings.forwarded_allow_ips:

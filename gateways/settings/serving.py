@@ -169,7 +169,7 @@ class Serving(Declared):
         Number(0, 1000),
         LISTENING,
         "Requests that a web server may send side by side on one FastCGI connection (HAProxy: option mpxs-conns). More "
-        "are answered 503. 0 switches it off: then a second one is refused until the first is answered.",
+        "are answered 503. Not on an address of listen. 0 switches it off: then a second one is refused until the first is answered.",
     )
 
     interface: str = setting(
@@ -229,7 +229,7 @@ class Serving(Declared):
         Switch(),
         APPLICATION,
         'Call what the application has appended to environ["gateways.posthooks"], once its response has gone out or '
-        "the client has left. Default: yes with http, no without.",
+        "the client has left. Default: yes with http or listen, no without.",
     )
     minimum_chunk_size: int = setting(
         0,
@@ -357,5 +357,5 @@ class Serving(Declared):
     )
 
     def _derive(self, values: dict[str, Any], given: Container[str]) -> None:
-        if values["http"] and "posthooks" not in given:
+        if (values["http"] or values["listen"]) and "posthooks" not in given:
             values["posthooks"] = True

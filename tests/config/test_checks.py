@@ -85,7 +85,7 @@ def test_a_contradiction_is_refused(keywords: dict[str, Any], text: str) -> None
         ({"workers": 1, "renew_on": "never"},
          "renew_on: it has no effect with workers; reload and restart_file are for them"),
         ({"max_requests_jitter": 2}, "max_requests_jitter: it has no effect without max_requests"),
-        ({"max_request_line": 1024}, "max_request_line: it has no effect without http"),
+        ({"max_request_line": 1024}, "max_request_line: it has no effect without http or listen"),
         ({"workers": 1, "request_slowlog_timeout": 60, "request_terminate_timeout": 60},
          "request_slowlog_timeout: 60 s are never reached, because request_terminate_timeout is 60 s"),
         ({"workers": 1, "daemonize": True, "error_log": "/l"},
