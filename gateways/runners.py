@@ -81,7 +81,7 @@ def _run(application: Application | str, keywords: dict[str, Any]) -> None:
         return _run_with_cgi(application, keywords)
     from gateways.server.spawned import detect
     from gateways.settings import Settings
-    from gateways.settings.serving import LISTENERS
+    from gateways.settings.listening import LISTENERS
 
     start = detect(os.environ)
     settings = Settings.load(keywords=keywords)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gateways.addresses import Address, parse_address
 from gateways.settings import Settings
-from gateways.settings.serving import LISTENERS
+from gateways.settings.listening import LISTENERS
 
 #: Without a manager there is nobody to obey them: something else is meant than what would happen.
 _OF_A_MANAGER = ("pm", "start_workers", "min_spare", "max_spare", "idle_timeout", "preload", "daemonize")

@@ -20,8 +20,8 @@ from gateways.config.toplevel import APPLICATION, Table, Tables, read_tables
 from gateways.declared import PREFIX, Layer, flag_of
 from gateways.errors import ConfigError
 from gateways.settings import Settings
+from gateways.settings.listening import LISTENERS
 from gateways.settings.managing import OF_THE_MASTER
-from gateways.settings.serving import LISTENERS
 
 #: Used where nobody names an application or a file.
 DEFAULT_FILE = "gateways.toml"

@@ -33,7 +33,7 @@ from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_of, addresses_to_serve, count, open_access_log, renew_certificates
 from gateways.server.privileges import Privileges
 from gateways.server.spawned import complete_standard_streams
-from gateways.settings.serving import LISTENERS
+from gateways.settings.listening import LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

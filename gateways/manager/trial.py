@@ -22,7 +22,7 @@ from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_of, listen, open_access_log
 from gateways.server.preflight import inspect
 from gateways.server.privileges import Privileges
-from gateways.settings.serving import LISTENERS
+from gateways.settings.listening import LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

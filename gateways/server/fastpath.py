@@ -56,6 +56,8 @@ def make_fast_paths(service: Service, listeners: Iterable[Listener], board: Any,
         )
 
     for listener in listeners:
+        if listener.tls is not None or listener.proxies is not None:
+            continue  # what comes out of the socket is no request yet
         if listener.protocol == ANY:
             listener.fast_paths = {protocol: make(protocol, listener) for protocol in environs}
         elif listener.protocol in environs and not (listener.protocol == "fastcgi" and settings.fcgi_multiplex):

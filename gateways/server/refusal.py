@@ -16,7 +16,7 @@ from gateways.server.respawning import SpawnedServer
 from gateways.server.spawned import complete_standard_streams, detect
 from gateways.server.transports import TRANSPORTS
 from gateways.settings import Settings
-from gateways.settings.serving import LISTENERS
+from gateways.settings.listening import LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

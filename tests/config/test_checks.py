@@ -9,7 +9,7 @@ import pytest
 
 from gateways.config.checks import Finding, check_listening, check_settings
 from gateways.settings import Settings
-from gateways.settings.serving import LISTENERS
+from gateways.settings.listening import LISTENERS
 
 
 def find(several: bool = False, **keywords: Any) -> list[Finding]:

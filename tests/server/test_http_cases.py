@@ -713,7 +713,7 @@ def test_H38_paths(served: Served, app: Recorder) -> None:
 def test_H39_another_protocol(served: Served, app: Recorder, data: bytes, name: str) -> None:
     answer = served.ask(data)
     assert answer == b"" or only(answer).code == 400
-    until(lambda: f"this is {name} on a HTTP address" in served.log.text("warning"))
+    until(lambda: f"this is {name}, on an address for HTTP" in served.log.text("warning"))
     assert len(served.log.text("warning").splitlines()) == 1
     assert app.seen == []
 

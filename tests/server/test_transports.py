@@ -10,7 +10,7 @@ import pytest
 from gateways.adapters.events import Limits
 from gateways.client.transports import TRANSPORTS as CLIENTS
 from gateways.server.transports import ANY, TRANSPORTS
-from gateways.settings.serving import LISTENERS
+from gateways.settings.listening import LISTENERS
 
 
 def test_each_has_a_setting_that_opens_listeners() -> None:
