@@ -158,7 +158,7 @@ DIFFERENCES = (
         "Caddy sends the standard text for a status.",
     ),
     Difference(
-        ("folded header field refused",), ("nginx-*",),
+        ("folded header field refused",), ("nginx-*", "http-nginx"),
         "nginx answers 400, as RFC 9112, 5.2 allows. No client folds any more.",
     ),
     Difference(
@@ -166,8 +166,8 @@ DIFFERENCES = (
         "h2o passes on the first line alone.",
     ),
     Difference(
-        ("long response header refused",), ("nginx-*",),
-        "The header of a response has 4 KiB, unless fastcgi_buffer_size or scgi_buffer_size is larger: 502.",
+        ("long response header refused",), ("nginx-*", "http-nginx"),
+        "The header of a response has 4 KiB, unless fastcgi_buffer_size (or scgi_, uwsgi_, proxy_) is larger: 502.",
     ),
     Difference(
         ("path as it is: /a//b",), ("caddy-*", "haproxy-*", "h2o-*"),
@@ -208,6 +208,10 @@ VARIABLES = (
     Variable(
         ("SERVER_SOFTWARE",), ("*", *NOT_AJP),
         "Everywhere, with a value that only this server can have; AJP13 has no place for it.",
+    ),
+    Variable(
+        ("gateways.posthooks", "eventlet.posthooks"), (*CGI, *HTTP),
+        "A list for what is to be done after the response; by other ways where posthooks is set.",
     ),
     Variable(
         ("DOCUMENT_ROOT",), (*NOT_HTTP, *NOT_AJP, "caddy-*", "haproxy-*"),
