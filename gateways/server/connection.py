@@ -28,7 +28,7 @@ from gateways.adapters.events import Request
 from gateways.core.handler import complete
 from gateways.errors import ClientDisconnected, ProtocolError
 from gateways.server.serving import FOREVER, Serving
-from gateways.server.wire import NOW, READ_SIZE
+from gateways.server.wire import NOW, READ_SIZE, SEND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,6 +146,18 @@ class Connection(Serving):
             if isinstance(event, Request) and not self._serve(event):
                 self._end()
                 return
+
+    def _flush_outgoing(self) -> bool:
+        """Send the protocol's own answers between requests; false when the peer does not read them.
+
+        They are not worth a buffer then, and the leading thread must not wait.
+        """
+        data = b"".join(self.protocol.outgoing)
+        self.protocol.outgoing.clear()
+        try:
+            return self.sock.send(data, SEND) == len(data)
+        except OSError:
+            return False
 
     def wait(self) -> None:
         """Go back to the poller, with the deadline of what is waited for."""

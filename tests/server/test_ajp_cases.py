@@ -5,16 +5,21 @@ After each case ``serving`` makes a good request on a new connection, which has 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateways.adapters.ajp.answer import FLUSH
 from gateways.core.filewrapper import FileWrapper
 from gateways.errors import ClientDisconnected
+from gateways.server.connection import Connection
 from tests.support import wire
 from tests.support.serving import Recorder, Served, resident_bytes, serving, until
 
@@ -283,6 +288,46 @@ def test_the_body_of_lighttpd(served: Served) -> None:
     data = wire.ajp_forward((0xA008, b"20000"), method=4, attributes=b"")
     data += wire.ajp_packet(b"x" * 8188) + wire.ajp_packet(b"x" * 8188) + wire.ajp_packet(b"x" * 3624)
     assert ask(served, data).body == b"got " + b"x" * 20_000
+
+
+def test_a_body_is_asked_for_when_there_is_room_for_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web server that is slow to read its response is healthy: GET_BODY_CHUNK waits for it as the response does."""
+    body = bytes(range(256)) * 64  # two pieces
+    waiting = threading.Event()
+    wait_for_room = Connection._wait_for_room
+
+    def noting(self: Connection) -> None:
+        waiting.set()
+        wait_for_room(self)
+
+    monkeypatch.setattr(Connection, "_wait_for_room", noting)
+    received: list[bytes] = []
+    errors: list[BaseException] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] == "/path":
+            return
+        yield b"first"
+        own = socket.socket(fileno=os.dup(environ["gateways.descriptor"]))
+        with own, contextlib.suppress(BlockingIOError):
+            while True:
+                own.send(FLUSH, socket.MSG_DONTWAIT)
+        try:
+            received.append(environ["wsgi.input"].read())
+        except BaseException as error:
+            errors.append(error)
+            raise
+
+    with serving(application, "ajp") as served, served.connect() as sock:
+        served.server.tells_descriptor = True
+        sock.sendall(wire.ajp_forward((0xA008, b"%d" % len(body)), method=4, uri=b"/full") + wire.ajp_body(body[:8186]))
+        until(lambda: waiting.is_set() or errors)
+        assert errors == []
+        sock.sendall(wire.ajp_body(body[8186:16372]) + wire.ajp_body(body[16372:]))  # before it is asked for the last
+        answer = wire.ajp_answer(wire.ajp_receive(sock))
+        assert (answer.asked, answer.reuse) == ([8186, len(body) - 16372], True)
+    assert received == [body]
 
 
 # Responses
