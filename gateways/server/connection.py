@@ -179,11 +179,13 @@ class Connection(Serving):
         """Close after the last response: at once, or when what the peer still sends has been read."""
         # SCGI says by the close itself that a response breaks off. FastCGI has sent a record for that, and text for the
         # log: Apache reads neither when it cannot send the rest of the body.
-        gone = self._broken and (bool(self._over) or self.protocol.ends_by_close)
-        if gone or self.protocol.input_complete or self._input_ends():
+        ends_by_close = self.protocol.ends_by_close
+        if self._broken and (self._over or ends_by_close):
             self.close()
+        elif not (self.protocol.input_complete or self._input_ends()) or (ends_by_close and self.has_data()):
+            self._linger()  # also for more than was announced, which nobody will take for a request
         else:
-            self._linger()
+            self.close()
 
     def _linger(self) -> None:
         """End our side, and read what still comes for a while."""
