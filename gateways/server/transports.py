@@ -17,6 +17,10 @@ def _nothing() -> None:
     """Nothing but Python is needed."""
 
 
+def _ajp(limits: Limits, threads: int) -> ServerConnection:
+    return ajp.ServerConnection(limits, limits.secret, limits.packet_size, limits.last)
+
+
 def _http(limits: Limits, threads: int, *more: Any) -> ServerConnection:
     from gateways.adapters.http.server import (
         ServerConnection,  # megabytes that only a process with such a listener spends
@@ -60,9 +64,7 @@ TRANSPORTS: dict[str, Transport] = {
     "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
     "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
     "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits), compiled=True),
-    "ajp": Transport(
-        "AJP13", lambda limits, threads: ajp.ServerConnection(limits, limits.secret, limits.packet_size), delimited=True
-    ),
+    "ajp": Transport("AJP13", _ajp, delimited=True),
     "http": Transport("HTTP", _http, addressed=True, public=True, require=_require_h11),
     ANY: Transport(Undecided.name, lambda limits, threads: Undecided(limits)),
 }

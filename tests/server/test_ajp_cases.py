@@ -21,7 +21,7 @@ from gateways.core.filewrapper import FileWrapper
 from gateways.errors import ClientDisconnected
 from gateways.server.connection import Connection
 from tests.support import wire
-from tests.support.serving import Recorder, Served, resident_bytes, serving, until
+from tests.support.serving import PATIENCE, Recorder, Served, resident_bytes, serving, until
 
 MIB = 1 << 20
 CPING = wire.ajp_packet(b"\x0a")
@@ -120,6 +120,33 @@ def test_A04_who_does_not_read_his_pongs_is_left(app: Recorder) -> None:
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             flood(sock)
         assert resident_bytes() - before < 16 * MIB
+
+
+def test_the_last_response_of_a_connection_says_so(app: Recorder) -> None:
+    """A web server would send the next request into a connection that closes."""
+    with serving(app, "ajp", keepalive_timeout=0) as served, served.connect() as sock:
+        sock.sendall(wire.ajp_forward())
+        assert wire.ajp_answer(wire.ajp_receive(sock)).reuse is False
+        assert wire.receive_all(sock) == b""
+
+
+def test_the_last_response_of_a_server_that_stops_says_so() -> None:
+    entered, stopped = threading.Event(), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        entered.set()
+        assert stopped.wait(PATIENCE)
+        start_response("200 OK", [])
+        return [b"last"]
+
+    with serving(application, "ajp") as served, served.connect() as sock:
+        sock.sendall(wire.ajp_forward())
+        assert entered.wait(PATIENCE)
+        served.server.stop()
+        stopped.set()
+        answer = wire.ajp_answer(wire.ajp_receive(sock))
+        assert (answer.body, answer.reuse) == (b"last", False)
+        assert served.stop() == 0
 
 
 def test_A18_shutdown_is_ignored(served: Served) -> None:

@@ -61,6 +61,7 @@ def test_A01_other_protocols_are_named() -> None:
     assert error.status == ""
     assert "this is HTTP, on an address for AJP13" in str(error)
     assert "this is FastCGI" in str(refused(wire.request()))
+    assert "this is HTTP" in str(refused(b"VERSION-CONTROL /file HTTP/1.1\r\n"))
 
 
 def test_A02_an_empty_packet_starts_nothing() -> None:
