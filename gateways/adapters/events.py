@@ -42,7 +42,7 @@ class Limits:
     """What a header block may measure: ``size`` bytes in all and ``count`` variables.
 
     Of HTTP also ``line``, bytes of the first line, and ``minor``, the newest version that is spoken: 1 or 0. Of AJP13
-    ``packet_size`` in bytes, the ``secret`` that a peer has to know, and ``last``, which says whether the next response is
+    ``packet_size`` in bytes, the ``secret`` that a peer has to know, and ``last``, which says whether a response is
     the last of its connection.
 
     The defaults are far above what the web servers let through (nginx 4 x 8 KiB, Apache 100 x 8 KiB) and small enough

@@ -47,20 +47,8 @@ class ServerConnection(Answer):
     ends_by_close = False
 
     __slots__ = (
-        *(
-            "_asked",
-            "_bare",
-            "_buffer",
-            "_closing",
-            "_due",
-            "_left",
-            "_limits",
-            "_over",
-            "_request",
-            "_secret",
-            "_stopping",
-        ),
-        "outgoing",
+        *("_asked", "_bare", "_buffer", "_closing", "_due", "_left", "_limits", "_over", "_request", "_secret"),
+        *("_stopping", "outgoing"),
     )
 
     def __init__(
