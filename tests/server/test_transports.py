@@ -40,7 +40,8 @@ def test_a_server_without_HTTP_does_not_load_it() -> None:
 
 def test_a_port_for_any_protocol_loads_it_before_anyone_connects() -> None:
     pytest.importorskip("h11")
-    code = "import sys; from gateways.server.transports import ANY, TRANSPORTS as T; T[ANY].require(); print('h11' in sys.modules)"
+    code = "import sys; from gateways.server.transports import ANY, TRANSPORTS; TRANSPORTS[ANY].require()"
+    code += "; print('h11' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"True\n"
 
 
