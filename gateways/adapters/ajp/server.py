@@ -157,7 +157,7 @@ class ServerConnection(Answer):
         if self._over:
             return b""
         # lighttpd sends the first piece unasked only if it has it already (server.stream-request-body): ask at once.
-        if not self._due or (self._bare and self._left is not None and self._asked <= _WINDOW // 2):
+        if not self._due or (self._bare and self._asked <= _WINDOW // 2):
             self._ask()
         payload = self._next_packet()
         if payload is None:

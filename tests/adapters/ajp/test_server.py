@@ -334,6 +334,6 @@ def test_lighttpd_ends_an_empty_body_with_an_empty_packet() -> None:
 
 
 def test_closing_at_once_would_reset_a_connection_of_lighttpd() -> None:
-    protocol = began(wire.ajp_forward(attributes=b""))
+    protocol = began(wire.ajp_forward((0xA008, b"0"), attributes=b""))
     ending(protocol)
     assert not protocol.input_complete
