@@ -125,6 +125,8 @@ def _replace_waits(settings: Settings) -> bool:
         return False
     if settings.interface == "asgi":
         raise ConfigError("worker gevent cannot serve interface asgi, which waits by asyncio; use worker threads")
+    if settings.fcgi_multiplex:
+        raise ConfigError("worker gevent cannot serve fcgi_multiplex, which is made of threads; use worker threads")
     return green.patch()
 
 

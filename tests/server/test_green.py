@@ -260,3 +260,8 @@ def test_without_gevent(monkeypatch):
 def test_with_asgi():
     with pytest.raises(ConfigError, match="worker gevent cannot serve interface asgi"):
         launch("nothing", Settings(worker="gevent", interface="asgi"))
+
+
+def test_with_multiplexing():
+    with pytest.raises(ConfigError, match="worker gevent cannot serve fcgi_multiplex"):
+        launch("nothing", Settings(worker="gevent", fcgi_multiplex=8))
