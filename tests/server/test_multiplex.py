@@ -481,6 +481,28 @@ def test_F65_a_request_without_a_thread_does_not_hold_up_one_that_waits_for_its_
         assert len(app.seen) == 1
 
 
+def test_F65_nothing_is_kept_of_those_that_are_refused() -> None:
+    app = Recorder()
+    with serving(app, fcgi_multiplex=4, threads=1) as served, served.connect() as sock:
+        answers = Answers(sock)
+        sock.sendall(begun("/a", 1))
+        until(lambda: app.seen)
+        [connection] = served.server._connections.values()
+        assert isinstance(connection, Multiplexed)
+        before = resident_bytes()
+        body = bytes(2 * MAX_INBOX)
+        refused = begun("/b", 2, len(body)) + wire.stream(wire.STDIN, 2, body)
+        for _ in range(40):
+            sock.sendall(refused)
+            assert answers.answer(2).protocol_status == wire.OVERLOADED
+            assert len(connection._in_hand) == 1
+            assert not served.server._ready
+        assert resident_bytes() - before < 16 * MIB
+        sock.sendall(wire.stream(wire.STDIN, 1, b"good"))
+        assert answers.answer(1).body == b"got good"
+        assert len(app.seen) == 1
+
+
 def test_F14_stdin_before_the_end_of_params_is_refused(served: Served, sock: socket.socket) -> None:
     sock.sendall(wire.begin(1, keep=True) + wire.record(wire.STDIN, 1, b"x"))
     assert wire.receive_all(sock) == b""
