@@ -416,6 +416,39 @@ def test_the_server_stops_when_all_are_answered(app: Waiting, asks: bool) -> Non
         assert served.stop() == 0
 
 
+def test_an_idle_connection_does_not_hold_the_stop_up() -> None:
+    """A web server that does not close it must not take linger_timeout."""
+
+    def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [bytes(65000)] * 40
+
+    with serving(large, fcgi_multiplex=4, linger_timeout=500, graceful_timeout=300) as served, served.connect() as sock:
+        sock.sendall(whole("/a", 1))
+        until(lambda: served.server._connections)
+        [connection] = served.server._connections.values()
+        until(lambda: isinstance(connection, Multiplexed) and connection._reading, "for it to wait for room")
+        assert Answers(sock).answer(1).status == "200 OK"
+        assert served.stop() == 0
+
+
+def test_posthooks_of_one_leave_the_others_their_answers(app: Waiting) -> None:
+    done = threading.Event()
+
+    def hooked(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/hook":
+            environ["gateways.posthooks"].append((lambda environ: done.set(), (), {}))
+        return app(environ, start_response)
+
+    with serving(hooked, fcgi_multiplex=4, posthooks=True) as served, served.connect() as sock:
+        answers = Answers(sock)
+        sock.sendall(whole("/wait", 1, b"one") + whole("/hook", 2, b"two", keep=False))
+        assert answers.answer(2).body == b"got two"
+        assert done.wait(PATIENCE)
+        app.opened.set()
+        assert answers.answer(1).body == b"got one"
+
+
 # Buffers
 
 
