@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from gateways.core.headers import HOP_BY_HOP
 from gateways.errors import ClientDisconnected
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ KEY = "gateways.exchange"
 DESCRIPTOR = "gateways.descriptor"
 #: What stands for the length of a body whose end only the transport knows.
 _ENDLESS = 1 << 62
+_DROPPED = frozenset(name.encode() for name in HOP_BY_HOP)
 
 
 class Exchange:
@@ -124,7 +126,9 @@ class Exchange:
             await self._application(self._scope, self.receive, self.send)
             if not self._complete:
                 raise RuntimeError("the ASGI application returned without completing its response")
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # a BaseExceptionGroup, too, of which nobody else would tell
             self._fail(error)
         finally:
             if self._reading is not None:
@@ -182,7 +186,9 @@ class Exchange:
                 if self._started:
                     raise RuntimeError("http.response.start for the second time")
                 self._started = True
-                message = {**message, "headers": message.get("headers", ())}
+                # ASGI wants Transfer-Encoding ignored, and what an application says of its connection is for no one.
+                headers = [item for item in message.get("headers", ()) if item[0].strip().lower() not in _DROPPED]
+                message = {**message, "headers": headers}
             elif kind != "http.response.body":
                 raise RuntimeError(f"{kind!r} is no message of an HTTP response")
             elif not self._started:

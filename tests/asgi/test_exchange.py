@@ -53,6 +53,16 @@ def test_a_body_without_a_length():
     assert (body, application.pieces) == (b"chunked", [b"chunked", b""])
 
 
+@PROTOCOLS
+def test_hop_by_hop_headers_are_not_for_the_client(protocol):
+    with serving_asgi(Application(), protocol) as (served, log):
+        answer = served.request(params("/hop"))
+    assert (answer.status[:3], answer.body, log.text()) == ("200", b"hop", "")
+    names = [line.partition(b":")[0].lower() for line in answer.head.splitlines()]
+    assert b"x-own" in names
+    assert not {b"connection", b"transfer-encoding", b"keep-alive"} & set(names)
+
+
 def test_receiving_may_be_given_up_and_loses_nothing():
     with serving_asgi(Application()) as (served, _), begin(served, "/asking", (b"CONTENT_LENGTH", b"5")) as sock:
         sock.sendall(wire.stream(wire.STDIN, 1, b"wh", end=False))
@@ -119,6 +129,8 @@ def failing(path: str) -> tuple[wire.Answer, RecordingLog, RecordingLog]:
         ("/nothing", "returned without completing its response"),
         ("/headless", "http.response.body before http.response.start"),
         ("/exit", "SystemExit"),
+        ("/group", "Grouped: several at once"),
+        ("/interrupt", "KeyboardInterrupt: by nobody"),
         ("/odd", "x-split"),
     ],
 )

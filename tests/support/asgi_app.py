@@ -14,6 +14,10 @@ from gateways.asgi import Bridge
 from tests.support.serving import PATIENCE, RecordingLog, Served, serving
 
 
+class Grouped(BaseException):
+    """What a BaseExceptionGroup is, which Python 3.9 does not have: no Exception."""
+
+
 class Application:
     """``events`` is what has happened, as words. ``startup`` and ``shutdown`` are what its lifespan answers with."""
 
@@ -139,6 +143,19 @@ class Application:
     async def _twice(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await answer(send, b"once")
         await answer(send, b"twice")
+
+    async def _group(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        raise Grouped("several at once")
+
+    async def _interrupt(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        raise KeyboardInterrupt("by nobody")
+
+    async def _hop(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Say what is for a server of its own to say."""
+        headers = [(b"Connection", b"keep-alive"), (b"transfer-encoding", b"chunked"), (b"Keep-Alive ", b"timeout=5")]
+        headers += [(b"x-own", b"stays"), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hop"})
 
     async def _odd(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"x-split", b"a\r\nb: c")]})
