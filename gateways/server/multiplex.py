@@ -241,6 +241,7 @@ class Multiplexed(SharedConnection):
                     stream.inbox += event.data
                     if len(stream.inbox) > MAX_INBOX and not stream.started:
                         self._refuse_waiting(stream)
+        self._closing = self._closing or demux.closing
 
     def _begin(self, event: Begun) -> None:
         """Have a new request served, unless the connection is to be closed after those in hand."""

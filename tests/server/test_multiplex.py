@@ -237,6 +237,19 @@ def test_F29_given_up_before_it_began(sock: socket.socket, app: Waiting) -> None
     assert app.entered == ["/a"]
 
 
+@pytest.mark.parametrize("end", [wire.begin(2) + wire.record(wire.ABORT, 2), wire.begin(2, 9)], ids=["F29", "F08"])
+def test_one_that_never_began_takes_no_other_along(sock: socket.socket, app: Waiting, end: bytes) -> None:
+    """It came without KEEP_CONN: the connection is closed after the others."""
+    answers = Answers(sock)
+    sock.sendall(whole("/wait", 1, b"one") + end)
+    while answers.read().type != wire.END:
+        pass
+    assert answers.ended.keys() == {2}
+    app.opened.set()
+    assert answers.answer(1).body == b"got one"
+    assert wire.receive_all(sock) == b""
+
+
 def test_F13_records_of_nobody(sock: socket.socket) -> None:
     answers = Answers(sock)
     stray = b"".join([wire.record(kind, 9, b"stray") for kind in (wire.PARAMS, wire.STDIN, wire.DATA, wire.ABORT)])
