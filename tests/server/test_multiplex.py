@@ -12,6 +12,7 @@ import pytest
 
 from gateways.errors import ClientDisconnected
 from gateways.server.multiplex import MAX_INBOX, Multiplexed
+from gateways.server.worker import Server
 from tests.support import wire
 from tests.support.serving import PATIENCE, Recorder, Served, resident_bytes, serving, until
 from tests.support.sidebyside import Answers, Waiting, begun, named, whole
@@ -100,6 +101,41 @@ def test_more_than_there_are_threads_wait_for_one(app: Waiting) -> None:
         app.opened.set()
         for id in range(1, 9):
             assert answers.answer(id).body == b"got %d" % id
+
+
+def test_a_thread_that_leads_no_more_leaves_the_rest_to_the_leader(
+    app: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that sweep at the same time could close the same connection twice."""
+    mine = threading.local()
+    wrong: list[str] = []
+    lead, sweep = Server._lead, Server._sweep
+
+    def lead_with(server: Server, gate: Any) -> None:
+        mine.gate = gate
+        lead(server, gate)
+
+    def look_and_sweep(server: Server, now: float) -> None:
+        if server._leader is not mine.gate:
+            wrong.append(threading.current_thread().name)
+        sweep(server, now)
+
+    monkeypatch.setattr(Server, "_lead", lead_with)
+    monkeypatch.setattr(Server, "_sweep", look_and_sweep)
+    with serving(app, fcgi_multiplex=4, threads=2) as served, served.connect() as sock:
+        answers = Answers(sock)
+        sock.sendall(whole("/wait", 1, b"one"))
+        until(lambda: app.entered)
+        [connection] = served.server._connections.values()
+        assert isinstance(connection, Multiplexed)
+        [stream] = connection._streams.values()
+        until(lambda: stream.detached, "for another thread to lead")
+        served.server._board.next_sweep = 0.0
+        app.opened.set()
+        assert answers.answer(1).body == b"got one"
+        sock.sendall(whole("/b", 2, b"two"))
+        assert answers.answer(2).body == b"got two"
+    assert wrong == []
 
 
 def test_many_at_once_with_large_answers() -> None:
