@@ -66,6 +66,7 @@ class Serving(Exchange):
         environ["wsgi.input"] = body
         if service.tells_descriptor:
             environ["gateways.descriptor"] = self.fd
+            environ["gateways.interrupt_by"] = self.interrupt_by
         service.begin(self, environ)
         started = monotonic()
         response = handle(service.application, environ, self, errors, service.debug)

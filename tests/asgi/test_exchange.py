@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import wire
 from tests.support.asgi_app import Application, serving_asgi
-from tests.support.serving import RecordingLog, Served, until
+from tests.support.serving import RecordingLog, Served, open_descriptors, until
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
 
@@ -51,6 +51,48 @@ def test_a_body_without_a_length():
         sock.sendall(wire.stream(wire.STDIN, 1, b"chunked"))
         body = wire.answer(wire.parse_records(wire.receive_all(sock))).body
     assert (body, application.pieces) == (b"chunked", [b"chunked", b""])
+
+
+def test_a_response_does_not_wait_for_a_body_that_is_asked_for():
+    application = Application()
+    with serving_asgi(application) as (served, _), begin(served, "/listening", (b"CONTENT_LENGTH", b"9")) as sock:
+        sock.sendall(wire.stream(wire.STDIN, 1, b"some", end=False))
+        reader = wire.RecordReader(sock)
+        assert reader.answer().body == b"onetwothreesome"
+        assert served.request().body == b"hello"
+    before = open_descriptors()
+    with serving_asgi(application) as (served, _):
+        for _ in range(5):
+            with begin(served, "/listening", (b"CONTENT_LENGTH", b"9")) as sock:
+                sock.sendall(wire.stream(wire.STDIN, 1, b"some", end=False))
+                assert wire.RecordReader(sock).answer().body.endswith(b"some")
+    assert open_descriptors() == before
+
+
+def listening(served: Served, query: bytes) -> socket.socket:
+    """Send some of a body to what listens for more."""
+    given = [(name, query if name == b"QUERY_STRING" else value) for name, value in params("/listening")]
+    given.append((b"CONTENT_LENGTH", b"9"))
+    sock = served.connect()
+    sock.sendall(wire.begin() + wire.stream(wire.PARAMS, 1, wire.pairs(given)))
+    sock.sendall(wire.stream(wire.STDIN, 1, b"some", end=False))
+    return sock
+
+
+def test_nor_does_a_failure():
+    with serving_asgi(Application()) as (served, _), listening(served, b"fail") as sock:
+        assert wire.RecordReader(sock).answer().status[:3] == "500"
+        assert "while it listens" in served.log.text("error")
+
+
+def test_a_body_that_is_asked_for_meanwhile_arrives_whole():
+    with serving_asgi(Application()) as (served, _), listening(served, b"whole") as sock:
+        reader = wire.RecordReader(sock)
+        got = b""
+        while not got.endswith(b"three"):
+            got += reader.record().content
+        sock.sendall(wire.stream(wire.STDIN, 1, b"thing"))
+        assert reader.record().content == b"some-thing"
 
 
 @PROTOCOLS

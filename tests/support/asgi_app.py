@@ -150,6 +150,29 @@ class Application:
     async def _interrupt(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         raise KeyboardInterrupt("by nobody")
 
+    async def _listening(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer while a task asks for more of the body, as Starlette does to notice a disconnect; then what it got."""
+
+        async def listen() -> None:
+            while (message := await receive())["type"] != "http.disconnect":
+                self.pieces.append(message["body"])
+                if not message["more_body"]:
+                    break
+
+        listening = asyncio.ensure_future(listen())
+        while not self.pieces:
+            await asyncio.sleep(0.002)
+        if scope["query_string"] == b"fail":
+            listening.cancel()
+            raise ValueError("while it listens")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for piece in (b"one", b"two", b"three"):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if scope["query_string"] == b"whole":
+            await listening
+        await send({"type": "http.response.body", "body": b"-".join(self.pieces)})
+        listening.cancel()
+
     async def _hop(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Say what is for a server of its own to say."""
         headers = [(b"Connection", b"keep-alive"), (b"transfer-encoding", b"chunked"), (b"Keep-Alive ", b"timeout=5")]
