@@ -241,6 +241,7 @@ class Interrupt:
         self._interrupt_by = interrupt_by
         self._lock = threading.Lock()  # the pipe is not to be closed, and its number used again, before it is written
         self._pipe: tuple[int, int] | None = None
+        self._early = False
 
     def prepare(self) -> None:
         """A wait may follow."""
@@ -251,16 +252,22 @@ class Interrupt:
                 return  # out of descriptors: it is served all the same
             os.set_blocking(ends[1], False)
             self._interrupt_by(ends[0])
-            self._pipe = ends
+            with self._lock:
+                self._pipe = ends
+                early = self._early
+            if early:
+                self()
 
     def __call__(self) -> None:
         """End the wait, or the next one where there is none."""
         with self._lock:
-            if self._pipe is not None:
-                try:
-                    os.write(self._pipe[1], b"i")
-                except BlockingIOError:
-                    pass  # enough of them
+            if self._pipe is None:
+                self._early = True  # the thread is on its way to the first one
+                return
+            try:
+                os.write(self._pipe[1], b"i")
+            except BlockingIOError:
+                pass  # enough of them
 
     def close(self) -> None:
         """The request is over."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 
 import pytest
 
+from gateways.asgi.exchange import Interrupt
 from tests.support import wire
 from tests.support.asgi_app import Application, serving_asgi
 from tests.support.serving import RecordingLog, Served, open_descriptors, until
@@ -77,6 +79,24 @@ def listening(served: Served, query: bytes) -> socket.socket:
     sock.sendall(wire.begin() + wire.stream(wire.PARAMS, 1, wire.pairs(given)))
     sock.sendall(wire.stream(wire.STDIN, 1, b"some", end=False))
     return sock
+
+
+def test_an_interrupt_is_not_lost_and_leaves_nothing_open():
+    before = open_descriptors()
+    for early in (True, False):
+        taken: list[int] = []
+        interrupt = Interrupt(taken.append)
+        if early:
+            interrupt()  # before the thread has come to its first wait
+        interrupt.prepare()
+        interrupt.prepare()
+        if not early:
+            interrupt()
+        assert os.read(taken[0], 10) == b"i"
+        interrupt.close()
+        interrupt()
+        assert taken[1:] == [-1]
+    assert open_descriptors() == before
 
 
 def test_nor_does_a_failure():
