@@ -458,6 +458,9 @@ def test_the_server_stops_when_all_are_answered(app: Waiting, asks: bool) -> Non
         assert wire.receive_all(idle) == b""
         if asks:
             sock.sendall(whole("/late", 2, b"late"))
+            connections = [known for known in served.server._connections.values() if isinstance(known, Multiplexed)]
+            # Had it come behind the answer, it would be the next request.
+            until(lambda: any(connection._ignored for connection in connections))
         app.opened.set()
         answers = Answers(sock)
         assert answers.answer(1).body == b"got one"

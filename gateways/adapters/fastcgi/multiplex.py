@@ -13,7 +13,7 @@ from gateways.adapters.events import Limits, Request
 from gateways.adapters.fastcgi import management
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.adapters.fastcgi.server import ServerConnection
-from gateways.adapters.foreign import hint
+from gateways.adapters.foreign import PREFIX, hint
 from gateways.errors import ProtocolError
 
 #: The types of the records that a web server sends for a request.
@@ -97,8 +97,8 @@ class Demultiplexer:
         buffer = self._buffer
         while buffer:
             if buffer[0] != fcgi.VERSION:
-                head = bytes(buffer[:8])
-                raise ProtocolError(f"not FastCGI version 1, but {head!r}{hint(head, self.name)}")
+                head = bytes(buffer[:PREFIX])
+                raise ProtocolError(f"not FastCGI version 1, but {head[:8]!r}{hint(head, self.name)}")
             if len(buffer) < fcgi.HEADER_LENGTH:
                 break
             _, kind, request_id, length, padding = fcgi.HEADER.unpack_from(buffer)

@@ -223,6 +223,7 @@ def test_F20_F45_what_is_wrong_with_one_request_is_answered_for_it_alone() -> No
     ("data", "reason"),
     [
         pytest.param(b"GET / HTTP/1.1\r\n", "this is HTTP", id="F42-http"),
+        pytest.param(b"VERSION-CONTROL / HTTP/1.1\r\n", "this is HTTP", id="F42-long-method"),
         pytest.param(b"\2" + wire.request()[1:], "not FastCGI version 1", id="F07-version"),
         pytest.param(wire.record(wire.BEGIN, 2, bytes(3)), "of 3 bytes", id="F11-begin"),
         pytest.param(wire.record(wire.END, 1, bytes(8)), "not for an application", id="F36-end"),
