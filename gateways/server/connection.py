@@ -191,7 +191,8 @@ class Connection(Serving):
         """End our side, and read what still comes for a while."""
         # Closing with unread bytes resets the connection and can take the response with it.
         self._lingering = True
-        self.deadline = monotonic() + self._service.linger_timeout
+        patience = self._service.linger_timeout
+        self.deadline = monotonic() + (min(patience, STOP_PATIENCE) if self._service.stopping else patience)
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:

@@ -89,6 +89,9 @@ class Stream(Serving):
         except ClientDisconnected as error:
             raise self._cut_off(str(error)) from None
 
+    def _end_sending(self) -> None:
+        pass  # others have their answers to send; END_REQUEST is what the peer waits for
+
     def send_outgoing(self) -> None:
         """Send nothing: what concerns no request is sent by the connection."""
         self.protocol.outgoing.clear()
