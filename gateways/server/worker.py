@@ -305,13 +305,13 @@ class Server(Crew):
                 next_sweep = connection.deadline
         self._board.next_sweep = next_sweep
 
-    def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
+    def _admit(self, listener: Listener, sock: socket.socket, address: object) -> None:
         """Take a new connection in, and serve what it brings along."""
-        connection = take_in(self, listener, sock, peer)
+        connection = take_in(self, listener, sock, address)
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
         self._connections[connection.fd] = connection
-        if arrive(connection, listener, self):
+        if arrive(connection, listener, self, address):
             self._take_turn(connection, connection.on_readable)
 
     # What the C part asks for
@@ -319,7 +319,7 @@ class Server(Crew):
     def admit(self, listener: Listener, connection: Connection) -> None:
         """Take in a connection that the C part has accepted, and cannot serve alone."""
         sock = socket.socket(listener.sock.family, listener.sock.type, 0, connection.fd)
-        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer_of(sock))
+        connection.open(self, self.new_protocol(listener.protocol), sock, peer_of(sock))
         self._connections[connection.fd] = connection
 
     def _close_down(self, gate: Lock) -> None:

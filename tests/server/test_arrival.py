@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import struct
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -16,7 +18,7 @@ from gateways.server.worker import Server
 from gateways.settings import Settings
 from tests.support import tls, wire
 from tests.support.applications import hello
-from tests.support.serving import RecordingLog, Served, until
+from tests.support.serving import Recorder, RecordingLog, Served, until
 from tests.support.simple import parse, simple
 
 LINE = b"PROXY TCP4 192.0.2.1 198.51.100.2 40000 443\r\n"
@@ -103,6 +105,26 @@ def test_H51_tls_behind_a_header() -> None:
 
 
 # What HTTP makes of it
+
+
+@pytest.mark.parametrize("protocol", ["http", "listen"])
+@pytest.mark.parametrize("trusted", ["unix", "10.0.0.1"])
+def test_H55_who_has_reset_the_connection_before_it_is_accepted_is_no_unix_peer(protocol: str, trusted: str) -> None:
+    """Such a socket does not know its peer any more, and gives out what was sent."""
+    app, log = Recorder(), RecordingLog()
+    [listener] = open_listeners(protocol, parse_address("127.0.0.1:0"), environ={})
+    server = Server(app, [listener], Settings(forwarded_allow_ips=[trusted]), cast(Any, log))
+    with socket.create_connection(listener.sock.getsockname()) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: https\r\n\r\n")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert server._acceptor.accept(listener)
+    server.stop()
+    assert server.run() == 0
+    for seen in app.seen:
+        assert seen.environ["REMOTE_ADDR"] == "127.0.0.1"
+        assert seen.environ["wsgi.url_scheme"] == "http"
+        assert "HTTP_X_FORWARDED_FOR" not in seen.environ
+    assert "unix peer" not in log.text()
 
 
 def told(environ: dict[str, Any], start_response: Any) -> list[bytes]:
