@@ -25,8 +25,8 @@ class Acceptor:
     """The listeners of a server, in and out of its poller.
 
     ``admit(listener, sock, address)`` gets each new connection, with what accept(2) says of its peer: the socket
-    does not know that any more once the peer has reset the connection. ``resume_at`` is the monotonic time at which to call
-    ``resume`` after a shortage, 0 when there is none.
+    does not know that any more once the peer has reset the connection. ``resume_at`` is the monotonic time at which to
+    call ``resume`` after a shortage, 0 when there is none.
     """
 
     def __init__(

@@ -89,9 +89,11 @@ class Serving(Exchange):
             service.error_log.info(f"{self.peer}: {response.failure}")
         if service.access_log is not None:
             self._log_access(environ, response, monotonic() - started)
-        if service.posthooks and environ.get(posthooks.NAME):
-            self._run_posthooks(environ, keep)
-        service.end(self, response.body_bytes)
+        try:
+            if service.posthooks and environ.get(posthooks.NAME):
+                self._run_posthooks(environ, keep)
+        finally:
+            service.end(self, response.body_bytes)
         return keep and not self._broken and not service.stopping
 
     def _run_posthooks(self, environ: Environ, keep: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from asyncio import CancelledError
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,22 @@ def test_a_hook_that_fails_is_in_the_log_and_costs_nothing_else() -> None:
     with serving(application, posthooks=True) as served:
         assert served.request().body == b"hello"
         until(lambda: "a posthook failed" in served.log.text("exception"))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("error", [CancelledError, KeyboardInterrupt, SystemExit])
+def test_a_hook_takes_no_thread_along(error: type[BaseException], threads: int) -> None:
+    def fail(environ: dict[str, Any]) -> None:
+        raise error
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["gateways.posthooks"].append((fail, (), {}))
+        return hello(environ, start_response)
+
+    with serving(application, posthooks=True, threads=threads) as served:
+        for _ in range(3):
+            assert served.request().body == b"hello"
+        until(lambda: served.log.text("exception").count("a posthook failed") == 3)
 
 
 def test_without_the_setting_there_is_no_list(protocol: str) -> None:
