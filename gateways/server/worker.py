@@ -86,7 +86,7 @@ class Server(Crew):
     def run(self) -> int:
         """Serve until stopped. Signal handlers are installed when this is the main thread, and restored."""
         self._owns_process = threading.current_thread() is threading.main_thread()
-        before = signals.install(self, self._spawned, self._managed) if self._owns_process else []
+        before = self._install_signals() if self._owns_process else []
         self._start_enforcing()
         self._poller.register(self._wake_out)
         forks.watch(self)
@@ -101,6 +101,9 @@ class Server(Crew):
         if self._exit_code == 0:
             self._release()
         return self._exit_code
+
+    def _install_signals(self) -> signals.Before:
+        return signals.install(self, self._spawned, self._managed)
 
     def _release(self) -> None:
         """Give the loop's own descriptors back, when no thread can use them any more."""
