@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -127,11 +128,12 @@ class _Once(_Loop):
 
     def _install_signals(self) -> Before:
         before: Before = []
+        own = os.getpid()
 
         def note(number: int, frame: object) -> None:
             for known, handler in before:  # the next one has its usual effect, in the middle of the application as well
                 signal.signal(known, handler)
-            if self.forked:  # this process is the application's
+            if os.getpid() != own:  # in a process that the application has forked off
                 signal.raise_signal(number)
                 return
             self.signal = number

@@ -177,10 +177,13 @@ def test_a_process_that_the_application_forks_off_ends_by_a_signal() -> None:
         "import os, signal, time\n"
         "from gateways import make_server\n"
         "def application(environ, start_response):\n"
+        "    out, into = os.pipe()\n"
         "    child = os.fork()\n"
         "    if not child:\n"
+        "        os.write(into, b'1')\n"  # Python forgets a signal that comes before this
         "        time.sleep(60)\n"
         "        os._exit(1)\n"
+        "    os.read(out, 1)\n"
         "    os.kill(child, signal.SIGTERM)\n"
         "    start_response('200 OK', [])\n"
         "    return [b'%d' % os.waitpid(child, 0)[1]]\n"
