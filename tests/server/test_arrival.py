@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from typing import Any, cast
@@ -101,6 +102,35 @@ def test_H51_tls_behind_a_header() -> None:
         plain.sendall(LINE)
         with tls.shake(plain) as sock:
             sock.sendall(wire.request())
+            assert body(wire.receive_all(sock)) == b"hello"
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_who_is_arriving_when_the_server_stops_is_served(secure: bool) -> None:
+    """As with a request of which a part is here; one that has said nothing is not waited for as long."""
+    with arriving("127.0.0.1", secure) as served, served.connect() as sock, served.connect() as idle:
+        sock.sendall(LINE if secure else LINE[:-1])
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        engine = tls.context().wrap_bio(incoming, outgoing, server_hostname="example.test")
+        if secure:
+            with pytest.raises(ssl.SSLWantReadError):
+                engine.do_handshake()
+            sock.sendall(outgoing.read())
+        until(lambda: [connection for connection in list(served.server._connections.values()) if connection._arriving])
+        served.server.stop()
+        assert idle.recv(1) == b""
+        if secure:
+            while True:
+                incoming.write(sock.recv(65536))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    engine.do_handshake()
+                    break
+            engine.write(wire.request())
+            sock.sendall(outgoing.read())
+            incoming.write(wire.receive_all(sock))
+            assert body(engine.read(65536)) == b"hello"
+        else:
+            sock.sendall(LINE[-1:] + wire.request())
             assert body(wire.receive_all(sock)) == b"hello"
 
 
