@@ -107,6 +107,29 @@ def test_nobody_waits_for_a_hook_but_the_connection(protocol: str, tcp: bool) ->
             application.may_go.set()
 
 
+@pytest.mark.parametrize(
+    ("first", "settings"),
+    [
+        (b"GET /wait HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", {}),
+        (b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n", {"keepalive_timeout": 0}),
+    ],
+)
+def test_nobody_waits_for_a_hook_where_the_response_has_decided_that_it_is_the_last(
+    first: bytes, settings: dict[str, Any]
+) -> None:
+    """As when its length is not known and the client is one of HTTP/1.0."""
+    application = Hooking()
+
+    def unknown_length(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        yield from application(environ, start_response)
+
+    with serving(unknown_length, "http", posthooks=True, **settings) as served:
+        try:
+            assert b"hel" in served.ask(first)
+        finally:
+            application.may_go.set()
+
+
 def test_a_kept_connection_goes_on_after_the_hook() -> None:
     application = Hooking()
     with serving(application, posthooks=True) as served, served.connect() as sock:
