@@ -47,7 +47,10 @@ def _manage(application: Application | str, settings: Settings) -> int:
     from gateways.config import Plan, PoolPlan
     from gateways.errors import ConfigError
     from gateways.manager.launching import launch_plan
+    from gateways.server import green
 
+    if settings.worker == "gevent":
+        green.refuse_what_cannot_be(settings)
     if not isinstance(application, str):
         raise ConfigError(
             'workers need the application by its name, as in serve("shop.wsgi:application", workers=4): each loads it '

@@ -321,3 +321,11 @@ def test_an_error_of_run_is_one_line_and_its_exit_code(directory: Path, call: st
 def test_workers_need_an_application_by_its_name(socket_dir: Path) -> None:
     with pytest.raises(ConfigError, match="by its name"):
         serve(lambda environ, start_response: [], fastcgi=f"unix:{socket_dir}/s", workers=2)
+
+
+@pytest.mark.parametrize("more", [{"interface": "asgi"}, {"fcgi_multiplex": 8}], ids=str)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_greenlets_cannot_serve_is_refused(socket_dir: Path, more: dict[str, Any], workers: int) -> None:
+    address = f"unix:{socket_dir}/app.sock"
+    with pytest.raises(ConfigError, match=f"worker gevent cannot serve .*{next(iter(more))}"):
+        serve("shop:application", fastcgi=address, worker="gevent", workers=workers, **more)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Union
 
     from gateways.core.types import Variables
@@ -41,13 +42,14 @@ class Limits:
     """What a header block may measure: ``size`` bytes in all and ``count`` variables.
 
     Of HTTP also ``line``, bytes of the first line, and ``minor``, the newest version that is spoken: 1 or 0. Of AJP13
-    ``packet_size`` in bytes, and the ``secret`` that a peer has to know.
+    ``packet_size`` in bytes, the ``secret`` that a peer has to know, and ``last``, which says whether a response is
+    the last of its connection.
 
     The defaults are far above what the web servers let through (nginx 4 x 8 KiB, Apache 100 x 8 KiB) and small enough
     to be held by each of thousands of connections. A line of 16 KiB is twice what browsers and web servers let through.
     """
 
-    __slots__ = ("count", "line", "minor", "packet_size", "secret", "size")
+    __slots__ = ("count", "last", "line", "minor", "packet_size", "secret", "size")
 
     def __init__(self, size: int = 262144, count: int = 1000, line: int = 16384, minor: int = 1) -> None:
         self.size = size
@@ -56,3 +58,4 @@ class Limits:
         self.minor = minor
         self.packet_size = 8192
         self.secret = b""
+        self.last: Callable[[], bool] = bool

@@ -7,14 +7,13 @@ looked at: it can never become a request.
 from __future__ import annotations
 
 from gateways.adapters.events import Limits, Request
-from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gateways.adapters.events import Event
-    from gateways.core.types import Headers, Variables
+    from gateways.core.types import Headers
 
 #: Statuses of what can be answered.
 BAD = "400 Bad Request"
@@ -123,19 +122,3 @@ class OneRequest:
     def complete(self, app_status: int = 0) -> bytes:
         """Return nothing, as ``encode_body``."""
         return b""
-
-
-def check_repeated(variables: Variables, protocol: str) -> None:
-    """Refuse two different values for one meta-variable; ``HTTP_*`` are joined later, as nginx needs it.
-
-    nginx repeats a pair where a configuration sets again what its shipped parameters have set. The first of SCRIPT_NAME
-    may then differ, and the last one counts; the length of the body and the user's name may not be in doubt.
-    """
-    seen: dict[bytes, bytes] = {}
-    for name, value in variables:
-        if not name.startswith(b"HTTP_") and seen.setdefault(name, value) != value and name not in _REPEATABLE:
-            raise ProtocolError(f"{protocol} variable {name[:60]!r} twice, with different values", BAD)
-
-
-#: Where a web server's shipped parameter file and the deployer's own line may say two things.
-_REPEATABLE = frozenset((b"SCRIPT_NAME", b"PATH_INFO", b"SCRIPT_FILENAME", b"DOCUMENT_ROOT", b"HTTPS", b"SERVER_NAME"))

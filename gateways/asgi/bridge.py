@@ -52,12 +52,14 @@ class Bridge:
         self._middleware: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._over = False  # the loop may end
         self._requests: dict[Exchange, Any] = {}
         self._complained_at = -_COMPLAINT_INTERVAL
 
     def start(self) -> None:
         """Start the loop, and the application (lifespan). Raises ``BootError`` when that says that it cannot."""
         loop = self._loop = asyncio.new_event_loop()
+        self._over = False
         self._thread = threading.Thread(target=self._run_loop, args=(loop,), name="gateways-loop", daemon=True)
         self._thread.start()
         self._middleware = self._middleware_type(self._enter, loop=loop)
@@ -78,6 +80,7 @@ class Bridge:
         except Exception:  # the application holds the loop up with code that does not wait
             self._log(f"the application's loop did not end within {seconds:g} s")
             return
+        self._over = True
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
 
@@ -109,13 +112,18 @@ class Bridge:
 
     # In the loop
 
-    @staticmethod
-    def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the loop, also after a task of the application has ended it: all other requests wait for it."""
         asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-        finally:
-            loop.close()
+        while not self._over:
+            try:
+                loop.run_forever()
+            except BaseException as error:  # SystemExit and KeyboardInterrupt of a task, which asyncio passes on
+                self._log_exception(f"{type(error).__name__} in the application's loop, which goes on", error)
+            else:
+                if not self._over:
+                    self._log("the application has stopped its loop, which goes on")
+        loop.close()
 
     async def _begin(self) -> None:
         self._lifespan = Lifespan(self._application, self._log)

@@ -9,8 +9,11 @@ does after its response keeps no thread.
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from typing import TYPE_CHECKING, Any
 
+from gateways.core.headers import HOP_BY_HOP
 from gateways.errors import ClientDisconnected
 
 if TYPE_CHECKING:
@@ -26,8 +29,11 @@ if TYPE_CHECKING:
 KEY = "gateways.exchange"
 #: Where the server puts the descriptor of the connection (server/serving.py).
 DESCRIPTOR = "gateways.descriptor"
+#: And how to have a wait for the body end when a descriptor is readable (server/wire.py).
+INTERRUPT_BY = "gateways.interrupt_by"
 #: What stands for the length of a body whose end only the transport knows.
 _ENDLESS = 1 << 62
+_DROPPED = frozenset(name.encode() for name in HOP_BY_HOP)
 
 
 class Exchange:
@@ -41,6 +47,7 @@ class Exchange:
         self._environ: Environ = scope["wsgi_environ"]
         self.fd: int = self._environ.get(DESCRIPTOR, -1)
         self._blocks: Iterator[bytes] = iter(())
+        self._interrupt = Interrupt(self._environ.get(INTERRUPT_BY))
         # Of the loop, where they are made: Python 3.9 asks for that
         self._left: asyncio.Event  # the client has left, or the response is out
         self._order: asyncio.Lock
@@ -53,6 +60,7 @@ class Exchange:
         self._complete = False
         self._over = False
         self._closed = False
+        self._interrupted = False  # the piece that a2wsgi brings is none
 
     # In the serving thread
 
@@ -75,7 +83,12 @@ class Exchange:
     def read(self, size: int) -> bytes:
         """Return what is here of the body, at most ``size`` bytes; wait only when there is nothing."""
         body = self._environ["wsgi.input"]
-        data: bytes = getattr(body, "read1", body.read)(size)
+        self._interrupt.prepare()
+        try:
+            data: bytes = getattr(body, "read1", body.read)(size)
+        except InterruptedError:
+            self._interrupted = True
+            return b""
         return data
 
     def __iter__(self) -> Exchange:
@@ -100,6 +113,7 @@ class Exchange:
         """The response is out, or nobody wants it any more."""
         self.fd = -1
         self._closed = True
+        self._interrupt.close()
         try:
             self._loop.call_soon_threadsafe(self.leave)
         except RuntimeError:
@@ -124,11 +138,14 @@ class Exchange:
             await self._application(self._scope, self.receive, self.send)
             if not self._complete:
                 raise RuntimeError("the ASGI application returned without completing its response")
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # a BaseExceptionGroup, too, of which nobody else would tell
             self._fail(error)
         finally:
             if self._reading is not None:
                 self._reading.cancel()
+                self._interrupt()
         if self._failure is not None and not self._closed:
             raise RuntimeError("the thread knows why")  # not the failure: SystemExit would end the loop
 
@@ -145,13 +162,16 @@ class Exchange:
 
     async def receive(self) -> Message:
         """What the application receives: pieces of the body, then, when there is an end, ``http.disconnect``."""
-        if not self._body_ended and not self._left.is_set():
+        while not (self._body_ended or self._left.is_set()):
             # A call that is given up, which frameworks do to ask for a disconnect, must not lose a piece.
             if self._reading is None:
                 self._reading = self._loop.create_task(self._receive())
-            await self._first_of(self._reading)
-            if self._reading is not None and self._reading.done():
-                return self._take_piece()
+            reading = self._reading
+            await self._first_of(reading)
+            if reading is self._reading and reading.done():
+                if not self._interrupted:
+                    return self._take_piece()
+                self._reading, self._interrupted = None, False
         await self._left.wait()
         return {"type": "http.disconnect"}
 
@@ -182,13 +202,17 @@ class Exchange:
                 if self._started:
                     raise RuntimeError("http.response.start for the second time")
                 self._started = True
-                message = {**message, "headers": message.get("headers", ())}
+                # ASGI wants Transfer-Encoding ignored, and what an application says of its connection is for no one.
+                headers = [item for item in message.get("headers", ()) if item[0].strip().lower() not in _DROPPED]
+                message = {**message, "headers": headers}
             elif kind != "http.response.body":
                 raise RuntimeError(f"{kind!r} is no message of an HTTP response")
             elif not self._started:
                 raise RuntimeError("http.response.body before http.response.start")
             else:
                 self._complete = not message.get("more_body", False)
+            if self._reading is not None and not self._reading.done():
+                self._interrupt()  # the thread waits for the body, and is to send now
             sending = self._loop.create_task(self._send(message))
             try:
                 await self._first_of(sending)
@@ -205,3 +229,52 @@ class Exchange:
             await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             left.cancel()
+
+
+class Interrupt:
+    """Ends the wait of the serving thread for more of a body. Called in the loop, the rest is for that thread.
+
+    ``interrupt_by`` is what the connection takes a descriptor with, None where there is no such thing.
+    """
+
+    def __init__(self, interrupt_by: Callable[[int], object] | None) -> None:
+        self._interrupt_by = interrupt_by
+        self._lock = threading.Lock()  # the pipe is not to be closed, and its number used again, before it is written
+        self._pipe: tuple[int, int] | None = None
+        self._early = False
+
+    def prepare(self) -> None:
+        """A wait may follow."""
+        if self._pipe is None and self._interrupt_by is not None:
+            try:
+                ends = os.pipe()
+            except OSError:
+                return  # out of descriptors: it is served all the same
+            os.set_blocking(ends[1], False)
+            self._interrupt_by(ends[0])
+            with self._lock:
+                self._pipe = ends
+                early = self._early
+            if early:
+                self()
+
+    def __call__(self) -> None:
+        """End the wait, or the next one where there is none."""
+        with self._lock:
+            if self._pipe is None:
+                self._early = True  # the thread is on its way to the first one
+                return
+            try:
+                os.write(self._pipe[1], b"i")
+            except BlockingIOError:
+                pass  # enough of them
+
+    def close(self) -> None:
+        """The request is over."""
+        with self._lock:
+            ends, self._pipe = self._pipe, None
+        if ends is not None and self._interrupt_by is not None:
+            self._interrupt_by(-1)
+            for end in ends:
+                os.close(end)
+        self._interrupt_by = None

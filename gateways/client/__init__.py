@@ -39,9 +39,10 @@ def request(
     script_name: str = "",
     variables: Iterable[tuple[str, str]] = (),
     timeout: float = 30.0,
+    secret: str | None = None,
 ) -> Response:
     """Send one request on a connection of its own. Arguments and errors are those of ``Client`` and its ``request``."""
-    client = Client(protocol, address, timeout=timeout, keep=False)
+    client = Client(protocol, address, timeout=timeout, keep=False, secret=secret)
     return client.request(method, target, headers, body, script_name=script_name, variables=variables)
 
 

@@ -58,6 +58,8 @@ def check_settings(settings: Settings, several: bool) -> Iterator[Finding]:
         yield Finding("threads", f"more than {MOST_THREADS} threads serve nobody; --worker gevent is for so many")
     if settings.worker == "gevent" and settings.interface == "asgi":
         yield Finding("worker", "an ASGI application waits by asyncio, which gevent cannot stand in for; use threads")
+    if settings.worker == "gevent" and settings.fcgi_multiplex:
+        yield Finding("fcgi_multiplex", "it is made of threads, and worker gevent has none; use worker threads")
     yield from _check_what_has_no_effect(settings)
     yield from _check_clients(settings)
     yield from _check_times(settings)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110, section 5.6.2
 _VALUE = dict.fromkeys((9, *range(32, 127), *range(128, 256)))  # RFC 9110, section 5.5, in latin-1
-_HOP_BY_HOP = frozenset(
+#: What concerns one connection only, and is for the web server to send (RFC 9110, section 7.6.1).
+HOP_BY_HOP = frozenset(
     (
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
         *("te", "trailer", "trailers", "transfer-encoding", "upgrade"),
@@ -94,7 +95,7 @@ def _check_name(name: str) -> str:
     if not name or name.strip(_TOKEN):
         raise ValueError(f"name of a response header is not a token (RFC 9110, section 5.6.2): {name!r}")
     lower = name.lower()
-    if lower in _HOP_BY_HOP:
+    if lower in HOP_BY_HOP:
         raise ValueError(f"{name} is for the web server to send, not for an application (PEP 3333)")
     if lower == "status":
         raise ValueError("a header named Status would replace the status line: give the status to start_response")

@@ -101,7 +101,13 @@ class Session:
             except ValueError as error:
                 raise ProtocolError(str(error), "400 Bad Request") from None
             try:
-                with self._front.client.send(variables, body) as response:
+                response = self._front.client.send(variables, body)
+            except ValueError as error:  # AJP13 and uwsgi have no room for long headers
+                raise ProtocolError(str(error), "400 Bad Request") from None
+            except GatewayError as error:
+                return reply.fail(_gateway_status(error), str(error))
+            try:
+                with response:
                     return reply.relay(response)
             except ClientDisconnected:
                 raise

@@ -28,7 +28,7 @@ from gateways.adapters.events import Request
 from gateways.core.handler import complete
 from gateways.errors import ClientDisconnected, ProtocolError
 from gateways.server.serving import FOREVER, Serving
-from gateways.server.wire import NOW, READ_SIZE
+from gateways.server.wire import NOW, READ_SIZE, SEND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,6 +152,18 @@ class Connection(Serving):
                 self._end()
                 return
 
+    def _flush_outgoing(self) -> bool:
+        """Send the protocol's own answers between requests; false when the peer does not read them.
+
+        They are not worth a buffer then, and the leading thread must not wait.
+        """
+        data = b"".join(self.protocol.outgoing)
+        self.protocol.outgoing.clear()
+        try:
+            return self.sock.send(data, SEND) == len(data)
+        except OSError:
+            return False
+
     def wait(self) -> None:
         """Go back to the poller, with the deadline of what is waited for."""
         service = self._service
@@ -172,17 +184,20 @@ class Connection(Serving):
         """Close after the last response: at once, or when what the peer still sends has been read."""
         # SCGI says by the close itself that a response breaks off. FastCGI has sent a record for that, and text for the
         # log: Apache reads neither when it cannot send the rest of the body.
-        gone = self._broken and (bool(self._over) or self.protocol.ends_by_close)
-        if gone or self.protocol.input_complete or self._input_ends():
+        ends_by_close = self.protocol.ends_by_close
+        if self._broken and (self._over or ends_by_close):
             self.close()
+        elif not (self.protocol.input_complete or self._input_ends()) or (ends_by_close and self.has_data()):
+            self._linger()  # also for more than was announced, which nobody will take for a request
         else:
-            self._linger()
+            self.close()
 
     def _linger(self) -> None:
         """End our side, and read what still comes for a while."""
         # Closing with unread bytes resets the connection and can take the response with it.
         self._lingering = True
-        self.deadline = monotonic() + self._service.linger_timeout
+        patience = self._service.linger_timeout
+        self.deadline = monotonic() + (min(patience, STOP_PATIENCE) if self._service.stopping else patience)
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:

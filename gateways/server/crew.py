@@ -143,6 +143,14 @@ class Crew(Service):
         self._ready.append(stream)
         self._wake()
 
+    def start_never(self, stream: Stream) -> bool:
+        """Take a request back; false when a thread is about to serve it."""
+        try:
+            self._ready.remove(stream)
+        except ValueError:
+            return False
+        return True
+
     def _start_ready(self) -> None:
         """Serve what is to start, while this thread leads."""
         while self._ready:

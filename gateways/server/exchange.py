@@ -124,24 +124,27 @@ class Exchange(Wire):
                 if error.status:  # the peer still listens
                     raise MalformedBody(str(error)) from None
                 raise self._lost(str(error)) from None
-            if protocol.outgoing and not self._flush_outgoing():
-                raise self._lost("the web server does not read")
-            if event is None:
+            if protocol.outgoing:
+                self.send_outgoing()  # this may have read ahead
+            elif event is None:
                 self._read_more()
-            elif isinstance(event, bytes):
+            if isinstance(event, bytes):
                 self._received += len(event)
                 if 0 < self._service.max_body_size < self._received:
                     raise self._service.body_too_large()
                 return event
-            elif event is ABORTED:
+            if event is ABORTED:
                 self._given_up = True
                 self._over = "the web server gave the request up"
                 raise ClientDisconnected(self._over)
 
     def send_outgoing(self) -> None:
-        """Send what the protocol itself has to say. Raises ``ClientDisconnected``."""
-        if not self._flush_outgoing():
-            raise self._lost("the client does not read")
+        """Send what the protocol itself has to say, as patiently as a response. Raises ``ClientDisconnected``."""
+        outgoing = self.protocol.outgoing
+        data = b"".join(outgoing)
+        outgoing.clear()
+        if data:
+            self._send(data)
 
     def send_errors(self, text: bytes) -> None:
         """Hand ``wsgi.errors`` text to the web server's error log, and to our own where that is another one."""
@@ -170,15 +173,3 @@ class Exchange(Wire):
         for start in range(0, len(view), WRITE_SIZE):
             stop = start + WRITE_SIZE
             self._send_parts(self.protocol.gather_body(view[start:stop], end and stop >= len(view)))
-
-    def _flush_outgoing(self) -> bool:
-        """Send the protocol's own answers; false when the peer does not read them: then it is not worth a buffer."""
-        outgoing = self.protocol.outgoing
-        if not outgoing:
-            return True
-        data = b"".join(outgoing)
-        outgoing.clear()
-        try:
-            return self.sock.send(data, SEND) == len(data)
-        except OSError:
-            return False

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from gateways.server.connection import Connection
     from gateways.server.listeners import Listener
+    from gateways.settings import Settings
 
 _AnyServer = TypeVar("_AnyServer", bound=Server)
 
@@ -55,6 +56,14 @@ def patch() -> bool:
         raise ConfigError("worker gevent: it needs epoll, which this system does not have; use threads") from None
     monkey.patch_all()
     return True
+
+
+def refuse_what_cannot_be(settings: Settings) -> None:
+    """Raise ``ConfigError`` for what greenlets cannot serve; config/checks.py says so for files and flags."""
+    if settings.interface == "asgi":
+        raise ConfigError("worker gevent cannot serve interface asgi, which waits by asyncio; use worker threads")
+    if settings.fcgi_multiplex:
+        raise ConfigError("worker gevent cannot serve fcgi_multiplex, which is made of threads; use worker threads")
 
 
 def after_fork() -> None:

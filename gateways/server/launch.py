@@ -123,8 +123,7 @@ def _replace_waits(settings: Settings) -> bool:
     """Obey the setting ``worker``; say whether something was replaced now."""
     if settings.worker != "gevent":
         return False
-    if settings.interface == "asgi":
-        raise ConfigError("worker gevent cannot serve interface asgi, which waits by asyncio; use worker threads")
+    green.refuse_what_cannot_be(settings)
     return green.patch()
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import select
 import stat
 from collections.abc import Iterable
+
+# Both by name: gevent replaces what is in their modules later. A greenlet that waits here while it holds the lock must
+# hold up all others, or one of them would wait for that lock and never let it go on.
+from select import POLLOUT, poll
 from threading import Lock
 from typing import Callable
 from weakref import WeakSet
@@ -105,9 +108,9 @@ class LogFile:
         os.close(self._fd)
 
     def _has_room(self) -> bool:
-        poll = select.poll()
-        poll.register(self._fd, select.POLLOUT)
-        return bool(poll.poll(0 if self.lost else _PATIENCE))
+        room = poll()
+        room.register(self._fd, POLLOUT)
+        return bool(room.poll(0 if self.lost else _PATIENCE))
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY

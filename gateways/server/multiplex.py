@@ -200,14 +200,8 @@ class Multiplexed(SharedConnection):
             self.deadline = monotonic() + self._server.header_timeout
 
     def _has_room(self) -> bool:
-        """Say whether more may be read. A request that still waits for a thread has no claim to hold all others up."""
-        for stream in list(self._streams.values()):
-            if len(stream.inbox) > MAX_INBOX:
-                if stream.started:
-                    return False
-                self._demux.refuse(stream.id)
-                del self._streams[stream.id]
-        return True
+        """Say whether more may be read."""
+        return not any(len(stream.inbox) > MAX_INBOX for stream in self._streams.values())
 
     def _receive(self) -> None:
         """Receive once, and hand out what has come. The caller has the claim."""
@@ -245,6 +239,9 @@ class Multiplexed(SharedConnection):
                     stream.inbox.clear()
                 elif not stream.given_up:
                     stream.inbox += event.data
+                    if len(stream.inbox) > MAX_INBOX and not stream.started:
+                        self._refuse_waiting(stream)
+        self._closing = self._closing or demux.closing
 
     def _begin(self, event: Begun) -> None:
         """Have a new request served, unless the connection is to be closed after those in hand."""
@@ -256,6 +253,18 @@ class Multiplexed(SharedConnection):
         self._streams[event.id] = stream
         self._in_hand.add(stream)
         self._server.start_soon(stream)
+
+    def _refuse_waiting(self, stream: Stream) -> None:
+        """Answer a request 503 that waits for a thread still: it has no claim to hold all others up.
+
+        Nothing of it is kept: the web server may send the next one at once, and no thread be free for long.
+        """
+        self._demux.refuse(stream.id)
+        del self._streams[stream.id]
+        stream.inbox.clear()
+        if self._server.start_never(stream):
+            self._in_hand.discard(stream)
+            self._closing = self._closing or not stream.keep
 
     def _release(self, stream: Stream) -> None:
         """Take a request off the connection: what still comes of it is ignored."""

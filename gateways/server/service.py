@@ -60,6 +60,7 @@ class Service:
         self._limits = Limits(settings.max_header_size, settings.max_headers, settings.max_request_line, minor)
         self._limits.packet_size = settings.ajp_packet_size
         self._limits.secret = (settings.ajp_secret or "").encode("utf-8", "surrogateescape")
+        self._limits.last = self._keeps_nothing
         self.builders = {
             transport.name: builder_class(transport, settings)(
                 script_name=settings.script_name,

@@ -71,6 +71,7 @@ class Serving(Exchange):
         environ["wsgi.input"] = body
         if service.tells_descriptor:
             environ["gateways.descriptor"] = self.fd
+            environ["gateways.interrupt_by"] = self.interrupt_by
         service.begin(self, environ)
         started = monotonic()
         response = handle(service.application, environ, self, errors, service.debug)
@@ -104,11 +105,15 @@ class Serving(Exchange):
     def _run_posthooks(self, environ: Environ, keep: bool) -> None:
         """Call what the application wants to have done now. Meanwhile the connection takes no other request."""
         if not (keep or self._broken):
-            try:
-                self.sock.shutdown(socket.SHUT_WR)  # what the peer waits for, where it ends the response
-            except OSError:
-                pass  # the peer has gone
+            self._end_sending()
         posthooks.run(environ, lambda error: self._service.error_log.exception("a posthook failed", error))
+
+    def _end_sending(self) -> None:
+        """End our side: what the peer waits for, where that ends the response."""
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the peer has gone
 
     def _end_given_up(self) -> None:
         """Answer ABORT_REQUEST (FastCGI 1.0, section 5.4), now that the application has let go."""

@@ -89,8 +89,12 @@ class Stream(Serving):
         except ClientDisconnected as error:
             raise self._cut_off(str(error)) from None
 
-    def _flush_outgoing(self) -> bool:
-        return True  # what concerns no request is sent by the connection
+    def _end_sending(self) -> None:
+        pass  # others have their answers to send; END_REQUEST is what the peer waits for
+
+    def send_outgoing(self) -> None:
+        """Send nothing: what concerns no request is sent by the connection."""
+        self.protocol.outgoing.clear()
 
     def send_file(self, file: int, offset: int, count: int) -> bool:
         """Decline: records of other requests have to come in between (``Transport``)."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateways.adapters import ajp, fastcgi, scgi, uwsgi
 from gateways.adapters.undecided import Undecided
+from gateways.errors import ConfigError
 
 if TYPE_CHECKING:
     from gateways.adapters.events import Limits
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 def _nothing() -> None:
     """Nothing but Python is needed."""
+
+
+def _ajp(limits: Limits, threads: int) -> ServerConnection:
+    return ajp.ServerConnection(limits, limits.secret, limits.packet_size, limits.last)
 
 
 def _http(limits: Limits, threads: int, *more: Any) -> ServerConnection:
@@ -29,6 +35,12 @@ def _require_h11() -> None:
     from gateways.adapters.http.head import require
 
     require()
+
+
+def _prepare_http() -> None:
+    """Import h11 where it is installed: the first client that speaks HTTP must not hold the others up."""
+    with suppress(ConfigError):
+        _require_h11()
 
 
 class Transport(NamedTuple):
@@ -60,9 +72,7 @@ TRANSPORTS: dict[str, Transport] = {
     "fastcgi": Transport("FastCGI", fastcgi.ServerConnection, delimited=True, compiled=True),
     "scgi": Transport("SCGI", lambda limits, threads: scgi.ServerConnection(limits), compiled=True),
     "uwsgi": Transport("uwsgi", lambda limits, threads: uwsgi.ServerConnection(limits), compiled=True),
-    "ajp": Transport(
-        "AJP13", lambda limits, threads: ajp.ServerConnection(limits, limits.secret, limits.packet_size), delimited=True
-    ),
+    "ajp": Transport("AJP13", _ajp, delimited=True),
     "http": Transport("HTTP", _http, addressed=True, public=True, require=_require_h11),
-    ANY: Transport(Undecided.name, lambda limits, threads: Undecided(limits)),
+    ANY: Transport(Undecided.name, lambda limits, threads: Undecided(limits), require=_prepare_http),
 }

@@ -70,7 +70,7 @@ class Wire(Link):
     follow what was cut there. ``_over`` tells why nothing more is read or sent for the request in hand.
     """
 
-    __slots__ = ("_broken", "_cut", "_over", "_reads_ahead", "_service", "peer", "protocol", "sock")
+    __slots__ = ("_broken", "_cut", "_interrupt", "_over", "_reads_ahead", "_service", "peer", "protocol", "sock")
 
     def open(self, service: Service, protocol: ServerConnection, sock: Socket, peer: str) -> None:
         """Get ready to be served in Python. The C part makes connections without this, and many never need it."""
@@ -80,8 +80,16 @@ class Wire(Link):
         self.peer = peer
         self._broken = False
         self._cut = False
+        self._interrupt = -1
         self._reads_ahead = True  # until the peer has ended its side
         self._over = ""
+
+    def interrupt_by(self, fd: int) -> None:
+        """Have a wait for the body end with ``InterruptedError``, and nothing lost, when ``fd`` is readable; -1: never.
+
+        What ``fd``, a pipe that does not block, holds then is read.
+        """
+        self._interrupt = fd
 
     def _send(self, data: bytes) -> None:
         try:
@@ -163,15 +171,24 @@ class Wire(Link):
         return bool(data)
 
     def _read_more(self) -> None:
-        """Wait for more of the body. Raises ``ClientDisconnected`` at its timeout and when the peer has gone."""
+        """Wait for more of the body. Raises ``ClientDisconnected`` at its timeout and when the peer has gone.
+
+        Raises ``InterruptedError``, see ``interrupt_by``.
+        """
         while True:
             try:
                 data = self.sock.recv(READ_SIZE, NOW)
             except BlockingIOError:
                 poll = select.poll()
                 poll.register(self.fd, select.POLLIN)
-                if not poll.poll(self._service.body_timeout * 1000):
+                if self._interrupt >= 0:
+                    poll.register(self._interrupt, select.POLLIN)
+                ready = poll.poll(self._service.body_timeout * 1000)
+                if not ready:
                     raise self._lost(f"no byte of the body for {self._service.body_timeout:g} s") from None
+                if ready[-1][0] == self._interrupt:
+                    os.read(self._interrupt, READ_SIZE)
+                    raise InterruptedError("something else is to be done") from None
             except OSError as error:
                 raise self._lost(f"the body broke off: {error.strerror}") from None
             else:

@@ -228,6 +228,10 @@ class Server(Crew):
                     self._drain_wake()
                 if self._leader is not gate:
                     return  # what is left of this batch is reported to the new leader again
+            if self._ready:
+                self._start_ready()
+                if self._leader is not gate:
+                    return  # another thread leads since, and does the rest
             self._housekeeping()
             if self.stopping:
                 self._close_down(gate)
@@ -263,8 +267,6 @@ class Server(Crew):
 
     def _housekeeping(self) -> None:
         """Everything that is not a readable socket: deadlines, accepting again, logs, the parent."""
-        if self._ready:
-            self._start_ready()
         now = monotonic()
         if now >= self._board.next_sweep and self._connections:
             self._sweep(now)

@@ -158,6 +158,6 @@ class Listening(Declared):
         Number(0, 1000),
         LISTENING,
         "Requests that a web server may send side by side on one FastCGI connection (HAProxy: option mpxs-conns). More "
-        "are answered 503. Not on an address of listen. 0 switches it off: then a second one is refused until the "
-        "first is answered.",
+        "are answered 503. Not on an address of listen, nor with worker gevent. 0 switches it off: then a second "
+        "one is refused until the first is answered.",
     )

@@ -172,7 +172,7 @@ class Serving(Listening):
         Duration(0.0),
         TIMEOUTS,
         "Time a connection may stay open without a request. Longer than the 60 seconds of nginx, so that the web "
-        "server is the one that closes it. 0 serves one request on each connection, for HTTP.",
+        "server is the one that closes it. 0 serves one request on each connection, for HTTP and AJP13.",
     )
     graceful_timeout: float = setting(
         30.0,

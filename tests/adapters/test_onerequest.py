@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateways.adapters.events import Request
-from gateways.adapters.onerequest import check_repeated
 from gateways.adapters.scgi import ServerConnection as Scgi
 from gateways.adapters.uwsgi import ServerConnection as Uwsgi
-from gateways.errors import ProtocolError
 from tests.support import wire
 
 if TYPE_CHECKING:
@@ -58,10 +56,3 @@ def test_only_the_head_is_framed(protocol: ServerConnection) -> None:
     assert list(protocol.frame_file(7)) == [(b"", 7)]
     assert protocol.encode_body(b"x", True) == b"x"
     assert protocol.encode_errors(b"x") == protocol.encode_abort() == protocol.complete() == b""
-
-
-def test_repeated_variables() -> None:
-    check_repeated([(b"HTTP_A", b"1"), (b"HTTP_A", b"2"), (b"A", b"1"), (b"A", b"1")], "SCGI")
-    check_repeated([(b"SCRIPT_NAME", b"/app"), (b"SCRIPT_NAME", b"")], "SCGI")
-    with pytest.raises(ProtocolError, match="uwsgi variable b'REMOTE_USER' twice"):
-        check_repeated([(b"REMOTE_USER", b"alice"), (b"REMOTE_USER", b"root")], "uwsgi")

@@ -13,7 +13,7 @@ CHALLENGE: Verdict = ("401 Unauthorized", [("WWW-Authenticate", 'Basic realm="Ex
 @authorizer
 def application(environ: dict[str, Any]) -> Verdict:
     asked = environ["REQUEST_URI"].partition("?")[2]
-    if asked == "forbidden":
+    if asked == "forbidden" or (environ["SCRIPT_NAME"] + environ["PATH_INFO"]).endswith("/closed"):
         return False
     if asked == "elsewhere":
         return "302 Found", [("Location", "http://elsewhere.example/login")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 import io
 import sys
 import threading
@@ -11,7 +13,7 @@ import pytest
 from gateways.asgi import Bridge
 from gateways.asgi.bridge import import_a2wsgi
 from gateways.errors import ConfigError
-from tests.support.asgi_app import Application, bridged
+from tests.support.asgi_app import Application, answer, bridged
 from tests.support.serving import RecordingLog
 
 
@@ -56,6 +58,39 @@ def test_nothing_is_left_behind():
     assert threading.active_count() == before
     with pytest.raises(RuntimeError, match="loop has ended"):
         ask(bridge)
+
+
+@pytest.mark.parametrize("how", ["SystemExit", "KeyboardInterrupt", "stop"])
+def test_a_task_that_ends_the_loop_ends_nothing(how):
+    log = RecordingLog()
+
+    async def application(scope, receive, send):
+        loop = asyncio.get_running_loop()
+        if scope["type"] == "lifespan":
+            await Application()(scope, receive, send)
+        elif scope["path"] == "/end":
+            if how == "stop":
+                loop.call_soon(loop.stop)
+            else:
+                application.task = loop.create_task(end())
+            while not log.entries:
+                await asyncio.sleep(0.002)
+            await answer(send, b"here still")
+        else:
+            await answer(send, b"hello")
+
+    async def end():
+        raise getattr(builtins, how)(3)
+
+    with bridged(application, log) as bridge:
+        assert ask(bridge, "/end")[1] == b"here still"
+        assert ask(bridge)[1] == b"hello"
+    [(_, text)] = log.entries
+    assert "which goes on" in text
+    if how != "stop":
+        assert how in text
+        with pytest.raises((SystemExit, KeyboardInterrupt)):
+            application.task.result()
 
 
 def test_an_answer_that_nobody_asks_for_is_let_go_of():

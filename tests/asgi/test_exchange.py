@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 
 import pytest
 
+from gateways.asgi.exchange import Interrupt
 from tests.support import wire
 from tests.support.asgi_app import Application, serving_asgi
-from tests.support.serving import RecordingLog, Served, until
+from tests.support.serving import RecordingLog, Served, open_descriptors, until
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
 
@@ -51,6 +53,76 @@ def test_a_body_without_a_length():
         sock.sendall(wire.stream(wire.STDIN, 1, b"chunked"))
         body = wire.answer(wire.parse_records(wire.receive_all(sock))).body
     assert (body, application.pieces) == (b"chunked", [b"chunked", b""])
+
+
+def test_a_response_does_not_wait_for_a_body_that_is_asked_for():
+    application = Application()
+    with serving_asgi(application) as (served, _), begin(served, "/listening", (b"CONTENT_LENGTH", b"9")) as sock:
+        sock.sendall(wire.stream(wire.STDIN, 1, b"some", end=False))
+        reader = wire.RecordReader(sock)
+        assert reader.answer().body == b"onetwothreesome"
+        assert served.request().body == b"hello"
+    before = open_descriptors()
+    with serving_asgi(application) as (served, _):
+        for _ in range(5):
+            with begin(served, "/listening", (b"CONTENT_LENGTH", b"9")) as sock:
+                sock.sendall(wire.stream(wire.STDIN, 1, b"some", end=False))
+                assert wire.RecordReader(sock).answer().body.endswith(b"some")
+    assert open_descriptors() == before
+
+
+def listening(served: Served, query: bytes) -> socket.socket:
+    """Send some of a body to what listens for more."""
+    given = [(name, query if name == b"QUERY_STRING" else value) for name, value in params("/listening")]
+    given.append((b"CONTENT_LENGTH", b"9"))
+    sock = served.connect()
+    sock.sendall(wire.begin() + wire.stream(wire.PARAMS, 1, wire.pairs(given)))
+    sock.sendall(wire.stream(wire.STDIN, 1, b"some", end=False))
+    return sock
+
+
+def test_an_interrupt_is_not_lost_and_leaves_nothing_open():
+    before = open_descriptors()
+    for early in (True, False):
+        taken: list[int] = []
+        interrupt = Interrupt(taken.append)
+        if early:
+            interrupt()  # before the thread has come to its first wait
+        interrupt.prepare()
+        interrupt.prepare()
+        if not early:
+            interrupt()
+        assert os.read(taken[0], 10) == b"i"
+        interrupt.close()
+        interrupt()
+        assert taken[1:] == [-1]
+    assert open_descriptors() == before
+
+
+def test_nor_does_a_failure():
+    with serving_asgi(Application()) as (served, _), listening(served, b"fail") as sock:
+        assert wire.RecordReader(sock).answer().status[:3] == "500"
+        assert "while it listens" in served.log.text("error")
+
+
+def test_a_body_that_is_asked_for_meanwhile_arrives_whole():
+    with serving_asgi(Application()) as (served, _), listening(served, b"whole") as sock:
+        reader = wire.RecordReader(sock)
+        got = b""
+        while not got.endswith(b"three"):
+            got += reader.record().content
+        sock.sendall(wire.stream(wire.STDIN, 1, b"thing"))
+        assert reader.record().content == b"some-thing"
+
+
+@PROTOCOLS
+def test_hop_by_hop_headers_are_not_for_the_client(protocol):
+    with serving_asgi(Application(), protocol) as (served, log):
+        answer = served.request(params("/hop"))
+    assert (answer.status[:3], answer.body, log.text()) == ("200", b"hop", "")
+    names = [line.partition(b":")[0].lower() for line in answer.head.splitlines()]
+    assert b"x-own" in names
+    assert not {b"connection", b"transfer-encoding", b"keep-alive"} & set(names)
 
 
 def test_receiving_may_be_given_up_and_loses_nothing():
@@ -119,6 +191,8 @@ def failing(path: str) -> tuple[wire.Answer, RecordingLog, RecordingLog]:
         ("/nothing", "returned without completing its response"),
         ("/headless", "http.response.body before http.response.start"),
         ("/exit", "SystemExit"),
+        ("/group", "Grouped: several at once"),
+        ("/interrupt", "KeyboardInterrupt: by nobody"),
         ("/odd", "x-split"),
     ],
 )

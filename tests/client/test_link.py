@@ -231,6 +231,8 @@ def test_an_upload_that_is_never_asked_for() -> None:
 def test_the_secret_of_a_backend() -> None:
     with serving(Recorder(), "ajp", ajp_secret="sesame") as served:
         address = f"unix:{served.address}"
+        with request("ajp", address, secret="sesame") as response:
+            assert response.status == 200
         for secret, status in ((None, 403), ("other", 403), ("sesame", 200)):
             with Client("ajp", address, secret=secret) as client, client.request() as response:
                 assert response.status == status

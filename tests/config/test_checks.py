@@ -61,6 +61,8 @@ def test_settings_that_go_together(keywords: dict[str, Any]) -> None:
          "proxy_protocol: nobody could connect; name the proxies with forwarded_allow_ips"),
         ({"forwarded_headers": ["forwarded", "x-forwarded-for"]},
          "forwarded_headers: with forwarded no other field counts; give it alone"),
+        ({"worker": "gevent", "fcgi_multiplex": 8},
+         "fcgi_multiplex: it is made of threads, and worker gevent has none; use worker threads"),
         ({"preload": True}, "preload: there is no manager with workers = 0; give 1 or more workers"),
         ({"daemonize": True, "error_log": "/l"},
          "daemonize: there is no manager with workers = 0; give 1 or more workers"),

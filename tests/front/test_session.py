@@ -9,7 +9,7 @@ import requests
 
 from tests.support.backends import Answering, flup, scripted
 from tests.support.fronting import GET, GET_AND_CLOSE, Fronted, fronting
-from tests.support.serving import PATIENCE, until
+from tests.support.serving import PATIENCE, Recorder, serving, until
 
 MIB = 1 << 20
 
@@ -168,3 +168,11 @@ def test_a_client_that_goes_in_the_middle_of_its_upload(fronted: Fronted, backen
     until(lambda: "closed the connection before the end" in fronted.log)
     assert '"POST / HTTP/1.1" - 0 ' in fronted.log
     assert backend.variables == []
+
+
+def test_headers_for_which_the_protocol_has_no_room() -> None:
+    """AJP13 has one packet of 8 KiB for them."""
+    with serving(Recorder(), "ajp") as served, fronting(f"unix:{served.address}", "ajp") as front:
+        answer = front.ask(b"GET / HTTP/1.1\r\nHost: h\r\nCookie: %b\r\n\r\n" % (b"x" * 9000))
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert b"an AJP13 request has at most 8192 bytes" in answer

@@ -6,16 +6,25 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateways.server.transports import TRANSPORTS
 from tests.live.deployments import DEPLOYMENTS, Deployment, running
 from tests.live.sandbox import Sandbox
 from tests.live.site import Site
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what boots a server."""
+    """Mark what boots a server, and where no C part takes part."""
     for item in items:
         if "site" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.live)
+            callspec = getattr(item, "callspec", None)  # for what is parametrized
+            deployment = callspec and callspec.params.get("booted")
+            if isinstance(deployment, Deployment) and not _is_compiled(deployment.transport):
+                item.add_marker(pytest.mark.alike)
+
+
+def _is_compiled(transport: str) -> bool:
+    return transport in TRANSPORTS and TRANSPORTS[transport].compiled
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
@@ -66,6 +67,14 @@ def test_a_refusal_with_403(guard: Site) -> None:
     answer = guard.get("/a?forbidden", auth=ALICE)
     # mod_fcgid makes every refusal a 401.
     assert answer.status_code == (401 if guard.deployment.name == "apache-fcgid-authorizer" else 403)
+
+
+@pytest.mark.parametrize("path", ["/closed", "/%63losed", "/a/../closed", "/closed?x=1"])
+def test_a_path_is_compared_decoded(guard: Site, path: str) -> None:
+    refused = 401 if guard.deployment.name == "apache-fcgid-authorizer" else 403
+    credentials = b64encode(b"alice:secret").decode()
+    status, _ = guard.raw("GET", f"{guard.mount}{path}", {"Authorization": f"Basic {credentials}"})
+    assert status == refused
 
 
 def test_a_redirect(guard: Site) -> None:

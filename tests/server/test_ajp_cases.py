@@ -5,18 +5,23 @@ After each case ``serving`` makes a good request on a new connection, which has 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateways.adapters.ajp.answer import FLUSH
 from gateways.core.filewrapper import FileWrapper
 from gateways.errors import ClientDisconnected
+from gateways.server.connection import Connection
 from tests.support import wire
-from tests.support.serving import Recorder, Served, resident_bytes, serving, until
+from tests.support.serving import PATIENCE, Recorder, Served, resident_bytes, serving, until
 
 MIB = 1 << 20
 CPING = wire.ajp_packet(b"\x0a")
@@ -115,6 +120,33 @@ def test_A04_who_does_not_read_his_pongs_is_left(app: Recorder) -> None:
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             flood(sock)
         assert resident_bytes() - before < 16 * MIB
+
+
+def test_the_last_response_of_a_connection_says_so(app: Recorder) -> None:
+    """A web server would send the next request into a connection that closes."""
+    with serving(app, "ajp", keepalive_timeout=0) as served, served.connect() as sock:
+        sock.sendall(wire.ajp_forward())
+        assert wire.ajp_answer(wire.ajp_receive(sock)).reuse is False
+        assert wire.receive_all(sock) == b""
+
+
+def test_the_last_response_of_a_server_that_stops_says_so() -> None:
+    entered, stopped = threading.Event(), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        entered.set()
+        assert stopped.wait(PATIENCE)
+        start_response("200 OK", [])
+        return [b"last"]
+
+    with serving(application, "ajp") as served, served.connect() as sock:
+        sock.sendall(wire.ajp_forward())
+        assert entered.wait(PATIENCE)
+        served.server.stop()
+        stopped.set()
+        answer = wire.ajp_answer(wire.ajp_receive(sock))
+        assert (answer.body, answer.reuse) == (b"last", False)
+        assert served.stop() == 0
 
 
 def test_A18_shutdown_is_ignored(served: Served) -> None:
@@ -283,6 +315,46 @@ def test_the_body_of_lighttpd(served: Served) -> None:
     data = wire.ajp_forward((0xA008, b"20000"), method=4, attributes=b"")
     data += wire.ajp_packet(b"x" * 8188) + wire.ajp_packet(b"x" * 8188) + wire.ajp_packet(b"x" * 3624)
     assert ask(served, data).body == b"got " + b"x" * 20_000
+
+
+def test_a_body_is_asked_for_when_there_is_room_for_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web server that is slow to read its response is healthy: GET_BODY_CHUNK waits for it as the response does."""
+    body = bytes(range(256)) * 64  # two pieces
+    waiting = threading.Event()
+    wait_for_room = Connection._wait_for_room
+
+    def noting(self: Connection) -> None:
+        waiting.set()
+        wait_for_room(self)
+
+    monkeypatch.setattr(Connection, "_wait_for_room", noting)
+    received: list[bytes] = []
+    errors: list[BaseException] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] == "/path":
+            return
+        yield b"first"
+        own = socket.socket(fileno=os.dup(environ["gateways.descriptor"]))
+        with own, contextlib.suppress(BlockingIOError):
+            while True:
+                own.send(FLUSH, socket.MSG_DONTWAIT)
+        try:
+            received.append(environ["wsgi.input"].read())
+        except BaseException as error:
+            errors.append(error)
+            raise
+
+    with serving(application, "ajp") as served, served.connect() as sock:
+        served.server.tells_descriptor = True
+        sock.sendall(wire.ajp_forward((0xA008, b"%d" % len(body)), method=4, uri=b"/full") + wire.ajp_body(body[:8186]))
+        until(lambda: waiting.is_set() or errors)
+        assert errors == []
+        sock.sendall(wire.ajp_body(body[8186:16372]) + wire.ajp_body(body[16372:]))  # before it is asked for the last
+        answer = wire.ajp_answer(wire.ajp_receive(sock))
+        assert (answer.asked, answer.reuse) == ([8186, len(body) - 16372], True)
+    assert received == [body]
 
 
 # Responses

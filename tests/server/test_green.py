@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +29,13 @@ MANY = 1000
 
 
 @contextlib.contextmanager
-def serving(directory: Path, *flags: str) -> Iterator[Program]:
+def serving(directory: Path, *flags: str, stdout: int | None = None) -> Iterator[Program]:
     """``gateways serve --worker gevent``; what its requests wait for are files in ``directory``."""
     requirements.require_module("gevent")
     before = os.environ.get("GREEN")
     os.environ["GREEN"] = str(directory)
     try:
-        with running(directory, "--worker", "gevent", *flags, application=APPLICATION) as program:
+        with running(directory, "--worker", "gevent", *flags, application=APPLICATION, stdout=stdout) as program:
             if "--workers" in flags:
                 until(lambda: "ready: " in program.log, program.log)
             yield program
@@ -123,6 +124,22 @@ def test_an_upload_that_comes_slowly_holds_up_nobody(tmp_path):
         assert who(program)["pid"] == program.process.pid
         sock.sendall(data[cut:])
         assert wire.answer(wire.parse_records(wire.receive_all(sock))).body == b"6"
+
+
+def test_lines_of_several_greenlets_for_a_pipe(tmp_path):
+    """Each of them looks whether there is room, under a lock that knows of no greenlets."""
+    with serving(tmp_path, "--access-log", "-", stdout=subprocess.PIPE) as program:
+        for _ in range(3):
+            socks = [program.send("/wait/go") for _ in range(20)]
+            until((tmp_path / "begun-20").exists)
+            (tmp_path / "go").touch()
+            assert [body(sock) for sock in socks] == [b"waited"] * 20
+            (tmp_path / "go").unlink()
+            (tmp_path / "begun-20").unlink()
+        program.signal(signal.SIGTERM)
+        assert program.wait() == 0
+        assert program.process.stdout is not None
+        assert len(program.process.stdout.readlines()) == 60
 
 
 def test_a_client_that_leaves(tmp_path):
@@ -243,3 +260,8 @@ def test_without_gevent(monkeypatch):
 def test_with_asgi():
     with pytest.raises(ConfigError, match="worker gevent cannot serve interface asgi"):
         launch("nothing", Settings(worker="gevent", interface="asgi"))
+
+
+def test_with_multiplexing():
+    with pytest.raises(ConfigError, match="worker gevent cannot serve fcgi_multiplex"):
+        launch("nothing", Settings(worker="gevent", fcgi_multiplex=8))

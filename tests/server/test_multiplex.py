@@ -12,6 +12,7 @@ import pytest
 
 from gateways.errors import ClientDisconnected
 from gateways.server.multiplex import MAX_INBOX, Multiplexed
+from gateways.server.worker import Server
 from tests.support import wire
 from tests.support.serving import PATIENCE, Recorder, Served, resident_bytes, serving, until
 from tests.support.sidebyside import Answers, Waiting, begun, named, whole
@@ -100,6 +101,41 @@ def test_more_than_there_are_threads_wait_for_one(app: Waiting) -> None:
         app.opened.set()
         for id in range(1, 9):
             assert answers.answer(id).body == b"got %d" % id
+
+
+def test_a_thread_that_leads_no_more_leaves_the_rest_to_the_leader(
+    app: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that sweep at the same time could close the same connection twice."""
+    mine = threading.local()
+    wrong: list[str] = []
+    lead, sweep = Server._lead, Server._sweep
+
+    def lead_with(server: Server, gate: Any) -> None:
+        mine.gate = gate
+        lead(server, gate)
+
+    def look_and_sweep(server: Server, now: float) -> None:
+        if server._leader is not mine.gate:
+            wrong.append(threading.current_thread().name)
+        sweep(server, now)
+
+    monkeypatch.setattr(Server, "_lead", lead_with)
+    monkeypatch.setattr(Server, "_sweep", look_and_sweep)
+    with serving(app, fcgi_multiplex=4, threads=2) as served, served.connect() as sock:
+        answers = Answers(sock)
+        sock.sendall(whole("/wait", 1, b"one"))
+        until(lambda: app.entered)
+        [connection] = served.server._connections.values()
+        assert isinstance(connection, Multiplexed)
+        [stream] = connection._streams.values()
+        until(lambda: stream.detached, "for another thread to lead")
+        served.server._board.next_sweep = 0.0
+        app.opened.set()
+        assert answers.answer(1).body == b"got one"
+        sock.sendall(whole("/b", 2, b"two"))
+        assert answers.answer(2).body == b"got two"
+    assert wrong == []
 
 
 def test_many_at_once_with_large_answers() -> None:
@@ -235,6 +271,19 @@ def test_F29_given_up_before_it_began(sock: socket.socket, app: Waiting) -> None
     sock.sendall(wire.stream(wire.STDIN, 1, b"good"))
     assert answers.answer(1).body == b"got good"
     assert app.entered == ["/a"]
+
+
+@pytest.mark.parametrize("end", [wire.begin(2) + wire.record(wire.ABORT, 2), wire.begin(2, 9)], ids=["F29", "F08"])
+def test_one_that_never_began_takes_no_other_along(sock: socket.socket, app: Waiting, end: bytes) -> None:
+    """It came without KEEP_CONN: the connection is closed after the others."""
+    answers = Answers(sock)
+    sock.sendall(whole("/wait", 1, b"one") + end)
+    while answers.read().type != wire.END:
+        pass
+    assert answers.ended.keys() == {2}
+    app.opened.set()
+    assert answers.answer(1).body == b"got one"
+    assert wire.receive_all(sock) == b""
 
 
 def test_F13_records_of_nobody(sock: socket.socket) -> None:
@@ -409,11 +458,47 @@ def test_the_server_stops_when_all_are_answered(app: Waiting, asks: bool) -> Non
         assert wire.receive_all(idle) == b""
         if asks:
             sock.sendall(whole("/late", 2, b"late"))
+            connections = [known for known in served.server._connections.values() if isinstance(known, Multiplexed)]
+            # Had it come behind the answer, it would be the next request.
+            until(lambda: any(connection._ignored for connection in connections))
         app.opened.set()
         answers = Answers(sock)
         assert answers.answer(1).body == b"got one"
         assert wire.receive_all(sock) == b""
         assert served.stop() == 0
+
+
+def test_an_idle_connection_does_not_hold_the_stop_up() -> None:
+    """A web server that does not close it must not take linger_timeout."""
+
+    def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [bytes(65000)] * 40
+
+    with serving(large, fcgi_multiplex=4, linger_timeout=500, graceful_timeout=300) as served, served.connect() as sock:
+        sock.sendall(whole("/a", 1))
+        until(lambda: served.server._connections)
+        [connection] = served.server._connections.values()
+        until(lambda: isinstance(connection, Multiplexed) and connection._reading, "for it to wait for room")
+        assert Answers(sock).answer(1).status == "200 OK"
+        assert served.stop() == 0
+
+
+def test_posthooks_of_one_leave_the_others_their_answers(app: Waiting) -> None:
+    done = threading.Event()
+
+    def hooked(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/hook":
+            environ["gateways.posthooks"].append((lambda environ: done.set(), (), {}))
+        return app(environ, start_response)
+
+    with serving(hooked, fcgi_multiplex=4, posthooks=True) as served, served.connect() as sock:
+        answers = Answers(sock)
+        sock.sendall(whole("/wait", 1, b"one") + whole("/hook", 2, b"two", keep=False))
+        assert answers.answer(2).body == b"got two"
+        assert done.wait(PATIENCE)
+        app.opened.set()
+        assert answers.answer(1).body == b"got one"
 
 
 # Buffers
@@ -477,6 +562,28 @@ def test_F65_a_request_without_a_thread_does_not_hold_up_one_that_waits_for_its_
         data = begun("/b", 2, len(body)) + wire.stream(wire.STDIN, 2, body) + wire.stream(wire.STDIN, 1, b"good")
         sock.sendall(data)
         assert answers.answer(2).protocol_status == wire.OVERLOADED
+        assert answers.answer(1).body == b"got good"
+        assert len(app.seen) == 1
+
+
+def test_F65_nothing_is_kept_of_those_that_are_refused() -> None:
+    app = Recorder()
+    with serving(app, fcgi_multiplex=4, threads=1) as served, served.connect() as sock:
+        answers = Answers(sock)
+        sock.sendall(begun("/a", 1))
+        until(lambda: app.seen)
+        [connection] = served.server._connections.values()
+        assert isinstance(connection, Multiplexed)
+        before = resident_bytes()
+        body = bytes(2 * MAX_INBOX)
+        refused = begun("/b", 2, len(body)) + wire.stream(wire.STDIN, 2, body)
+        for _ in range(40):
+            sock.sendall(refused)
+            assert answers.answer(2).protocol_status == wire.OVERLOADED
+            assert len(connection._in_hand) == 1
+            assert not served.server._ready
+        assert resident_bytes() - before < 16 * MIB
+        sock.sendall(wire.stream(wire.STDIN, 1, b"good"))
         assert answers.answer(1).body == b"got good"
         assert len(app.seen) == 1
 

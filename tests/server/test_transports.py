@@ -9,6 +9,7 @@ import pytest
 
 from gateways.adapters.events import Limits
 from gateways.client.transports import TRANSPORTS as CLIENTS
+from gateways.errors import ConfigError
 from gateways.server.transports import ANY, TRANSPORTS
 from gateways.settings.listening import LISTENERS
 
@@ -35,3 +36,17 @@ def test_a_server_without_HTTP_does_not_load_it() -> None:
     assert "gateways.server.transports" in loaded
     assert "gateways.adapters.http" not in loaded
     assert "'h11'" not in loaded
+
+
+def test_a_port_for_any_protocol_loads_it_before_anyone_connects() -> None:
+    pytest.importorskip("h11")
+    code = "import sys; from gateways.server.transports import ANY, TRANSPORTS; TRANSPORTS[ANY].require()"
+    code += "; print('h11' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"True\n"
+
+
+def test_a_port_for_any_protocol_does_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "h11", None)
+    TRANSPORTS[ANY].require()
+    with pytest.raises(ConfigError):
+        TRANSPORTS["http"].require()

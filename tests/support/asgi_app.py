@@ -14,6 +14,10 @@ from gateways.asgi import Bridge
 from tests.support.serving import PATIENCE, RecordingLog, Served, serving
 
 
+class Grouped(BaseException):
+    """What a BaseExceptionGroup is, which Python 3.9 does not have: no Exception."""
+
+
 class Application:
     """``events`` is what has happened, as words. ``startup`` and ``shutdown`` are what its lifespan answers with."""
 
@@ -139,6 +143,42 @@ class Application:
     async def _twice(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await answer(send, b"once")
         await answer(send, b"twice")
+
+    async def _group(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        raise Grouped("several at once")
+
+    async def _interrupt(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        raise KeyboardInterrupt("by nobody")
+
+    async def _listening(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer while a task asks for more of the body, as Starlette does to notice a disconnect; then what it got."""
+
+        async def listen() -> None:
+            while (message := await receive())["type"] != "http.disconnect":
+                self.pieces.append(message["body"])
+                if not message["more_body"]:
+                    break
+
+        listening = asyncio.ensure_future(listen())
+        while not self.pieces:
+            await asyncio.sleep(0.002)
+        if scope["query_string"] == b"fail":
+            listening.cancel()
+            raise ValueError("while it listens")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for piece in (b"one", b"two", b"three"):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if scope["query_string"] == b"whole":
+            await listening
+        await send({"type": "http.response.body", "body": b"-".join(self.pieces)})
+        listening.cancel()
+
+    async def _hop(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Say what is for a server of its own to say."""
+        headers = [(b"Connection", b"keep-alive"), (b"transfer-encoding", b"chunked"), (b"Keep-Alive ", b"timeout=5")]
+        headers += [(b"x-own", b"stays"), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hop"})
 
     async def _odd(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"x-split", b"a\r\nb: c")]})

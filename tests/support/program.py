@@ -71,14 +71,16 @@ def request(path: str, *, keep: bool = False) -> bytes:
 
 
 @contextlib.contextmanager
-def running(directory: Path, *flags: str, application: Path | str = APPLICATION) -> Iterator[Program]:
+def running(
+    directory: Path, *flags: str, application: Path | str = APPLICATION, stdout: int | None = None
+) -> Iterator[Program]:
     """Run ``gateways serve`` on a socket in ``directory``."""
     address = str(directory / "socket")
     log_file = directory / "log"
     command = [sys.executable, "-m", "gateways", "serve", f"{application}:application", "--fastcgi", f"unix:{address}"]
     command += ["--access-log", "off", "--error-log", str(log_file), *flags]
     log_file.touch()
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **INSIST}) as process:
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **INSIST}, stdout=stdout) as process:
         program = Program(process, address, log_file)
         try:
             until(lambda: "serving fastcgi" in program.log or process.poll() is not None, program.log)

@@ -46,6 +46,8 @@ _ATTRIBUTES = {
     ajp.SSL_CIPHER: b"SSL_CIPHER",
     ajp.SSL_SESSION: b"SSL_SESSION_ID",
 }
+#: All that lighttpd can send, and ssl_key_size.
+_OF_LIGHTTPD = frozenset((ajp.REMOTE_USER, ajp.AUTH_TYPE, ajp.QUERY_STRING, ajp.SSL_CERT, ajp.SSL_CIPHER, ajp.SECRET))
 #: What Apache and mod_jk send beside the protocol's own fields.
 _EXTENSIONS = {
     b"AJP_REMOTE_PORT": b"REMOTE_PORT",
@@ -59,8 +61,9 @@ _FEWEST_BITS = 16
 class ForwardRequest:
     """One request. ``length`` of the body in bytes is None where the web server does not know it either (chunked).
 
-    ``marked`` is false for a request without any request attribute. Apache and mod_jk always send some; lighttpd never
-    does, and deviates: its path is decoded, and its pieces of the body are bare.
+    ``marked`` is false for what looks like a request of lighttpd, which deviates: its path is decoded, and its pieces
+    of the body are bare. It always gives Content-Length, and never a remote host or a request attribute, of which
+    Apache and mod_jk always send some.
     """
 
     __slots__ = ("_chunked", "_path", "_query", "_stored", "length", "marked", "secret", "variables")
@@ -79,6 +82,7 @@ class ForwardRequest:
         self._read_fields(fields)
         self._read_headers(fields, limits)
         self._read_attributes(fields)
+        self.marked = self.marked or self.length is None
         if fields.rest():
             raise ProtocolError("AJP13 FORWARD_REQUEST goes on behind its end", _BAD)
         if len(self.variables) > limits.count:
@@ -100,6 +104,7 @@ class ForwardRequest:
         self._add(b"SERVER_PORT", b"%d" % port)
         self._add(b"REMOTE_ADDR", address or b"")
         self._add(b"REMOTE_HOST", host)
+        self.marked = host is not None
         self._add(b"REQUEST_SCHEME", b"https" if secure else b"http")
         self._add(b"HTTPS", b"on" if secure else None)
 
@@ -143,6 +148,7 @@ class ForwardRequest:
                 self._add_attribute(fields.string() or b"", fields.string())
             elif ajp.CONTEXT <= code <= ajp.METHOD:
                 value = fields.string()
+                self.marked = self.marked or code not in _OF_LIGHTTPD
                 if code == ajp.QUERY_STRING:
                     self._query = value or b""
                 elif code == ajp.SECRET:

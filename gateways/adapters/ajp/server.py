@@ -12,11 +12,13 @@ from gateways.adapters.ajp import packets as ajp
 from gateways.adapters.ajp.answer import Answer
 from gateways.adapters.ajp.request import ForwardRequest
 from gateways.adapters.events import Limits, Request
-from gateways.adapters.foreign import hint
+from gateways.adapters.foreign import PREFIX, hint
 from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateways.adapters.events import Event
 
 _TOO_LARGE = "431 Request Header Fields Too Large"
@@ -29,10 +31,15 @@ _WINDOW = 1048576
 _MOST_ASKED = 65535
 
 
+def _never() -> bool:
+    return False
+
+
 class ServerConnection(Answer):
     """One connection from a web server. With a ``secret``, only requests that know it are served.
 
     ``packet_size`` is that of the longest packet in bytes, from 8192 to 65536; both sides have to agree on it.
+    ``stopping`` is asked with each response whether it is the last of its connection.
     """
 
     name = "AJP13"
@@ -41,11 +48,18 @@ class ServerConnection(Answer):
 
     __slots__ = (
         *("_asked", "_bare", "_buffer", "_closing", "_due", "_left", "_limits", "_over", "_request", "_secret"),
-        "outgoing",
+        *("_stopping", "outgoing"),
     )
 
-    def __init__(self, limits: Limits | None = None, secret: bytes = b"", packet_size: int = ajp.PACKET_SIZE) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        secret: bytes = b"",
+        packet_size: int = ajp.PACKET_SIZE,
+        stopping: Callable[[], bool] = _never,
+    ) -> None:
         super().__init__(packet_size)
+        self._stopping = stopping
         self._limits = limits or Limits()
         self._secret = secret
         self._buffer = bytearray()
@@ -143,7 +157,7 @@ class ServerConnection(Answer):
         if self._over:
             return b""
         # lighttpd sends the first piece unasked only if it has it already (server.stream-request-body): ask at once.
-        if not self._due or (self._bare and self._left is not None and self._asked <= _WINDOW // 2):
+        if not self._due or (self._bare and self._asked <= _WINDOW // 2):
             self._ask()
         payload = self._next_packet()
         if payload is None:
@@ -190,7 +204,7 @@ class ServerConnection(Answer):
         if not buffer:
             return None
         if not ajp.FROM_WEB_SERVER.startswith(buffer[:2]):
-            raise ProtocolError(f"not AJP13, but {bytes(buffer[:8])!r}{hint(bytes(buffer[:8]), self.name)}")
+            raise ProtocolError(f"not AJP13, but {bytes(buffer[:8])!r}{hint(bytes(buffer[:PREFIX]), self.name)}")
         if len(buffer) < ajp.HEADER_SIZE:
             return None
         length = int.from_bytes(buffer[2:4], "big")
@@ -222,7 +236,7 @@ class ServerConnection(Answer):
     def _close_request(self) -> bool:
         request = self._request or _NOTHING
         self._request = None
-        if request.keep and self._over and not self._left:
+        if request.keep and self._over and not self._left and not self._stopping():
             return True
         request.keep = False
         self._closing = True

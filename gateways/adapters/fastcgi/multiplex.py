@@ -13,7 +13,7 @@ from gateways.adapters.events import Limits, Request
 from gateways.adapters.fastcgi import management
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.adapters.fastcgi.server import ServerConnection
-from gateways.adapters.foreign import hint
+from gateways.adapters.foreign import PREFIX, hint
 from gateways.errors import ProtocolError
 
 #: The types of the records that a web server sends for a request.
@@ -53,13 +53,14 @@ class Demultiplexer:
 
     More of them are answered 503, and OVERLOADED (section 5.5): HAProxy 2.6 waits for ever when it gets nothing but the
     latter. ``done`` has to be called before the end of an answer is sent, as the id may be used again at once.
-    ``outgoing`` collects what is answered here.
+    ``outgoing`` collects what is answered here. ``closing`` is true after a request that was answered here and came
+    without KEEP_CONN: the connection is to be closed after those in hand.
     """
 
     name = "FastCGI"
     ends_by_close = False
 
-    __slots__ = ("_begun", "_buffer", "_draining", "_ended", "_limits", "_open", "most", "outgoing")
+    __slots__ = ("_begun", "_buffer", "_draining", "_ended", "_limits", "_open", "closing", "most", "outgoing")
 
     def __init__(self, limits: Limits, most: int) -> None:
         self._limits = limits
@@ -67,8 +68,11 @@ class Demultiplexer:
         self._open: dict[int, ServerConnection] = {}  # requests in hand
         self._begun: set[int] = set()  # those of which the parameters are in
         self._ended: set[int] = set()  # those of which all input is in
-        self._draining = 0  # the last request that was answered before all its input was in
+        # Those that were answered before all their input was in, the latest last: as many as there can be in hand,
+        # since a web server that never ends their input could begin and give up any number.
+        self._draining: dict[int, None] = {}
         self.most = most
+        self.closing = False
         self.outgoing: list[bytes] = []
 
     @property
@@ -78,7 +82,7 @@ class Demultiplexer:
 
     @property
     def input_complete(self) -> bool:
-        """True when nothing more can come of the last request that was answered."""
+        """True when nothing more can come of the requests that were answered."""
         return not (self._open or self._draining or self._buffer)
 
     def receive_data(self, data: bytes) -> None:
@@ -93,8 +97,8 @@ class Demultiplexer:
         buffer = self._buffer
         while buffer:
             if buffer[0] != fcgi.VERSION:
-                head = bytes(buffer[:8])
-                raise ProtocolError(f"not FastCGI version 1, but {head!r}{hint(head, self.name)}")
+                head = bytes(buffer[:PREFIX])
+                raise ProtocolError(f"not FastCGI version 1, but {head[:8]!r}{hint(head, self.name)}")
             if len(buffer) < fcgi.HEADER_LENGTH:
                 break
             _, kind, request_id, length, padding = fcgi.HEADER.unpack_from(buffer)
@@ -112,7 +116,7 @@ class Demultiplexer:
         """Forget a request: what still comes of it is ignored (section 3.3)."""
         if self._open.pop(request_id, None) is not None:
             if request_id not in self._ended:
-                self._draining = request_id
+                self._drain(request_id)
             self._ended.discard(request_id)
             self._begun.discard(request_id)
 
@@ -121,6 +125,12 @@ class Demultiplexer:
         self.outgoing.append(fcgi.stream(fcgi.STDOUT, request_id, encode_head(_OVERLOADED, [])))
         self.outgoing.append(fcgi.end_request(request_id, 0, fcgi.OVERLOADED))
         self.done(request_id)
+
+    def _drain(self, request_id: int) -> None:
+        self._draining.pop(request_id, None)
+        self._draining[request_id] = None
+        if len(self._draining) > self.most:
+            del self._draining[next(iter(self._draining))]
 
     def _receive(self, kind: int, request_id: int, record: bytes, length: int) -> MuxEvent | None:
         """Act on one record."""
@@ -139,8 +149,8 @@ class Demultiplexer:
             self._begin(request_id, record)
             return None
         if protocol is None:
-            if request_id == self._draining and not length and kind in (fcgi.STDIN, fcgi.DATA):
-                self._draining = 0
+            if not length and kind in (fcgi.STDIN, fcgi.DATA):
+                self._draining.pop(request_id, None)
             return None
         if request_id not in self._begun:
             return self._feed(request_id, protocol, record)
@@ -155,12 +165,16 @@ class Demultiplexer:
             raise ProtocolError(f"FastCGI BEGIN_REQUEST for request id {request_id}, which is in use")
         if len(self._open) >= self.most:
             self.refuse(request_id)
-            self._draining = request_id
+            self._drain(request_id)
             return
-        if request_id == self._draining:
-            self._draining = 0
+        self._draining.pop(request_id, None)
         protocol = self._open[request_id] = ServerConnection(self._limits, self.most)
         self._feed(request_id, protocol, record)
+
+    def _forget(self, request_id: int) -> None:
+        """Let go of a request of which nothing more is expected."""
+        self._ended.add(request_id)
+        self.done(request_id)
 
     def _feed(self, request_id: int, protocol: ServerConnection, record: bytes) -> Begun | None:
         """Let the request's own parser have a record of its parameters."""
@@ -169,7 +183,12 @@ class Demultiplexer:
         try:
             event = protocol.next_event()
         except ProtocolError as error:
+            answered = bool(protocol.outgoing) and protocol.idle
             self.outgoing += protocol.outgoing
+            if answered:  # without KEEP_CONN: a request that has the connection for itself would end it so
+                self.closing = True
+                self._forget(request_id)
+                return None
             if not error.status:
                 raise
             request = error
@@ -177,8 +196,7 @@ class Demultiplexer:
             if not isinstance(event, Request):
                 if protocol.idle:  # of an unknown role, or given up
                     self.outgoing += protocol.outgoing
-                    self._ended.add(request_id)
-                    self.done(request_id)
+                    self._forget(request_id)
                 return None
             request = event
         self._begun.add(request_id)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateways.adapters.events import Limits, Request
-from gateways.adapters.foreign import hint
+from gateways.adapters.foreign import PREFIX, hint
 from gateways.adapters.http.answer import Answer
 from gateways.adapters.http.chunked import Chunked
 from gateways.adapters.http.ends import Ends
@@ -206,15 +206,15 @@ class ServerConnection(Answer):
     def _check_first_byte(self, first: int) -> None:
         """Refuse a binary protocol at once: there is nobody who would read an answer."""
         if first < 0x20 and first not in b"\t\r\n":
-            start = bytes(self._buffer[self._position : self._position + 8])
-            raise ProtocolError(f"not HTTP, but {start!r}{hint(start, self.name)}")
+            start = bytes(self._buffer[self._position : self._position + PREFIX])
+            raise ProtocolError(f"not HTTP, but {start[:8]!r}{hint(start, self.name)}")
 
     def _check_size(self, start: int, stop: int) -> None:
         """Hold a line, of which the end may be missing, against the limits, and look for a NUL byte within them."""
         size, _, line = self._limits
         left = size - self._head_size if self._lines else line
         if self._buffer.find(b"\0", start, min(stop, start + left)) >= 0:
-            first = bytes(self._buffer[self._position : self._position + 8])
+            first = bytes(self._buffer[self._position : self._position + PREFIX])
             raise ProtocolError(f"a NUL byte in the header{hint(first, self.name)}", BAD)
         if stop - start > left:
             if not self._lines:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from gateways.adapters.cgihead import encode_head
 from gateways.adapters.events import Request
 from gateways.adapters.foreign import PREFIX, hint
-from gateways.adapters.onerequest import BAD, TOO_LARGE, OneRequest, check_repeated
+from gateways.adapters.onerequest import BAD, TOO_LARGE, OneRequest
 from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ class ServerConnection(OneRequest):
         if len(set(names)) != len(names):
             # nginx's "scgi_param CONTENT_LENGTH $content_length" adds an empty one to a request without a body.
             variables = variables[:1] + [pair for pair in variables[1:] if pair != (b"CONTENT_LENGTH", b"")]
-            check_repeated(variables, self.name)
+            _check_repeated(variables)
         values = dict(variables)
         if b"" in values:
             raise ProtocolError("SCGI header with an empty name", BAD)
@@ -91,3 +91,19 @@ class ServerConnection(OneRequest):
             raise ProtocolError("the SCGI header is missing or not 1", BAD)
         self._remaining = int(length)
         return variables
+
+
+def _check_repeated(variables: Variables) -> None:
+    """Refuse two different values for one meta-variable; ``HTTP_*`` are joined later, as nginx needs it.
+
+    nginx repeats a pair where a configuration sets again what its shipped parameters have set. The first of SCRIPT_NAME
+    may then differ, and the last one counts. The specification forbids all of it (section 3).
+    """
+    seen: dict[bytes, bytes] = {}
+    for name, value in variables:
+        if not name.startswith(b"HTTP_") and seen.setdefault(name, value) != value and name not in _REPEATABLE:
+            raise ProtocolError(f"SCGI variable {name[:60]!r} twice, with different values", BAD)
+
+
+#: Where a web server's shipped parameter file and the deployer's own line may say two things.
+_REPEATABLE = frozenset((b"SCRIPT_NAME", b"PATH_INFO", b"SCRIPT_FILENAME", b"DOCUMENT_ROOT", b"HTTPS", b"SERVER_NAME"))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from gateways.adapters.events import Request
 from gateways.adapters.foreign import PREFIX, hint
-from gateways.adapters.onerequest import BAD, TOO_LARGE, OneRequest, check_repeated
+from gateways.adapters.onerequest import BAD, TOO_LARGE, OneRequest
 from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
@@ -97,7 +97,7 @@ class ServerConnection(OneRequest):
             if [name for name, _ in variables].count(b"CONTENT_LENGTH") > 1:
                 # A parameter file and the deployer's own line: an empty length beside another is none.
                 variables = [pair for pair in variables if pair != (b"CONTENT_LENGTH", b"")]
-            check_repeated(variables, self.name)
+            _check_repeated(variables)
             values = dict(variables)
         length = values.get(b"CONTENT_LENGTH") or b"0"  # nginx sends an empty one for a request without a body
         if not length.isdigit() or len(length) > 18:
@@ -125,3 +125,17 @@ def _cut_mount(variables: Variables, modifier: int) -> Variables:
     if not overlap:
         return variables
     return [(name, path[len(mount) :] if name == b"PATH_INFO" else value) for name, value in variables]
+
+
+def _check_repeated(variables: Variables) -> None:
+    """Refuse two lengths of the body and two users. Of any other variable the last value counts, as in uWSGI.
+
+    nginx repeats what a configuration sets again behind ``include uwsgi_params``.
+    """
+    seen: dict[bytes, bytes] = {}
+    for name, value in variables:
+        if name in _UNDOUBTED and seen.setdefault(name, value) != value:
+            raise ProtocolError(f"uwsgi variable {name!r} twice, with different values", BAD)
+
+
+_UNDOUBTED = frozenset((b"CONTENT_LENGTH", b"REMOTE_USER", b"AUTH_TYPE"))

@@ -24,7 +24,9 @@ GOLDEN = {
     "chunked": CHUNKED + wire.ajp_body(b"hello") + wire.ajp_body(b"") + wire.ajp_forward(),
     "short body": LONG + wire.ajp_body(b"half") + wire.ajp_body(b"") + wire.ajp_forward(),
     "too long a body": wire.ajp_forward((0xA008, b"2"), method=4) + wire.ajp_body(b"three"),
-    "lighttpd": wire.ajp_forward(attributes=b"") + wire.ajp_packet(b"") + wire.ajp_forward(attributes=b""),
+    "lighttpd": wire.ajp_forward((0xA008, b"0"), attributes=b"")
+    + wire.ajp_packet(b"")
+    + wire.ajp_forward((0xA008, b"0"), attributes=b""),
     "post of lighttpd": wire.ajp_forward((0xA008, b"5"), method=4, attributes=b"") + wire.ajp_packet(b"hello"),
     "bad header": wire.ajp_forward((0xA00F, b"x")) + wire.ajp_forward(),
     "too large": b"\x12\x34\xff\xff",

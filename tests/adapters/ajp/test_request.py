@@ -103,12 +103,30 @@ def test_a_nul_in_the_path() -> None:
 )
 def test_the_path_of_lighttpd_is_decoded_already(uri: bytes, path: bytes) -> None:
     """Decoded again, it would not be what lighttpd's own rules have looked at."""
-    request = parse(wire.ajp_forward(uri=uri, attributes=b""))
+    request = parse(wire.ajp_forward((0xA008, b"0"), uri=uri, attributes=b""))
     assert not request.marked
     assert dict(request.variables)[b"PATH_INFO"] == uri
     assert dict(request.variables)[b"REQUEST_URI"] == path
     builder = EnvironBuilder(multithread=False, multiprocess=False)
     assert builder.build(request.variables)["PATH_INFO"] == uri.decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("headers", "attributes"),
+    [
+        ((), b""),
+        (((b"Transfer-Encoding", b"chunked"),), b""),
+        (((0xA008, b"0"),), code(6, b"route")),
+        (((0xA008, b"0"),), code(9, b"session")),
+    ],
+    ids=["no-length", "chunked", "route", "ssl-session"],
+)
+def test_what_lighttpd_never_sends_is_not_taken_for_its_request(headers: tuple[Header, ...], attributes: bytes) -> None:
+    """Clients that follow the protocol need no request attribute."""
+    request = parse(wire.ajp_forward(*headers, uri=b"/a%20b", attributes=attributes))
+    assert request.marked
+    assert dict(request.variables)[b"REQUEST_URI"] == b"/a%20b"
+    assert dict(request.variables)[b"PATH_INFO"] == b"/a b"
 
 
 def test_a_string_that_is_not_there() -> None:

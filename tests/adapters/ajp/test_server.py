@@ -61,6 +61,7 @@ def test_A01_other_protocols_are_named() -> None:
     assert error.status == ""
     assert "this is HTTP, on an address for AJP13" in str(error)
     assert "this is FastCGI" in str(refused(wire.request()))
+    assert "this is HTTP" in str(refused(b"VERSION-CONTROL /file HTTP/1.1\r\n"))
 
 
 def test_A02_an_empty_packet_starts_nothing() -> None:
@@ -333,6 +334,6 @@ def test_lighttpd_ends_an_empty_body_with_an_empty_packet() -> None:
 
 
 def test_closing_at_once_would_reset_a_connection_of_lighttpd() -> None:
-    protocol = began(wire.ajp_forward(attributes=b""))
+    protocol = began(wire.ajp_forward((0xA008, b"0"), attributes=b""))
     ending(protocol)
     assert not protocol.input_complete

@@ -150,6 +150,32 @@ def test_an_id_can_be_used_again_when_its_answer_ends() -> None:
     assert len(driver.events) == 3
 
 
+def test_several_that_were_answered_before_their_input_was_in() -> None:
+    driver = Driver()
+    driver.take(start(1) + start(2) + start(3))
+    for id in (1, 2, 3):
+        driver.answer(id)
+    for id in (2, 1, 3):
+        assert not driver.demux.input_complete
+        driver.take(wire.record(wire.STDIN, id))
+    assert driver.demux.input_complete
+    for id in range(1, 100):  # as many are remembered as may be in hand
+        driver.take(start(id))
+        driver.answer(id)
+    assert len(driver.demux._draining) == 3
+
+
+@pytest.mark.parametrize("data", [wire.begin(2) + wire.record(wire.ABORT, 2), wire.begin(2, 9)], ids=["F29", "F08"])
+def test_what_ends_with_one_request_without_keep_conn_leaves_the_others(data: bytes) -> None:
+    driver = Driver()
+    driver.take(start(1))
+    assert driver.take(data) == []
+    assert [(record.type, record.id) for record in driver.sent()][-1] == (wire.END, 2)
+    assert driver.demux.closing
+    driver.take(wire.stream(wire.STDIN, 1, b"one!"))
+    assert driver.bodies == {1: [b"one!", "end"]}
+
+
 def test_F29_F30_F31_aborts_are_of_one_request() -> None:
     driver = Driver()
     driver.take(start(1) + wire.begin(2, keep=True) + start(3) + wire.record(wire.ABORT, 9))
@@ -197,6 +223,7 @@ def test_F20_F45_what_is_wrong_with_one_request_is_answered_for_it_alone() -> No
     ("data", "reason"),
     [
         pytest.param(b"GET / HTTP/1.1\r\n", "this is HTTP", id="F42-http"),
+        pytest.param(b"VERSION-CONTROL / HTTP/1.1\r\n", "this is HTTP", id="F42-long-method"),
         pytest.param(b"\2" + wire.request()[1:], "not FastCGI version 1", id="F07-version"),
         pytest.param(wire.record(wire.BEGIN, 2, bytes(3)), "of 3 bytes", id="F11-begin"),
         pytest.param(wire.record(wire.END, 1, bytes(8)), "not for an application", id="F36-end"),

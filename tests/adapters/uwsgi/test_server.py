@@ -12,6 +12,7 @@ import pytest
 
 from gateways.adapters.events import Limits, Request
 from gateways.adapters.uwsgi import ServerConnection
+from gateways.core.environ import EnvironBuilder
 from gateways.errors import ProtocolError
 from tests.support import wire
 from tests.support.drive import RESPONSE, drive
@@ -114,6 +115,7 @@ def test_U09_a_block_that_breaks_off() -> None:
         pytest.param(b"\0", id="U14-one-byte"),
         pytest.param(uwsgi_block([METHOD]) + b"\0\0", id="U14-an-empty-name-and-no-value"),
         pytest.param(uwsgi_block([(b"REMOTE_USER", b"alice"), (b"REMOTE_USER", b"root")]), id="U23-two-users"),
+        pytest.param(uwsgi_block([(b"AUTH_TYPE", b"Basic"), (b"AUTH_TYPE", b"Digest")]), id="U23-two-ways"),
         pytest.param(uwsgi_block([(b"CONTENT_LENGTH", b"5"), (b"CONTENT_LENGTH", b"3")]), id="U23-two-lengths"),
     ],
 )
@@ -183,6 +185,14 @@ def test_U23_repeated_headers_and_repeated_equal_values_pass() -> None:
     items = [METHOD, (b"HTTP_A", b"1"), (b"HTTP_A", b"2"), (b"REMOTE_USER", b"alice"), (b"REMOTE_USER", b"alice")]
     items += [(b"SCRIPT_NAME", b"/app"), (b"SCRIPT_NAME", b"")]
     assert variables(packet(uwsgi_block(items))) == items
+
+
+@pytest.mark.parametrize("name", [b"REMOTE_ADDR", b"SERVER_PORT", b"REQUEST_URI", b"QUERY_STRING", b"REQUEST_METHOD"])
+def test_U23_the_last_value_counts(name: bytes) -> None:
+    """``include uwsgi_params; uwsgi_param REMOTE_ADDR ...;`` in nginx."""
+    items = [*[pair for pair in wire.GET if pair[0] != name], (name, b"81"), (name, b"82")]
+    builder = EnvironBuilder(multithread=False, multiprocess=False)
+    assert builder.build(variables(packet(uwsgi_block(items))))[name.decode()] == "82"
 
 
 def test_U23_an_empty_length_beside_another_is_none() -> None:
