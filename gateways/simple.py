@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from gateways.addresses import Address
+from gateways.config.checks import check_settings
 from gateways.errors import BindError, ConfigError
 from gateways.server.accesslog import AccessLog
 from gateways.server.errorlog import ErrorLog
@@ -19,7 +23,10 @@ from gateways.settings.serving import LIMITS, LOGS, TIMEOUTS, Serving
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gateways.adapters.speedups import Link
     from gateways.core.types import Application, Environ
+    from gateways.server.connection import Connection
+    from gateways.server.signals import Before
 
 #: Modules whose classes a program may name, and what its own may set.
 _LIBRARY = frozenset(("wsgiref", "http", "socketserver", "builtins"))
@@ -59,8 +66,12 @@ def make_server(
             raise ConfigError(f"{name}: make_server does not do that; gateways.serve does")
     if server_class is not None and any(base.__name__ == "ThreadingMixIn" for base in server_class.__mro__):
         settings.setdefault("threads", _THREADS)
-    settings = {"threads": 1, "posthooks": True, **settings}
-    return SimpleServer((host, port), app, Settings.load(keywords=settings))
+    loaded = Settings.load(keywords={"threads": 1, "posthooks": True, **settings})
+    for finding in check_settings(loaded, several=False):
+        if finding.fatal and finding.setting in _obeyed():
+            raise ConfigError(f"{loaded.label(finding.setting)}: {finding.text}")
+    family = getattr(server_class, "address_family", socket.AF_INET)
+    return SimpleServer((_resolve(host, family), port), app, loaded, host)
 
 
 def _obeyed() -> frozenset[str]:
@@ -72,10 +83,66 @@ def _obeyed() -> frozenset[str]:
 def _check_class(argument: str, given: type | None, instead: str) -> None:
     """Refuse a class of the program's own that does more than to join those of the standard library."""
     for base in given.__mro__ if given is not None else ():
-        own = [name for name in vars(base) if not (name.startswith("__") or name in _HARMLESS)]
+        own = [name for name, value in vars(base).items() if _is_own(name, value)]
         if own and base.__module__.partition(".")[0] not in _LIBRARY:
             called = f"{base.__qualname__}.{own[0]}"
             raise ConfigError(f"{argument}: nobody here would call {called}, as this is not wsgiref; {instead}")
+
+
+def _is_own(name: str, value: object) -> bool:
+    """Say whether an attribute of a class is one that would have to be obeyed."""
+    if name.startswith("__"):  # the rest of these Python itself sets
+        return isinstance(value, FunctionType) and not name.startswith("__annotate")
+    return name not in _HARMLESS
+
+
+class _Loop(Server):
+    """A server in a program that has more to do: it may not be broken off."""
+
+    def _break_off(self) -> None:
+        """Let the threads be: they end with the program, or with what they are doing."""
+
+
+class _Once(_Loop):
+    """A server for one connection, and one request on it.
+
+    ``signal`` is the number of a signal that has come meanwhile, 0 for none: the program gets it once more, afterwards.
+    """
+
+    signal = 0
+
+    def _admit(self, listener: Listener, sock: socket.socket, address: object) -> None:
+        self._acceptor.suspend()
+        super()._admit(listener, sock, address)
+
+    def _keeps_nothing(self) -> bool:
+        return True
+
+    def end(self, connection: Link, sent: int = 0) -> None:
+        super().end(connection, sent)
+        self.stop()
+
+    def forget(self, connection: Connection) -> None:
+        super().forget(connection)
+        self.stop()
+
+    def _install_signals(self) -> Before:
+        before: Before = []
+        own = os.getpid()
+
+        def note(number: int, frame: object) -> None:
+            for known, handler in before:  # the next one has its usual effect, in the middle of the application as well
+                signal.signal(known, handler)
+            if os.getpid() != own:  # in a process that the application has forked off
+                signal.raise_signal(number)
+                return
+            self.signal = number
+            self.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before.append((number, signal.signal(number, note)))
+        return before
 
 
 class SimpleServer:
@@ -85,11 +152,12 @@ class SimpleServer:
     by the system from the beginning, and served while one of the first two runs.
     """
 
-    def __init__(self, address: tuple[str, int], application: Application | None, settings: Settings) -> None:
+    def __init__(
+        self, address: tuple[str, int], application: Application | None, settings: Settings, name: str = ""
+    ) -> None:
         self._application = application
         self._settings = settings
-        host, port = address
-        found = Address("tcp", host=_resolve(host), port=port)
+        found = Address("tcp", host=address[0], port=address[1])
         [self._listener] = open_listeners("http", found, **listening_settings(settings))
         try:
             equip([self._listener], settings)
@@ -98,8 +166,10 @@ class SimpleServer:
             raise
         self.socket = self._listener.sock
         self.server_address: tuple[str, int] = self.socket.getsockname()[:2]
-        self.server_name, self.server_port = host or self.server_address[0], self.server_address[1]
+        self.server_name, self.server_port = name or self.server_address[0], self.server_address[1]
+        self._lock = threading.Lock()  # guards the next two
         self._server: Server | None = None
+        self._told = False  # by ``shutdown``, while nothing ran
         self._stopped = threading.Event()
         self._stopped.set()
 
@@ -116,37 +186,47 @@ class SimpleServer:
         return self.socket.fileno()
 
     def serve_forever(self, poll_interval: float = 0.5) -> None:
-        """Serve until ``shutdown``, or in the main thread until SIGTERM or SIGINT; requests in hand are finished."""
-        self._run(self._call)
+        """Serve until ``shutdown``, or in the main thread until SIGTERM or SIGINT; requests in hand are finished.
+
+        A ``shutdown`` that came before counts. With ``threads``, requests that take longer than ``graceful_timeout``
+        are left to their threads.
+        """
+        self._run(_Loop)
 
     def handle_request(self) -> None:
-        """Wait for one request, and serve it."""
+        """Wait for a connection, serve one request of it, and close it; all others wait for the next call.
 
-        def once(environ: Environ, start_response: Any) -> Iterable[bytes]:
-            if self._server is not None:
-                self._server.stop()
-            return self._call(environ, start_response)
-
-        self._run(once)
+        A signal that comes meanwhile has its effect afterwards: SIGINT raises ``KeyboardInterrupt``.
+        """
+        server = self._run(_Once)
+        if isinstance(server, _Once) and server.signal:
+            signal.raise_signal(server.signal)
 
     def _call(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if self._application is None:
             raise RuntimeError("set_app was not called")
         return self._application(environ, start_response)
 
-    def _run(self, application: Application) -> None:
+    def _run(self, kind: type[Server]) -> Server | None:
+        """Serve as ``kind`` does, and return what has served; None when it was told not to."""
         settings = self._settings
         error_log = ErrorLog(settings.error_log, settings.log_level)
         access_log = None
         try:
             if settings.access_log is not None:
                 access_log = AccessLog(settings.access_log, settings.access_log_format, error_log)
-            self._server = Server(application, [self._lend()], settings, error_log, access_log)
-            self._stopped.clear()
-            self._server.run()
+            with self._lock:
+                if self._told and kind is _Loop:
+                    return None
+                server = self._server = kind(self._call, [self._lend()], settings, error_log, access_log)
+                self._stopped.clear()
+            server.run()
+            return server
         finally:
-            self._server = None
-            self._stopped.set()
+            with self._lock:
+                self._server = None
+                self._told = self._told and kind is not _Loop
+                self._stopped.set()
             for log in (access_log, error_log):
                 if log is not None:
                     log.close()
@@ -160,10 +240,15 @@ class SimpleServer:
         return lent
 
     def shutdown(self) -> None:
-        """Have ``serve_forever`` return, and wait until it has; to be called in another thread."""
-        server = self._server
-        if server is not None:
-            server.stop()
+        """Have ``serve_forever`` return, and wait until it has; to be called in another thread.
+
+        When nothing is running, the next ``serve_forever`` returns at once.
+        """
+        with self._lock:
+            if self._server is None:
+                self._told = True
+            else:
+                self._server.stop()
         self._stopped.wait()
 
     def server_close(self) -> None:
@@ -177,11 +262,13 @@ class SimpleServer:
         self.server_close()
 
 
-def _resolve(host: str) -> str:
+def _resolve(host: str, family: int) -> str:
     """Return one IP address: what there is of ``server_address`` is one."""
     if ":" in host:
         return host
     try:
+        if family == socket.AF_INET6:
+            return str(socket.getaddrinfo(host, None, family)[0][4][0]) if host else "::"
         return socket.gethostbyname(host)  # 0.0.0.0 for ""
     except OSError as error:
         raise BindError(f"cannot listen on {host}: the host is unknown ({error.strerror})") from None

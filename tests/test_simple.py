@@ -84,12 +84,119 @@ def test_one_request_at_a_time_by_handle_request() -> None:
             server.handle_request()
             assert len(served) == count
         for sock in clients:
-            data = b""
-            while piece := sock.recv(65536):
-                data += piece
+            data = receive(sock)
             assert b"Connection: close" in data
             assert data.endswith(b"hello")
     assert sorted(served) == ["/0", "/1"]
+
+
+def receive(sock: socket.socket) -> bytes:
+    data = b""
+    while piece := sock.recv(65536):
+        data += piece
+    return data
+
+
+def test_handle_request_takes_one_connection_only() -> None:
+    """All others wait in the backlog, also while the application runs, and when several threads may serve."""
+    served: list[str] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        served.append(environ["PATH_INFO"])
+        if len(served) == 1:
+            others[0].sendall(b"GET /other HTTP/1.1\r\nHost: h\r\n\r\n")
+        return hello(environ, start_response)
+
+    with make_server("127.0.0.1", 0, application, threads=2, **QUIET) as server, contextlib.ExitStack() as stack:
+        first, *others = [
+            stack.enter_context(socket.create_connection(server.server_address, PATIENCE)) for _ in range(3)
+        ]
+        first.sendall(b"GET /first HTTP/1.1\r\nHost: h\r\n\r\nGET /more HTTP/1.1\r\nHost: h\r\n\r\n")
+        server.handle_request()
+        assert served == ["/first"]
+        others[1].sendall(b"GET /last HTTP/1.1\r\nHost: h\r\n\r\n")
+        for count, sock in enumerate(others, 2):
+            server.handle_request()
+            assert len(served) == count
+            assert receive(sock).endswith(b"hello")
+    assert served == ["/first", "/other", "/last"]
+
+
+@pytest.mark.parametrize("end", ["handle_request", "shutdown"])
+def test_a_slow_application_is_not_broken_off(end: str) -> None:
+    """In a process of its own, which would end with it."""
+    program = (
+        "import threading, time\n"
+        "from gateways import make_server\n"
+        "def application(environ, start_response):\n"
+        "    if END == 'shutdown':\n"
+        "        threading.Thread(target=server.shutdown).start()\n"
+        "    time.sleep(0.6)\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'slow']\n"
+        "with make_server('127.0.0.1', 0, application, graceful_timeout=0.1, access_log='off') as server:\n"
+        "    print(server.server_port, flush=True)\n"
+        "    server.handle_request() if END == 'handle_request' else server.serve_forever()\n"
+        "print('ended')\n"
+    )
+    command = [sys.executable, "-c", f"END = {end!r}\n{program}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            assert answer.read() == b"slow"
+        assert process.stdout.read().endswith("ended\n")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_loop_of_handle_request(number: signal.Signals) -> None:
+    program = (
+        "from gateways import make_server\n"
+        "from tests.support.applications import hello\n"
+        "with make_server('127.0.0.1', 0, hello) as server:\n"
+        "    print(server.server_port, flush=True)\n"
+        "    try:\n"
+        "        while True:\n"
+        "            server.handle_request()\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('interrupted')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            assert answer.read() == b"hello"
+        process.send_signal(number)
+        assert process.stdout.read().endswith("interrupted\n") == (number == signal.SIGINT)
+    assert process.returncode == (0 if number == signal.SIGINT else -number)
+
+
+def test_a_process_that_the_application_forks_off_ends_by_a_signal() -> None:
+    program = (
+        "import os, signal, time\n"
+        "from gateways import make_server\n"
+        "def application(environ, start_response):\n"
+        "    out, into = os.pipe()\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        os.write(into, b'1')\n"  # Python forgets a signal that comes before this
+        "        time.sleep(60)\n"
+        "        os._exit(1)\n"
+        "    os.read(out, 1)\n"
+        "    os.kill(child, signal.SIGTERM)\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'%d' % os.waitpid(child, 0)[1]]\n"
+        "with make_server('127.0.0.1', 0, application, access_log='off') as server:\n"
+        "    print(server.server_port, flush=True)\n"
+        "    server.handle_request()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            assert answer.read() == b"%d" % signal.SIGTERM
+    assert process.returncode == 0
 
 
 def test_the_application_can_be_changed() -> None:
@@ -111,8 +218,17 @@ def test_without_an_application_the_answer_is_500() -> None:
 
 
 def test_shutdown_of_a_server_that_does_not_run_returns() -> None:
-    with make_server("127.0.0.1", 0, hello) as server:
+    with make_server("127.0.0.1", 0, hello, **QUIET) as server:
         server.shutdown()
+        server.serve_forever()  # it was told already
+        with socket.create_connection(server.server_address, PATIENCE) as sock:
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            assert receive(sock).endswith(b"hello")
+            server.shutdown()
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
 
 
 class Threads(ThreadingMixIn, WSGIServer):
@@ -122,6 +238,15 @@ class Threads(ThreadingMixIn, WSGIServer):
 class Silent(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+class Making(WSGIServer):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+
+
+class IPv6(WSGIServer):
+    address_family = socket.AF_INET6
 
 
 class Other(WSGIServer):
@@ -154,6 +279,9 @@ def test_how_many_requests_at_once(given: dict[str, Any], threads: bytes) -> Non
     [
         ({"handler_class": Silent}, 'handler_class: nobody here would call Silent.log_message.*access_log="off"'),
         ({"server_class": Other}, "server_class: nobody here would call Other.server_bind"),
+        ({"server_class": Making}, "server_class: nobody here would call Making.__init__"),
+        ({"keyfile": tls.KEY}, "keyfile.*: the certificate is missing"),
+        ({"proxy_protocol": True}, "proxy_protocol.*: nobody could connect"),
         ({"workers": 2}, "workers: make_server does not do that; gateways.serve does"),
         ({"user": "nobody"}, "user: make_server does not do that"),
         ({"http": ":80"}, "http: make_server does not do that"),
@@ -164,6 +292,17 @@ def test_how_many_requests_at_once(given: dict[str, Any], threads: bytes) -> Non
 def test_what_cannot_be_is_said(given: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         make_server("127.0.0.1", 0, hello, **given)
+
+
+def test_the_family_of_a_class_is_obeyed() -> None:
+    with contextlib.suppress(BindError), make_server("", 0, hello, IPv6) as server:
+        assert server.server_address == ("::", server.server_port)
+
+
+def test_what_only_serve_obeys_may_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAYS_PM", "ondemand")
+    with make_server("127.0.0.1", 0, hello):
+        pass
 
 
 def test_an_address_that_is_taken_or_unknown() -> None:

@@ -21,6 +21,7 @@ FIELDS = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded
 USUAL_FIELDS = ("x-forwarded-for", "x-forwarded-proto")
 
 _KNOWN = {b"HTTP_" + name.upper().replace("-", "_").encode(): name for name in FIELDS}
+_FOR = b"HTTP_X_FORWARDED_FOR"
 #: Others that frameworks believe, and nobody here.
 _RELATED = frozenset(
     b"HTTP_X_" + name
@@ -59,7 +60,8 @@ class Forwarded:
     def apply(self, variables: Variables, trusted: bool) -> list[tuple[bytes, bytes]]:
         """Return ``variables`` as the fields have them; ``trusted`` says that the peer is a proxy of ours.
 
-        REMOTE_ADDR, REMOTE_PORT, HTTPS and HTTP_HOST are what can change. Fields that are not believed are left out.
+        REMOTE_ADDR, REMOTE_PORT, HTTPS, HTTP_HOST and X-Forwarded-For are what can change. Fields that are not believed
+        are left out.
         """
         kept: list[tuple[bytes, bytes]] = []
         fields: dict[str, list[bytes]] = {}
@@ -71,20 +73,32 @@ class Forwarded:
             elif trusted and known in self._believed:
                 fields.setdefault(known, []).append(value)
                 kept.append((name, value))
-        return _believe(kept, self._client(_hops(fields))) if fields else kept
+        if not fields:
+            return kept
+        hops = _hops(fields)
+        client, count = self._client(hops)
+        if "x-forwarded-for" in fields:  # what stands before is made up, and applications like to take the first
+            kept = [pair for pair in kept if pair[0] != _FOR]
+            kept.append((_FOR, b", ".join([hop.client for hop in hops[-count:]])))
+        return _believe(kept, client)
 
-    def _client(self, hops: Sequence[Hop]) -> Hop:
-        """Return what is known of the client: each hop tells of the one before it, the last is our peer's word."""
+    def _client(self, hops: Sequence[Hop]) -> tuple[Hop, int]:
+        """Return what is known of the client, and how many hops tell it.
+
+        Each hop tells of the one before it, the last is our peer's word.
+        """
         found = Hop()
+        count = 0
         for hop in reversed(hops[-MAX_HOPS:]):
+            count += 1
             # What a hop leaves open, the next may have said of the same client: one that only adds its address.
             address = _address(hop.client) if hop.client else None
             if hop.client and address is None:
-                return Hop(found.client, hop.scheme or found.scheme, hop.host or found.host)
+                return Hop(found.client, hop.scheme or found.scheme, hop.host or found.host), count
             found = Hop(hop.client or found.client, hop.scheme or found.scheme, hop.host or found.host)
             if address is None or not self._trusts(address[0]):
                 break
-        return found
+        return found, count
 
 
 def _believe(variables: list[tuple[bytes, bytes]], client: Hop) -> list[tuple[bytes, bytes]]:

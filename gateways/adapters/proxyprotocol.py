@@ -52,6 +52,11 @@ class ProxyReader:
         self._buffer = b""
         self.rest = b""
 
+    @property
+    def begun(self) -> bool:
+        """True when something of the header has come."""
+        return bool(self._buffer)
+
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the proxy."""
         self._buffer += data

@@ -44,6 +44,11 @@ def check_status(status: object) -> str:
     return status
 
 
+def capitalize(name: str) -> str:
+    """Return a name as eventlet writes it: each word with one capital letter, the others small."""
+    return "-".join([word.capitalize() for word in name.split("-")])
+
+
 def check_headers(headers: object) -> tuple[Headers, int | None]:
     """Return a copy of the application's header list, and its Content-Length (None when there is none).
 

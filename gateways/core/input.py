@@ -90,7 +90,9 @@ class Input:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
-    def set_hundred_continue_response_headers(self, headers: Iterable[tuple[str, str]]) -> None:
+    def set_hundred_continue_response_headers(
+        self, headers: Iterable[tuple[str, str]], capitalize_response_headers: bool = False
+    ) -> None:
         """Do nothing: no client waits for ``100 Continue``, or the web server has sent it."""
 
     def send_hundred_continue_response(self) -> None:

@@ -28,11 +28,14 @@ def offer(environ: Environ) -> Posthooks:
 
 
 def run(environ: Environ, complain: Callable[[BaseException], object]) -> None:
-    """Call what was appended, in its order. One that fails is told to ``complain``, and the others are called."""
+    """Call what was appended, in its order. One that fails is told to ``complain``, and the others are called.
+
+    Nothing gets out, as with the application itself (handler.py), also what asyncio, gevent and ``sys.exit`` raise.
+    """
     hooks = environ.get(NAME)
     while hooks:
         try:
             function, args, kwargs = hooks.pop(0)
             function(environ, *args, **kwargs)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             complain(error)

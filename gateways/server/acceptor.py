@@ -24,8 +24,9 @@ _CAPACITY = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Acceptor:
     """The listeners of a server, in and out of its poller.
 
-    ``admit(listener, sock, peer)`` gets each new connection. ``resume_at`` is the monotonic time at which to call
-    ``resume`` after a shortage, 0 when there is none.
+    ``admit(listener, sock, address)`` gets each new connection, with what accept(2) says of its peer: the socket
+    does not know that any more once the peer has reset the connection. ``resume_at`` is the monotonic time at which to
+    call ``resume`` after a shortage, 0 when there is none.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Acceptor:
         listeners: Iterable[Listener],
         poller: AnyPoller,
         error_log: ErrorLog,
-        admit: Callable[[Listener, socket.socket, str], None],
+        admit: Callable[[Listener, socket.socket, object], None],
     ) -> None:
         self.listeners = {listener.fileno(): listener for listener in listeners}
         self.resume_at = 0.0
@@ -57,18 +58,19 @@ class Acceptor:
             elif not listener.refusing:  # the peer is gone already, or the network has an error to tell: accept(2)
                 self._error_log.info(f"accept on {listener.address}: {error.strerror}")
             return False
-        peer = peer_name(address)
         if listener.peers is not None and not listener.peers.allows(address):
-            self._error_log.warning(f"{peer}: not an allowed client of {listener.address}, closed")
+            self._error_log.warning(f"{peer_name(address)}: not an allowed client of {listener.address}, closed")
             sock.close()
             return True
         try:
             if isinstance(address, tuple):  # TCP; asking the socket for its family takes longer
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            elif sock.family != socket.AF_UNIX:
+                raise ConnectionAbortedError("nobody knows who this is, and it would be taken for a Unix peer")
         except OSError:  # the peer has reset it already
             sock.close()
             return True
-        self._admit(listener, sock, peer)
+        self._admit(listener, sock, address)
         return True
 
     def resume(self) -> None:

@@ -29,11 +29,12 @@ _SETTINGS = {transport.name: setting for setting, transport in TRANSPORTS.items(
 class AnyConnection(Connection):
     """A connection that is ``Undecided`` until it has said what it speaks, for ``header_timeout`` at most."""
 
-    __slots__ = ("_listener",)
+    __slots__ = ("_address", "_listener")
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, address: object) -> None:
         super().__init__()
         self._listener = listener
+        self._address = address  # the peer's, as accept(2) gave it
 
     def read(self) -> None:
         """Read once: to find out what is spoken, and then as any connection. Called by the leading thread only."""
@@ -79,7 +80,8 @@ class AnyConnection(Connection):
 
     def _become(self, setting: str, held: bytes) -> None:
         """Go on as a connection of that protocol; ``held`` is what was taken out of the socket already."""
-        self.protocol = self._service.new_protocol(setting, cast("socket.socket", self.sock))  # without TLS before it
+        sock = cast("socket.socket", self.sock)  # without TLS before it
+        self.protocol = self._service.new_protocol(setting, sock, self._address)
         path = self._listener.fast_paths.get(setting)
         if path is not None:
             path.attach(self)

@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     from gateways.server.worker import Server
 
 
-def take_in(server: Server, listener: Listener, sock: socket.socket, peer: str) -> Connection:
-    """Return a connection of the kind that its listener asks for."""
+def take_in(server: Server, listener: Listener, sock: socket.socket, address: object) -> Connection:
+    """Return a connection of the kind that its listener asks for; ``address`` is what accept(2) says of its peer."""
+    peer = peer_name(address)
     if server.multiplexing is not None and listener.protocol == "fastcgi":
         return server.multiplexing.open(server, sock, peer)
-    connection = AnyConnection(listener) if listener.protocol == ANY else Connection()
-    connection.open(server, server.new_protocol(listener.protocol, sock), sock, peer)
+    connection = AnyConnection(listener, address) if listener.protocol == ANY else Connection()
+    connection.open(server, server.new_protocol(listener.protocol, sock, address), sock, peer)
     return connection
 
 
-def arrive(connection: Connection, listener: Listener, service: Service) -> bool:
-    """Put before the socket of ``connection``, which has just been opened, what its listener has.
+def arrive(connection: Connection, listener: Listener, service: Service, address: object) -> bool:
+    """Put before the socket of ``connection``, which has just been taken in from ``address``, what its listener has.
 
     False when the peer may not connect: the connection is closed then.
     """
@@ -43,11 +44,7 @@ def arrive(connection: Connection, listener: Listener, service: Service) -> bool
         listener.fast_path.attach(connection)
     if listener.proxies is not None:
         plain: socket.socket = connection.sock  # type: ignore[assignment]  # the system's own
-        try:
-            trusted = listener.proxies.trusts_peer(plain.getpeername())
-        except OSError:  # it has gone already
-            trusted = False
-        if not trusted:
+        if not listener.proxies.trusts_peer(address):
             where = f"{listener.address}, where proxy_protocol is spoken"
             service.error_log.warning(f"{connection.peer}: not in forwarded_allow_ips, closed on {where}")
             connection.close()

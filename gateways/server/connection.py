@@ -101,11 +101,16 @@ class Connection(Serving):
 
     def on_stop(self) -> None:
         """The server stops: close when no request is on the way. Called by the leading thread while waiting."""
-        if self._lingering or self.protocol.idle:
+        if self._lingering or (self.protocol.idle and not self._arriving):
             # A request that came in this moment is still served, and a new connection's first one awaited briefly. A
             # peer that still sends what nobody reads gets the same time to read its response.
             self.deadline = min(self.deadline, monotonic() + STOP_PATIENCE)
             self.read()
+
+    @property
+    def _arriving(self) -> bool:
+        """True in the middle of a TLS handshake, or of a header of the PROXY protocol: a request will follow."""
+        return getattr(self.sock, "arriving", False)
 
     def close(self) -> None:
         """Close the socket, whatever the state. May be called twice.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateways.core.headers import check_headers
+from gateways.core.headers import capitalize, check_headers
 from gateways.core.input import Input
 
 if TYPE_CHECKING:
@@ -30,10 +30,11 @@ class ContinuingInput(Input):
     ) -> None:
         """Send these header fields with ``100 Continue``; without effect once it has left.
 
+        With ``capitalize_response_headers`` their names are written as eventlet does.
         Raises ``TypeError`` and ``ValueError`` for what is no header field (PEP 3333).
         """
         checked, _ = check_headers(list(headers))
-        lines = [f"{name}: {value}\r\n" for name, value in checked]
+        lines = [f"{capitalize(name) if capitalize_response_headers else name}: {value}\r\n" for name, value in checked]
         self._protocol.interim = "".join([_STATUS, *lines, "\r\n"]).encode("latin-1")
 
     def send_hundred_continue_response(self) -> None:

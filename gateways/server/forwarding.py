@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 #: A variable that says that the proxy does not know for whom it connects: whatever comes is the word of a stranger. No
 #: environ has it, as its name is reserved.
 UNTOLD = b"gateways.untold"
+#: Another, which says that the peer came by a Unix socket. That there is no address does not say so.
+BY_UNIX = b"gateways.by_unix"
 
 
 class ForwardingBuilder(EnvironBuilder):
-    """Makes environs of variables in which REMOTE_ADDR is the peer's address, or is missing for a Unix socket."""
+    """Makes environs of variables in which REMOTE_ADDR is the peer's address, or is empty beside ``BY_UNIX``."""
 
     def __init__(self, settings: Settings, **given: Any) -> None:
         super().__init__(**given)
@@ -31,13 +33,17 @@ class ForwardingBuilder(EnvironBuilder):
 
     def build(self, variables: Variables) -> Environ:
         """Return the environ, with the client's address instead of the proxy's."""
-        address, untold = "", False
+        address, untold, by_unix = "", False, False
         for name, value in variables:
             if name == b"REMOTE_ADDR":
                 address = value.decode("latin-1")
             elif name == UNTOLD:
                 untold = True
-        return super().build(self._forwarded.apply(variables, not untold and self._proxies.trusts(address)))
+            elif name == BY_UNIX:
+                by_unix = True
+        # Behind a PROXY header the address is the client's, on a Unix socket as well.
+        trusted = self._proxies.trusts(address) if address else by_unix and self._proxies.trusts_unix
+        return super().build(self._forwarded.apply(variables, trusted and not untold))
 
 
 def builder_class(transport: Transport, settings: Settings) -> Callable[..., EnvironBuilder]:

@@ -247,10 +247,10 @@ class GreenServer(Server):
             if self._full:
                 self._wake()
 
-    def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
+    def _admit(self, listener: Listener, sock: socket.socket, address: object) -> None:
         if type(sock) is not self._socket_type:
             sock = self._socket_type(sock.family, sock.type, sock.proto, sock.detach())
-        super()._admit(listener, sock, peer)
+        super()._admit(listener, sock, address)
 
     # In a process that the application has forked off
 

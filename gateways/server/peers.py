@@ -66,24 +66,20 @@ class TrustedProxies:
     ``names`` are addresses, networks, ``unix`` and ``any``. Raises ``ConfigError`` for what is none of these.
     """
 
-    __slots__ = ("_filter", "_unix")
+    __slots__ = ("_filter", "trusts_unix")
 
     def __init__(self, names: Iterable[str]) -> None:
         names = list(names)
-        self._unix = UNIX in names or ANY in names
+        self.trusts_unix = UNIX in names or ANY in names
         self._filter = PeerFilter(parse_clients([name for name in names if name != UNIX], "forwarded_allow_ips"))
 
     def trusts(self, address: str) -> bool:
-        """Say whether an IP address, in text, is one of theirs; what is none stands for a Unix socket."""
-        try:
-            _pack(address)
-        except OSError:
-            return self._unix
+        """Say whether an IP address, in text, is one of theirs; false for what is none."""
         return self._filter.allows((address,))
 
     def trusts_peer(self, peer: object) -> bool:
         """Say so of a peer. ``peer`` is the address that ``socket.accept`` returned with it."""
-        return self._filter.allows(peer) if isinstance(peer, tuple) else self._unix
+        return self._filter.allows(peer) if isinstance(peer, tuple) else self.trusts_unix
 
 
 def filter_for(

@@ -51,6 +51,11 @@ class ProxySocket:
                 return reader.rest
         raise BlockingIOError(errno.EAGAIN, "nothing has come behind the PROXY header")
 
+    @property
+    def arriving(self) -> bool:
+        """True from the first byte of the header to its last."""
+        return self._reader is not None and self._reader.begun
+
     def send(self, data: bytes | memoryview, flags: int = 0) -> int:
         """As of a socket."""
         return self._sock.send(data, flags)

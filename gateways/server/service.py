@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from gateways.adapters.events import Limits
 from gateways.errors import BodyTooLarge
-from gateways.server.forwarding import builder_class
+from gateways.server.forwarding import BY_UNIX, builder_class
 from gateways.server.shaping import shape
 from gateways.server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
-    import socket
-
     from gateways.adapters.http.ends import Ends
     from gateways.adapters.interface import ServerConnection
     from gateways.adapters.speedups import Link
@@ -75,11 +73,14 @@ class Service:
             for transport in TRANSPORTS.values()
         }
 
-    def new_protocol(self, name: str, sock: socket.socket | None = None) -> ServerConnection:
-        """Return the parser for a connection, ``sock``, on a listener of a protocol such as ``"fastcgi"``."""
+    def new_protocol(self, name: str, sock: socket.socket | None = None, address: object = None) -> ServerConnection:
+        """Return the parser for a connection, ``sock``, on a listener of a protocol such as ``"fastcgi"``.
+
+        ``address`` is what accept(2) says of the peer.
+        """
         transport = TRANSPORTS[name]
         if transport.addressed and sock is not None:
-            return transport.make(self._limits, self.threads, ends_of(sock), self._keeps_nothing)
+            return transport.make(self._limits, self.threads, ends_of(sock, address), self._keeps_nothing)
         return transport.make(self._limits, self.threads)
 
     def _keeps_nothing(self) -> bool:
@@ -113,15 +114,22 @@ class Service:
         """The connection is about to be closed."""
 
 
-def ends_of(sock: socket.socket) -> Ends:
-    """Return who is at the ends of an accepted connection. The addresses of a peer that has left are not known."""
+def ends_of(sock: socket.socket, address: object) -> Ends:
+    """Return who is at the ends of an accepted connection; ``address`` is what accept(2) says of the peer.
+
+    The socket itself is not asked for that: once the peer has reset the connection, it does not know any more.
+    """
     from gateways.adapters.http.ends import Ends
 
+    if sock.family == socket.AF_UNIX:
+        ends = Ends()
+        ends.variables = [*ends.variables, (BY_UNIX, b"1")]
+        return ends
+    remote = address[:2] if isinstance(address, tuple) else None
     try:
-        remote, local = sock.getpeername(), sock.getsockname()
-    except OSError:
-        return Ends()
-    return Ends(remote[:2], local[:2]) if isinstance(local, tuple) else Ends()
+        return Ends(remote, sock.getsockname()[:2])
+    except OSError:  # some systems forget that as well
+        return Ends(remote)
 
 
 def peer_of(sock: socket.socket) -> str:

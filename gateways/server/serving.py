@@ -40,10 +40,15 @@ class Serving(Exchange):
         except ProtocolError as error:
             self._answer(error)
             return request.keep and not self._broken
-        return self._serve_environ(environ, request.keep, streams) and request.keep  # the response may have decided it
+        return self._serve_environ(environ, request.keep, streams, request)
 
-    def _serve_environ(self, environ: Environ, keep: bool, streams: Streams | None = None) -> bool:
-        """Serve the request that ``environ`` was made from; ``streams`` are those of a filter."""
+    def _serve_environ(
+        self, environ: Environ, keep: bool, streams: Streams | None = None, request: Request | None = None
+    ) -> bool:
+        """Serve the request that ``environ`` was made from; ``streams`` are those of a filter.
+
+        The response may still decide that ``request`` is the last one of its connection.
+        """
         service = self._service
         self.deadline = FOREVER
         self._over = ""
@@ -53,7 +58,7 @@ class Serving(Exchange):
             self.protocol.set_body_length(length)
             if 0 < service.max_body_size < length:
                 self._answer(service.body_too_large(), environ)
-                return keep and not self._broken
+                return keep and not self._broken and (request is None or request.keep)
         errors = self.errors
         if errors is None:
             errors = self.errors = self.make_errors()
@@ -74,7 +79,7 @@ class Serving(Exchange):
             service.error_log.warning(f"{self.peer}: body shorter than its CONTENT_LENGTH of {length} bytes")
         if streams is not None and streams.data.short:
             service.error_log.warning(f"{self.peer}: data shorter than its FCGI_DATA_LENGTH")
-        return self._conclude(environ, response, keep, started)
+        return self._conclude(environ, response, keep and (request is None or request.keep), started)
 
     def _receive_data(self) -> bytes:
         """Return the next piece of a filter's data, a file of the web server's: max_body_size is not for it."""
@@ -90,9 +95,11 @@ class Serving(Exchange):
             service.error_log.info(f"{self.peer}: {response.failure}")
         if service.access_log is not None:
             self._log_access(environ, response, monotonic() - started)
-        if service.posthooks and environ.get(posthooks.NAME):
-            self._run_posthooks(environ, keep)
-        service.end(self, response.body_bytes)
+        try:
+            if service.posthooks and environ.get(posthooks.NAME):
+                self._run_posthooks(environ, keep)
+        finally:
+            service.end(self, response.body_bytes)
         return keep and not self._broken and not service.stopping
 
     def _run_posthooks(self, environ: Environ, keep: bool) -> None:

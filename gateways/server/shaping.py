@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateways.core import posthooks
 from gateways.core.filewrapper import FileWrapper
+from gateways.core.headers import capitalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,11 +113,7 @@ class _Capitalized:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Any:
-            named = [(_capitalize(name), value) for name, value in headers]
+            named = [(capitalize(name), value) for name, value in headers]
             return start_response(status, named) if exc_info is None else start_response(status, named, exc_info)
 
         return self._application(environ, start)
-
-
-def _capitalize(name: str) -> str:
-    return "-".join([word.capitalize() for word in name.split("-")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 from typing import TYPE_CHECKING
 
 from gateways.errors import ConfigError
@@ -25,6 +26,7 @@ class Tls:
         self._certfile = os.path.abspath(certfile)
         self._keyfile = os.path.abspath(keyfile) if keyfile is not None else None
         self._protocols = list(protocols)
+        _keep_quiet()
         self.context = self._load()
 
     def renew(self) -> None:
@@ -98,3 +100,20 @@ def _remember(engine: ssl.SSLObject, name: str | None, context: ssl.SSLContext) 
     """Keep the name that the client asked for (SNI); whatever it is, there is one certificate."""
     if isinstance(engine, Engine):
         engine.asked = name
+
+
+def _keep_quiet() -> None:
+    """Have no traceback printed for a name (SNI) that is not ASCII: Python cannot raise what is wrong with it.
+
+    The handshake fails, and whoever reads from the connection says so in one line.
+    """
+    before = sys.unraisablehook
+    if getattr(before, "__module__", "") == __name__:
+        return
+
+    def hook(unraisable: sys.UnraisableHookArgs, /) -> None:
+        about_name = isinstance(unraisable.object, bytes) or "servername" in (unraisable.err_msg or "")
+        if not (isinstance(unraisable.exc_value, UnicodeDecodeError) and about_name):
+            before(unraisable)
+
+    sys.unraisablehook = hook

@@ -91,6 +91,11 @@ class TlsSocket:
             return b"".join(parts)
         raise BlockingIOError(errno.EAGAIN, "no whole record has come")
 
+    @property
+    def arriving(self) -> bool:
+        """True from the first byte to the end of the handshake, and within what is before the handshake."""
+        return (self._begun and self._shaken is not None) or getattr(self._sock, "arriving", False)
+
     def _begin(self, data: bytes) -> None:
         """Look at the first byte: it says whether this is TLS."""
         self._begun = True

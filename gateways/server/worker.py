@@ -86,7 +86,7 @@ class Server(Crew):
     def run(self) -> int:
         """Serve until stopped. Signal handlers are installed when this is the main thread, and restored."""
         self._owns_process = threading.current_thread() is threading.main_thread()
-        before = signals.install(self, self._spawned, self._managed) if self._owns_process else []
+        before = self._install_signals() if self._owns_process else []
         self._start_enforcing()
         self._poller.register(self._wake_out)
         forks.watch(self)
@@ -101,6 +101,9 @@ class Server(Crew):
         if self._exit_code == 0:
             self._release()
         return self._exit_code
+
+    def _install_signals(self) -> signals.Before:
+        return signals.install(self, self._spawned, self._managed)
 
     def _release(self) -> None:
         """Give the loop's own descriptors back, when no thread can use them any more."""
@@ -307,13 +310,13 @@ class Server(Crew):
                 next_sweep = connection.deadline
         self._board.next_sweep = next_sweep
 
-    def _admit(self, listener: Listener, sock: socket.socket, peer: str) -> None:
+    def _admit(self, listener: Listener, sock: socket.socket, address: object) -> None:
         """Take a new connection in, and serve what it brings along."""
-        connection = take_in(self, listener, sock, peer)
+        connection = take_in(self, listener, sock, address)
         connection.fd = sock.fileno()
         connection.deadline = monotonic() + self.header_timeout
         self._connections[connection.fd] = connection
-        if arrive(connection, listener, self):
+        if arrive(connection, listener, self, address):
             self._take_turn(connection, connection.on_readable)
 
     # What the C part asks for
@@ -321,7 +324,7 @@ class Server(Crew):
     def admit(self, listener: Listener, connection: Connection) -> None:
         """Take in a connection that the C part has accepted, and cannot serve alone."""
         sock = socket.socket(listener.sock.family, listener.sock.type, 0, connection.fd)
-        connection.open(self, self.new_protocol(listener.protocol, sock), sock, peer_of(sock))
+        connection.open(self, self.new_protocol(listener.protocol), sock, peer_of(sock))
         self._connections[connection.fd] = connection
 
     def _close_down(self, gate: Lock) -> None:

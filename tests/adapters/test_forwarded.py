@@ -55,6 +55,20 @@ def test_H55_the_rightmost_address_that_is_not_a_proxy_is_the_clients(values: li
     assert address(*values) == client
 
 
+@pytest.mark.parametrize(
+    ("values", "left"),
+    [
+        (["192.0.2.1"], b"192.0.2.1"),
+        (["198.51.100.9, 192.0.2.1,10.0.0.2"], b"192.0.2.1, 10.0.0.2"),
+        (["198.51.100.9", "192.0.2.1"], b"192.0.2.1"),
+        (["192.0.2.1, unknown, 10.0.0.2"], b"unknown, 10.0.0.2"),
+    ],
+)
+def test_H55_what_is_made_up_is_cut_off(values: list[str], left: bytes) -> None:
+    """There are applications that take the first address."""
+    assert apply(*[("X-Forwarded-For", value) for value in values])[b"HTTP_X_FORWARDED_FOR"] == left
+
+
 def test_H55_the_port_is_that_of_the_address() -> None:
     assert apply(("X-Forwarded-For", "192.0.2.1:5000"))[b"REMOTE_PORT"] == b"5000"
     assert b"REMOTE_PORT" not in apply(("X-Forwarded-For", "192.0.2.1"))

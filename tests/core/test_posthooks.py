@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from typing import Any
 
 from gateways.core import posthooks
@@ -29,11 +30,15 @@ def test_each_is_called_with_the_environ_and_what_was_given() -> None:
         environ["gateways.posthooks"].append((note, (3,), {}))
 
     hooks = posthooks.offer(environ)
-    hooks += [(note, (1,), {"a": 2}), (fail, (), {}), ("no hook",), (add, (), {})]  # type: ignore[list-item]
+
+    def cancel(environ: dict[str, Any]) -> None:
+        raise CancelledError
+
+    hooks += [(cancel, (), {}), (note, (1,), {"a": 2}), (fail, (), {}), ("no hook",), (add, (), {})]  # type: ignore[list-item]
     environ["x"] = "y"
     posthooks.run(environ, complaints.append)
     assert called == [("y", (1,), {"a": 2}), ("y", (3,), {})]
-    assert [type(error) for error in complaints] == [SystemExit, ValueError]
+    assert [type(error) for error in complaints] == [CancelledError, SystemExit, ValueError]
     posthooks.run(environ, complaints.append)
     assert len(called) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from typing import Any, cast
 
 import pytest
@@ -52,5 +53,28 @@ def test_shortages_are_complained_of_once_a_second(number: int) -> None:
     for _ in range(100):
         assert not server._acceptor.accept(cast(Any, BrokenListener(number)))
     assert [level for level, _ in log.entries] == ["error"]
+    server.stop()
+    assert server.run() == 0
+
+
+class Nameless(BrokenListener):
+    """A listening socket whose ``accept`` does not say who has come."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(0)
+        self.accepted = sock
+
+    def accept(self) -> Any:
+        return self.accepted, ""
+
+
+def test_H55_who_comes_by_TCP_without_an_address_is_closed() -> None:
+    """Nobody without one is to be taken for a peer on a Unix socket."""
+    log = RecordingLog()
+    server = Server(Recorder(), [], Settings(), cast(Any, log))
+    with socket.socket(socket.AF_INET) as sock:
+        assert server._acceptor.accept(cast(Any, Nameless(sock)))
+        assert sock.fileno() == -1
+    assert not server._connections
     server.stop()
     assert server.run() == 0

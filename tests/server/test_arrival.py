@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import ssl
+import struct
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -16,7 +19,7 @@ from gateways.server.worker import Server
 from gateways.settings import Settings
 from tests.support import tls, wire
 from tests.support.applications import hello
-from tests.support.serving import RecordingLog, Served, until
+from tests.support.serving import Recorder, RecordingLog, Served, until
 from tests.support.simple import parse, simple
 
 LINE = b"PROXY TCP4 192.0.2.1 198.51.100.2 40000 443\r\n"
@@ -102,7 +105,56 @@ def test_H51_tls_behind_a_header() -> None:
             assert body(wire.receive_all(sock)) == b"hello"
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_who_is_arriving_when_the_server_stops_is_served(secure: bool) -> None:
+    """As with a request of which a part is here; one that has said nothing is not waited for as long."""
+    with arriving("127.0.0.1", secure) as served, served.connect() as sock, served.connect() as idle:
+        sock.sendall(LINE if secure else LINE[:-1])
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        engine = tls.context().wrap_bio(incoming, outgoing, server_hostname="example.test")
+        if secure:
+            with pytest.raises(ssl.SSLWantReadError):
+                engine.do_handshake()
+            sock.sendall(outgoing.read())
+        until(lambda: [connection for connection in list(served.server._connections.values()) if connection._arriving])
+        served.server.stop()
+        assert idle.recv(1) == b""
+        if secure:
+            while True:
+                incoming.write(sock.recv(65536))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    engine.do_handshake()
+                    break
+            engine.write(wire.request())
+            sock.sendall(outgoing.read())
+            incoming.write(wire.receive_all(sock))
+            assert body(engine.read(65536)) == b"hello"
+        else:
+            sock.sendall(LINE[-1:] + wire.request())
+            assert body(wire.receive_all(sock)) == b"hello"
+
+
 # What HTTP makes of it
+
+
+@pytest.mark.parametrize("protocol", ["http", "listen"])
+@pytest.mark.parametrize("trusted", ["unix", "10.0.0.1"])
+def test_H55_who_has_reset_the_connection_before_it_is_accepted_is_no_unix_peer(protocol: str, trusted: str) -> None:
+    """Such a socket does not know its peer any more, and gives out what was sent."""
+    app, log = Recorder(), RecordingLog()
+    [listener] = open_listeners(protocol, parse_address("127.0.0.1:0"), environ={})
+    server = Server(app, [listener], Settings(forwarded_allow_ips=[trusted]), cast(Any, log))
+    with socket.create_connection(listener.sock.getsockname()) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: https\r\n\r\n")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert server._acceptor.accept(listener)
+    server.stop()
+    assert server.run() == 0
+    for seen in app.seen:
+        assert seen.environ["REMOTE_ADDR"] == "127.0.0.1"
+        assert seen.environ["wsgi.url_scheme"] == "http"
+        assert "HTTP_X_FORWARDED_FOR" not in seen.environ
+    assert "unix peer" not in log.text()
 
 
 def told(environ: dict[str, Any], start_response: Any) -> list[bytes]:

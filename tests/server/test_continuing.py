@@ -39,6 +39,27 @@ def test_what_is_no_header_is_refused(header: tuple[Any, Any]) -> None:
         until(lambda: "TypeError" in running.error_log or "ValueError" in running.error_log)
 
 
+@pytest.mark.parametrize(("capital", "name"), [(False, b"x-a"), (True, b"X-A")])
+def test_names_with_capitals(capital: bool, name: bytes) -> None:
+    """As with eventlet; where nobody waits, it is taken as well."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = environ["wsgi.input"]
+        body.set_hundred_continue_response_headers([("x-a", "1")], capitalize_response_headers=capital)
+        start_response("200 OK", [])
+        return [body.read()]
+
+    with simple(application) as running:
+        assert running.get("/", "Content-Length: 1", method="POST", body=b"x").more == b"x"
+        with running.connect() as sock:
+            sock.sendall(HEAD + b"\r\n")
+            data = b""
+            while not data.endswith(b"\r\n\r\n"):
+                data += sock.recv(1)
+            assert data == b"HTTP/1.1 100 Continue\r\n" + name + b": 1\r\n\r\n"
+            sock.sendall(b"x")
+
+
 def test_the_fields_are_of_one_request() -> None:
     """The next one of the connection has none."""
 

@@ -697,7 +697,8 @@ def test_H38_paths(served: Served, app: Recorder) -> None:
     assert path_of(b"/%e2%82%ac;x?q=%31") == "/\xe2\x82\xac;x"
     assert app.seen[-1].environ["QUERY_STRING"] == "q=%31"
     assert app.seen[-1].environ["REQUEST_URI"] == "/%e2%82%ac;x?q=%31"
-    assert only(served.ask(request(b"GET /%00 HTTP/1.1", CLOSE))).code == 400
+    assert only(served.ask(request(b"GET /%00 HTTP/1.1") + request(b"GET /b HTTP/1.1"))).code == 400
+    assert path_of(b"/?%00") == "/"
 
 
 @pytest.mark.parametrize(

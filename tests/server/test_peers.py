@@ -241,14 +241,16 @@ def test_F60_names_the_variable_that_cannot_be_read() -> None:
 @pytest.mark.parametrize(
     ("names", "trusted", "strangers"),
     [
-        ("10.0.0.0/8 unix", ["10.1.2.3", "::ffff:10.1.2.3", "", "localhost"], ["11.0.0.1", "::1"]),
+        ("10.0.0.0/8 unix", ["10.1.2.3", "::ffff:10.1.2.3"], ["11.0.0.1", "::1", "", "localhost"]),
         ("10.0.0.0/8", ["10.1.2.3"], ["", "11.0.0.1"]),
-        ("any", ["10.1.2.3", "::1", ""], []),
+        ("any", ["10.1.2.3", "::1"], [""]),
         ("", [], ["", "127.0.0.1"]),
     ],
 )
 def test_trusted_proxies(names: str, trusted: list[str], strangers: list[str]) -> None:
+    """No address is nobody's: it does not say that the peer came by a Unix socket."""
     proxies = TrustedProxies(names.split())
     assert [host for host in [*trusted, *strangers] if proxies.trusts(host)] == trusted
     assert proxies.trusts_peer(peer("10.1.2.3")) == ("10.1.2.3" in trusted)
-    assert proxies.trusts_peer("") == proxies.trusts_peer(b"\0name") == ("" in trusted)
+    assert proxies.trusts_peer("") == proxies.trusts_peer(b"\0name") == proxies.trusts_unix
+    assert proxies.trusts_unix == ("unix" in names or "any" in names)

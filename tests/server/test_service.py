@@ -11,6 +11,7 @@ from gateways.adapters import fastcgi, scgi
 from gateways.adapters.events import Request
 from gateways.adapters.http import server as http
 from gateways.errors import ProtocolError
+from gateways.server.forwarding import BY_UNIX
 from gateways.server.service import Service, ends_of, peer_name
 from gateways.settings import Settings
 from tests.support import wire
@@ -31,19 +32,24 @@ def test_each_listener_gets_its_parser() -> None:
 
 def test_HTTP_is_told_who_is_at_its_ends() -> None:
     service, _ = new_service()
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
-        sock, (_, port) = listener.accept()
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
+        sock, address = listener.accept()
         with sock:
-            parser = service.new_protocol("http", sock)
+            port = address[1]
+            parser = service.new_protocol("http", sock, address)
             assert isinstance(parser, http.ServerConnection)
             variables = dict(parser.ends.variables)
             assert (variables[b"REMOTE_ADDR"], variables[b"REMOTE_PORT"]) == (b"127.0.0.1", b"%d" % port)
             assert variables[b"SERVER_PORT"] == b"%d" % sock.getsockname()[1]
-            client.close()
-        assert ends_of(sock).name == b""  # closed: nobody knows
+        variables = dict(ends_of(sock, address).variables)  # closed: the system does not know any more
+        assert variables[b"REMOTE_ADDR"] == b"127.0.0.1"
+        assert BY_UNIX not in variables
+        assert BY_UNIX not in dict(ends_of(sock, "").variables)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert dict(ends_of(ours).variables)[b"REMOTE_ADDR"] == b""
+        variables = dict(ends_of(ours, "").variables)
+        assert variables[b"REMOTE_ADDR"] == b""
+        assert BY_UNIX in variables
 
 
 @pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from asyncio import CancelledError
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,29 @@ def test_nobody_waits_for_a_hook_but_the_connection(protocol: str, tcp: bool) ->
             application.may_go.set()
 
 
+@pytest.mark.parametrize(
+    ("first", "settings"),
+    [
+        (b"GET /wait HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", {}),
+        (b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n", {"keepalive_timeout": 0}),
+    ],
+)
+def test_nobody_waits_for_a_hook_where_the_response_has_decided_that_it_is_the_last(
+    first: bytes, settings: dict[str, Any]
+) -> None:
+    """As when its length is not known and the client is one of HTTP/1.0."""
+    application = Hooking()
+
+    def unknown_length(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        yield from application(environ, start_response)
+
+    with serving(unknown_length, "http", posthooks=True, **settings) as served:
+        try:
+            assert b"hel" in served.ask(first)
+        finally:
+            application.may_go.set()
+
+
 def test_a_kept_connection_goes_on_after_the_hook() -> None:
     application = Hooking()
     with serving(application, posthooks=True) as served, served.connect() as sock:
@@ -144,6 +168,22 @@ def test_a_hook_that_fails_is_in_the_log_and_costs_nothing_else() -> None:
     with serving(application, posthooks=True) as served:
         assert served.request().body == b"hello"
         until(lambda: "a posthook failed" in served.log.text("exception"))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("error", [CancelledError, KeyboardInterrupt, SystemExit])
+def test_a_hook_takes_no_thread_along(error: type[BaseException], threads: int) -> None:
+    def fail(environ: dict[str, Any]) -> None:
+        raise error
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["gateways.posthooks"].append((fail, (), {}))
+        return hello(environ, start_response)
+
+    with serving(application, posthooks=True, threads=threads) as served:
+        for _ in range(3):
+            assert served.request().body == b"hello"
+        until(lambda: served.log.text("exception").count("a posthook failed") == 3)
 
 
 def test_without_the_setting_there_is_no_list(protocol: str) -> None:

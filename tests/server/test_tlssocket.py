@@ -199,6 +199,21 @@ def test_H66_a_handshake_that_stops_ends() -> None:
         assert sock.recv(100) == b""
 
 
+def test_H67_a_name_that_is_not_ascii_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """Python would print a traceback."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    engine = tls.context().wrap_bio(incoming, outgoing, server_hostname="name.test")
+    with pytest.raises(ssl.SSLWantReadError):
+        engine.do_handshake()
+    with secured(hello) as served, served.plain() as sock:
+        sock.sendall(outgoing.read().replace(b"name.test", b"\xff\n\xfe\n.test"))
+        with contextlib.suppress(ConnectionResetError):
+            wire.receive_all(sock)
+        until(lambda: "no TLS handshake, closed" in served.log.text("info"))
+        assert "\n" not in served.log.text("info")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_H67_a_handshake_that_fails_says_why_in_one_line() -> None:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
     with secured(hello) as served, served.plain() as sock:

@@ -76,7 +76,7 @@ controls and bytes above 126 become `\\xhh`, and outside of quotes spaces, too. 
 | `%r` | the request line: method, REQUEST_URI and protocol |
 | `%s`, `%>s` | the status. 499: the client left before there was one |
 | `%b`, `%B` | bytes of body that were sent; for none `-` with `%b`, 0 with `%B` |
-| `%O` | bytes of headers and body that were sent |
+| `%O` | bytes of headers and body that were sent, the headers counted as CGI has them |
 | `%D`, `%T` | how long it took, in microseconds or whole seconds |
 | `%m`, `%H` | the method; the protocol, such as `HTTP/1.1` |
 | `%U`, `%q` | the path, decoded (SCRIPT_NAME and PATH_INFO); `?` and the query string, or nothing |

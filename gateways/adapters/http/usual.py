@@ -68,7 +68,7 @@ def recognise(data: bytes, start: int, ends: Ends, limits: tuple[int, int, int])
     if not length.isdigit() or len(length) > MAX_LENGTH_DIGITS:  # isdigit() of bytes is ASCII only
         return None
     host = values.get(b"HTTP_HOST")
-    if host is None:
+    if host is None or cgi.NUL in target:
         return None
     name = _hosts.get(host) or _remember(host, ends)
     if not name:

@@ -21,6 +21,8 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^?#]*)?(\?[^#]*)?", re.IGNORECAS
 _ORIGIN = re.compile(rb"/[^#]*")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BYTES = {b"%02x" % value: bytes((value,)) for value in range(256)}
+#: As it comes in a path that no file and no application has.
+NUL = b"%00"
 _PROTOCOLS = (b"HTTP/1.0", b"HTTP/1.1")
 
 
@@ -44,7 +46,7 @@ names = _Names()
 def variables(head: Head, ends: Ends) -> Variables:
     """Return the CGI variables of a request between ``ends``.
 
-    Raises ``ProtocolError`` for a target that is none (RFC 9112, section 3.2).
+    Raises ``ProtocolError`` for a target that is none (RFC 9112, section 3.2), and for a NUL byte in its path.
     """
     host, uri = _split_target(head)
     fields = [(names[name], value) for name, value in head.fields]
@@ -54,6 +56,8 @@ def variables(head: Head, ends: Ends) -> Variables:
         fields.append((b"HTTP_HOST", host))
     else:
         host = next((value for name, value in fields if name == b"HTTP_HOST"), b"")
+    if NUL in uri.partition(b"?")[0]:
+        raise ProtocolError("a NUL byte in the path", BAD)
     return assemble(head.method, uri, _PROTOCOLS[head.minor], server_name(host, ends), fields, ends)
 
 
