@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LOOK_INTERVAL = 1.0
 #: What a server has for the shutdown of an application when its own time is used up already, seconds.
 LEAST_PATIENCE = 1.0
+#: How late the loop may be with it, seconds: code of the application that does not wait can hold it.
+LATENESS = 1.0
 #: At most so often a line in the log says that there are no WebSockets, seconds: browsers try again and again.
 _COMPLAINT_INTERVAL = 60.0
 _NO_WEBSOCKET = b"WebSockets are not served here.\n"
@@ -76,7 +78,7 @@ class Bridge:
         loop, self._loop = self._loop, None
         future = asyncio.run_coroutine_threadsafe(self._end(seconds), loop)
         try:
-            future.result(seconds + LEAST_PATIENCE)
+            future.result(seconds + LEAST_PATIENCE + LATENESS)
         except Exception:  # the application holds the loop up with code that does not wait
             self._log(f"the application's loop did not end within {seconds:g} s")
             return

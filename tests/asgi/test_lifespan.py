@@ -50,7 +50,7 @@ def test_a_failing_shutdown_is_a_line_in_the_log():
 
 
 def test_a_shutdown_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge, "LEAST_PATIENCE", PATIENCE)  # a busy machine may not get to the loop for a while
+    monkeypatch.setattr(bridge, "LATENESS", PATIENCE)  # a busy machine may not get to the loop for a while
     log = RecordingLog()
     served = Bridge(Application(shutdown="never"), log.error, log.exception)
     served.start()
