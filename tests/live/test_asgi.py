@@ -52,7 +52,7 @@ def site(machine: Sandbox) -> Iterator[Site]:
 
 
 def test_fastapi_answers_with_what_its_lifespan_has_opened(site: Site) -> None:
-    assert (site.sandbox.signals / "startup").exists(), "it starts before it listens"
+    assert wait_until((site.sandbox.signals / "startup").exists)
     assert site.get("/items/5?q=caf%C3%A9").json() == {"number": 5, "q": "café", "database": "open"}
     assert site.get("/items/five").status_code == 422
     assert site.get("/sync").json() == {"hello": "thread"}
