@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace, control: str) -> None:
+    from gateways.manager.screen import show
+
     program = arguments.json or arguments.openmetrics
     if arguments.watch is not None and sys.stdout.isatty() and not program:
         _watch(arguments.watch, control)
@@ -54,9 +56,7 @@ def _show(arguments: argparse.Namespace, control: str) -> None:
     while True:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1 << 16
         text = _render(arguments, control, width)
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
+        show(text, sys.stdout)
         if arguments.watch is None:
             return
         time.sleep(arguments.watch)
@@ -68,15 +68,15 @@ def _watch(interval: float, control: str) -> None:
     from gateways.manager.screen import Screen
 
     overview = _overview(control)  # a wrong path is an error; only later it is news
+    news = ""
     with Screen(sys.stdout) as screen:
         while True:
-            screen.draw(render(overview, screen.width))
+            screen.draw(news + render(overview, screen.width))
             screen.wait(interval)
             try:
-                overview = _overview(control)
+                overview, news = _overview(control), ""
             except ConnectError as error:
-                screen.draw(f"{error}\n\n{render(overview, screen.width)}")
-                screen.wait(interval)
+                news = f"{error}\n\n"
 
 
 def _overview(control: str) -> Overview:

@@ -34,9 +34,7 @@ class Screen:
     def draw(self, text: str) -> None:
         """Show as many lines of ``text`` as there is room for, over what is there: clearing first would flicker."""
         lines = text.splitlines()[: max(1, shutil.get_terminal_size().lines - 1)]
-        text = _HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW
-        encoding = self._stream.encoding or "utf-8"
-        self._write(text.encode(encoding, "backslashreplace").decode(encoding))
+        show(_HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW, self._stream)
 
     def wait(self, seconds: float) -> None:
         """Wait, or shorter if the size of the terminal changes."""
@@ -49,23 +47,26 @@ class Screen:
         handlers = {signal.SIGWINCH: _do_nothing, signal.SIGTERM: _end, signal.SIGHUP: _end}
         self._before = [(number, signal.signal(number, handler)) for number, handler in handlers.items()]
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])  # it is waited for
-        self._write(_HIDE_CURSOR)
+        show(_HIDE_CURSOR, self._stream)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._write(_SHOW_CURSOR)
+            show(_SHOW_CURSOR, self._stream)
         except OSError:
             pass  # the terminal is gone
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGWINCH])
         for number, handler in self._before:
             signal.signal(number, handler)
 
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+
+def show(text: str, stream: TextIO) -> None:
+    """Write ``text`` now, with what the encoding of ``stream`` cannot say escaped."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:

@@ -123,10 +123,11 @@ def test_a_master_that_ends_and_comes_back_is_watched(socket_dir: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "gateways", "status", "--watch", "100ms", "--control", path]
 
-    def until_seen(text: bytes) -> None:
+    def until_seen(text: bytes, times: int = 1) -> bytes:
         seen = b""
-        while text not in seen:
+        while seen.count(text) < times:
             seen += os.read(ours, 1000)
+        return seen
 
     first, second = Loop(socket_dir / "control"), OVERVIEW.to_json()
     first.master.figures, second["version"] = OVERVIEW.to_json(), "7.7.7"
@@ -135,6 +136,8 @@ def test_a_master_that_ends_and_comes_back_is_watched(socket_dir: Path) -> None:
         until_seen(b"gateways 1.2.3")
         first.call(first.control.file.remove)
         until_seen(b"no master can be reached")
+        pictures = until_seen(b"\x1b[J", times=4).split(b"\x1b[J")[1:-1]
+        assert all(b"no master can be reached" in picture for picture in pictures), "until it is back"
         with Loop(socket_dir / "control") as again, again.running():
             again.master.figures = second
             until_seen(b"gateways 7.7.7")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gateways.manager.moves import (
@@ -136,14 +138,20 @@ def test_old_workers_are_replaced_while_the_new_ones_boot() -> None:
 # When nobody serves
 
 
-def test_when_nobody_serves_the_gate_opens_for_the_first_one() -> None:
-    fake = serving(2)
+def reload_while_both_end(fake: Fake) -> Any:
+    """Reload two old workers, of which none is left when the first new one is ready; return what is done then."""
     fake.pass_time(60)
     fake.tell(HUP)
     fake.ready(3)
     fake.exit(1)
     actions = fake.exit(2)
     assert goes(actions) == [3]
+    return actions
+
+
+def test_when_nobody_serves_the_gate_opens_for_the_first_one() -> None:
+    fake = serving(2)
+    actions = reload_while_both_end(fake)
     assert Reloaded(2, "") in actions
     assert fake.ready(4) == [Go(4)], "it is an ordinary worker now"
     assert fake.policy.generation == 2
@@ -303,12 +311,7 @@ def test_dynamic_starts_as_many_as_there_are() -> None:
 
 def test_those_that_still_boot_when_the_gate_opens_early_are_kept() -> None:
     fake = serving(10, mode="dynamic", min_spare=1, max_spare=8, start_workers=2)
-    fake.pass_time(60)
-    fake.tell(HUP)
-    fake.ready(3)
-    fake.exit(1)
-    actions = fake.exit(2)
-    assert goes(actions) == [3]
+    actions = reload_while_both_end(fake)
     assert 4 not in stops(actions)
     assert fake.ready(4) == [Go(4)]
 
