@@ -15,7 +15,7 @@ from gateways.errors import ConfigError, GatewayError
 
 #: Command: what it does. The module of that name in ``gateways.commands`` does it, with ``_`` for a dash.
 COMMANDS = {
-    "serve": "serve an application behind a web server: FastCGI, SCGI, uwsgi, AJP13",
+    "serve": "serve an application behind a web server: FastCGI, SCGI, uwsgi, AJP13, HTTP",
     "check-config": "check the configuration file, and say everything that is wrong with it",
     "get": "request a page from a backend, as a web server would",
     "front": "a small web server in front of a backend, for development",

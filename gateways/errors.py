@@ -29,9 +29,13 @@ class BootError(GatewayError):
 
 
 class BindError(GatewayError):
-    """An address cannot be listened on: in use, not permitted, no such directory."""
+    """An address cannot be listened on: in use, not permitted, no such directory.
+
+    ``errno`` is what the system has said, where it has said something.
+    """
 
     exit_code = 4
+    errno: int | None = None
 
 
 class ConnectError(GatewayError, ConnectionError):

@@ -41,6 +41,10 @@ _OBEYED = (
 _THREADS = 8
 
 
+class _AddressError(BindError, OSError):
+    """What a caller of wsgiref expects: programs that try the next port catch ``OSError`` and look at ``errno``."""
+
+
 def make_server(
     host: str,
     port: int,
@@ -56,8 +60,8 @@ def make_server(
     ``settings`` are those of ``serve()`` about requests, limits, timeouts, logs, TLS and proxies; GATEWAYS_* variables
     count where a keyword is not given.
 
-    Raises ``BindError``, and ``ConfigError`` for a wrong setting, one that only ``serve()`` obeys, a missing package,
-    and a class that has code of its own, which nobody would call.
+    Raises ``BindError``, which is an ``OSError`` here, and ``ConfigError`` for a wrong setting, one that only
+    ``serve()`` obeys, a missing package, and a class that has code of its own, which nobody would call.
     """
     _check_class("server_class", server_class, "use settings instead")
     _check_class("handler_class", handler_class, 'to be silent, give access_log="off"')
@@ -158,7 +162,10 @@ class SimpleServer:
         self._application = application
         self._settings = settings
         found = Address("tcp", host=address[0], port=address[1])
-        [self._listener] = open_listeners("http", found, **listening_settings(settings))
+        try:
+            [self._listener] = open_listeners("http", found, **listening_settings(settings))
+        except BindError as error:
+            raise _address_error(str(error), error.errno) from None
         try:
             equip([self._listener], settings)
         except BaseException:
@@ -271,4 +278,11 @@ def _resolve(host: str, family: int) -> str:
             return str(socket.getaddrinfo(host, None, family)[0][4][0]) if host else "::"
         return socket.gethostbyname(host)  # 0.0.0.0 for ""
     except OSError as error:
-        raise BindError(f"cannot listen on {host}: the host is unknown ({error.strerror})") from None
+        text = f"cannot listen on {host}: the host is unknown ({error.strerror})"
+        raise _address_error(text, error.errno) from None
+
+
+def _address_error(text: str, number: int | None) -> _AddressError:
+    error = _AddressError(text)
+    error.errno = number
+    return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import signal
 import socket
 import subprocess
@@ -308,6 +309,12 @@ def test_what_only_serve_obeys_may_be_in_the_environment(monkeypatch: pytest.Mon
 def test_an_address_that_is_taken_or_unknown() -> None:
     with make_server("127.0.0.1", 0, hello) as server, pytest.raises(BindError, match="another process listens there"):
         make_server("127.0.0.1", server.server_port, hello)
+    with (
+        pytest.raises(OSError, match="another process listens there") as caught,
+        make_server("127.0.0.1", 0, hello) as server,
+    ):
+        make_server("127.0.0.1", server.server_port, hello)
+    assert caught.value.errno == errno.EADDRINUSE
     with pytest.raises(BindError, match="the host is unknown"):
         make_server("host.invalid", 0, hello)
 

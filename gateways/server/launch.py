@@ -77,7 +77,8 @@ def launch(
     prepare_imports(settings.chdir, settings.python_path, settings.env)
     late = _replace_waits(settings) and not isinstance(application, str)
     addresses = addresses_to_serve(settings)
-    spawned = any(parse_address(text).kind == "fd" for _, text in addresses)
+    # A web server hands over descriptor 0 (FastCGI 1.0, section 2.2); any other was named by whoever opened it.
+    spawned = any(found.kind == "fd" and found.number == 0 for found in (parse_address(text) for _, text in addresses))
     privileges = Privileges.of(settings, spawned)  # before a file is made that would be root's
     with ExitStack() as stack:
         error_log = ErrorLog(settings.error_log, settings.log_level)

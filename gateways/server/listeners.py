@@ -256,7 +256,9 @@ def _failure(address: Address, error: OSError) -> BindError:
         reason = f"port {address.port} is for privileged processes; use one above 1023"
     else:
         reason = error.strerror or str(error)
-    return BindError(f"cannot listen on {address}: {reason}")
+    failure = BindError(f"cannot listen on {address}: {reason}")
+    failure.errno = error.errno
+    return failure
 
 
 def _address_of(sock: socket.socket, address: Address) -> Address:

@@ -18,7 +18,7 @@ KEPT = "FastCGI, kept"
 NEW = "FastCGI, new"
 SCGI = "SCGI"
 UWSGI = "uwsgi"
-HTTP = "HTTP, kept"
+HTTP = "HTTP"
 
 #: The body of nginx's location for each transport. ``{upstream}`` keeps connections; ``{socket}`` takes a new one each.
 LOCATIONS = {

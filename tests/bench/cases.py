@@ -74,10 +74,12 @@ def scgi() -> Case:
 
 
 def http() -> Case:
-    backends = [ours(HTTP), ours(HTTP, threads=8), peers.gunicorn(HTTP), peers.gunicorn(HTTP, threads=8)]
-    backends += [peers.waitress(), peers.granian()]
-    references = ("gunicorn-sync", "gunicorn-gthread", "waitress", "granian")
-    return Case("http", f"HTTP, {CONNECTIONS} connections", rows(backends, Wrk(CONNECTIONS)), behind_nginx, references)
+    backends = [ours(HTTP), ours(HTTP, threads=8), ours(HTTP, c=False), ours(UWSGI), ours(UWSGI, c=False)]
+    backends += [peers.uwsgi(HTTP), peers.uwsgi(), peers.gunicorn(HTTP), peers.gunicorn(HTTP, threads=8)]
+    backends += [peers.gunicorn(), peers.waitress(), peers.granian()]
+    references = ("uwsgi", "uwsgi-http", "gunicorn-gthread", "granian")
+    title = f"HTTP, and the uwsgi protocol beside it, {CONNECTIONS} connections"
+    return Case("http", title, rows(backends, Wrk(CONNECTIONS)), behind_nginx, references)
 
 
 def direct() -> Case:

@@ -36,9 +36,9 @@ def flipflop(transport: str = KEPT) -> Backend:
 
 
 def uwsgi(transport: str = UWSGI, app: str = "hello", threads: int = 1) -> Backend:
-    """uWSGI, one worker. It closes each FastCGI connection after its request, whatever the web server asks."""
+    """uWSGI, one worker. It closes each connection after its request, whatever the web server asks."""
     program, missing = _script("uwsgi")
-    flags = {UWSGI: "--uwsgi-socket", NEW: "--fastcgi-socket", SCGI: "--scgi-socket"}
+    flags = {UWSGI: "--uwsgi-socket", NEW: "--fastcgi-socket", SCGI: "--scgi-socket", HTTP: "--http-socket"}
     command = (
         *(program, "--master", "--processes=1", "--home", sys.prefix, "--die-on-term", "--disable-logging"),
         # 4 KiB of headers are all it takes unless told otherwise.
@@ -47,7 +47,7 @@ def uwsgi(transport: str = UWSGI, app: str = "hello", threads: int = 1) -> Backe
         *((f"--threads={threads}",) if threads > 1 else ()),
     )
     name = "uWSGI" if threads == 1 else f"uWSGI, threads={threads}"
-    identity = {UWSGI: "uwsgi", NEW: "uwsgi-fastcgi", SCGI: "uwsgi-scgi"}[transport]
+    identity = {UWSGI: "uwsgi", NEW: "uwsgi-fastcgi", SCGI: "uwsgi-scgi", HTTP: "uwsgi-http"}[transport]
     return Backend(identity, name, transport, command, missing=missing)
 
 

@@ -9,6 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +115,7 @@ def test_H02_a_bare_carriage_return(served: Served, app: Recorder, data: bytes) 
     [
         GET.replace(b"\r\n", b"\n"),
         b"GET / HTTP/1.1\n" + HOST + b"\r\n",
+        b"GET / HTTP/1.1\nX: a\r\n" + HOST + b"\r\n",
         b"GET / HTTP/1.1\r\n" + HOST + b"\n",
         b"GET / HTTP/1.1\r\n" + HOST + b"X: a\n\r\n",
         b"\nGET / HTTP/1.1\r\n" + HOST + b"\r\n",
@@ -373,8 +375,11 @@ def test_H22_good_extensions_are_skipped(served: Served, app: Recorder) -> None:
 
 
 def test_H22_extensions_have_a_limit(served: Served, app: Recorder) -> None:
-    refused(served, app, post_chunked(b"1;" + b"a" * MIB))
-    refused(served, app, post_chunked((b"1;" + b"a" * 4000 + b"\r\nx\r\n") * 6))
+    refused(served, app, post_chunked(b"1;" + b"a" * MIB + b"\r\nx\r\n0\r\n\r\n"))
+    long = b"1;" + b"a" * 4000 + b"\r\nx\r\n"
+    refused(served, app, post_chunked(long * 6 + b"0\r\n\r\n"))
+    accepted(served, app, post_chunked(long * 4 + b"0\r\n\r\n", CLOSE))
+    assert app.seen[-1].body == b"xxxx"
 
 
 def test_H22_many_small_chunks(served: Served, app: Recorder) -> None:
@@ -727,6 +732,25 @@ def test_H40_a_slow_head_is_given_up(app: Recorder, data: bytes) -> None:
         until(lambda: "request headers not complete in time" in served.log.text("info"))
 
 
+def test_H40_bytes_that_keep_coming_do_not_put_it_off(app: Recorder) -> None:
+    with serving(app, "http", tcp=True, header_timeout=1.0) as served:
+        served.check_alive = lambda: None  # type: ignore[method-assign]
+        with served.connect() as sock:
+            sock.settimeout(0.1)
+            sock.sendall(b"GET / HTTP/1.1\r\nX: ")
+            for _ in range(int(PATIENCE / 0.1)):
+                try:
+                    if not sock.recv(1):
+                        break
+                except TimeoutError:  # nothing yet
+                    sock.sendall(b"a")
+                except ConnectionResetError:  # a byte came after the close
+                    break
+            else:
+                pytest.fail("the connection is still open")
+    assert "request headers not complete in time" in served.log.text("info")
+
+
 def test_H40_a_slow_body_is_given_up(app: Recorder) -> None:
     with serving(app, "http", tcp=True, body_timeout=0.2) as served:
         assert served.ask(post(b"hello")[:-1]) == b""
@@ -831,3 +855,8 @@ def test_H48_the_mount_point_is_what_the_setting_says(app: Recorder) -> None:
         assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/x y")
         environ = accepted(served, app, request(b"GET /taken/off HTTP/1.1", CLOSE))
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/taken/off")
+
+
+def test_every_case_has_a_test() -> None:
+    numbers = {int(number) for number in re.findall("def test_H([0-9]{2})", Path(__file__).read_text(encoding="utf-8"))}
+    assert numbers >= set(range(1, 41))

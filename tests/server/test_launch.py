@@ -87,12 +87,25 @@ def log() -> str:
 
 
 @pytest.fixture
-def inherited() -> str:
-    """The address of a listening socket that this process was started with."""
+def inherited() -> Iterator[str]:
+    """The address of a listening socket that this process was started with, as by a web server."""
+    own = os.dup(0)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen()
-        return f"fd:{sock.detach()}"
+        os.dup2(sock.fileno(), 0)
+    yield "fd:0"
+    os.dup2(own, 0)
+    os.close(own)
+
+
+def test_a_socket_that_somebody_opened_is_not_from_a_web_server() -> None:
+    """Or the server would end with the shell that has started it."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        server = start(http=f"fd:{os.dup(sock.fileno())}")
+    assert not server.spawned
 
 
 def test_every_address_is_opened(tmp_path: Path) -> None:

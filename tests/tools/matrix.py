@@ -14,6 +14,7 @@ import pytest
 from tests.live.deployments import DEPLOYMENTS, Deployment
 from tests.live.differences import DIFFERENCES
 from tests.live.features import FEATURES, MODULES, Feature, differences_of, proofs, tried
+from tests.live.guards import GUARDS, MULTIPLEXED
 from tests.live.sandbox import PROJECT
 
 PAGE = PROJECT / "docs" / "reference" / "matrix.md"
@@ -24,11 +25,27 @@ HEAD = """\
 # What works where
 
 Each column is a deployment: a real web server, with a file of `conf/` as it stands ([list](web-servers.md)). Each cell
-is the result of tests that are run against it: `python -m tests.tools.matrix --run` runs them, and writes this page.
+is what tests against it have to show, or the build fails: "yes" and the notes alike.
+`python -m tests.tools.matrix --run` runs them, and writes what failed into the cell.
 
 - **yes**: it works as it does everywhere
 - a number: not as everywhere. The note of this number says what is otherwise, and the tests hold it to be true
-- –: nothing to be tried there
+- –: not tried there, because it does not arise, or cannot be seen. (Whether connections are kept is looked up in the
+  kernel's table, which has TCP only; Caddy, h2o and lighttpd never keep them.)
+"""
+
+ROLES = """\
+## Roles, multiplexing, ASGI, one port
+
+Other files of `conf/`, and tests of their own in `tests/`.
+
+| what | behind | tests |
+|---|---|---|
+| FastCGI [authorizer](../howto/authorizer.md) | {guards} | `live/test_authorizer.py` |
+| FastCGI [filter](../explain/fastcgi.md) | no web server sends this role: our own client | `server/test_filtering.py` |
+| several requests on one connection | haproxy: `{multiplexed}` | `live/test_multiplex.py` |
+| [ASGI](../howto/asgi.md) | nginx, `fastcgi_pass` | `live/test_asgi.py` |
+| [any protocol on one port](../howto/one-port.md) | our own client, each protocol | `server/test_anyport.py` |
 """
 
 
@@ -39,6 +56,8 @@ def page(failed: Collection[tuple[str, str]] = ()) -> str:
         columns = [row for row in DEPLOYMENTS if row.transport == transport]
         parts.append(f"\n## {TITLES.get(transport, transport)}\n\n")
         parts += table(columns, failed)
+    guards = ", ".join(f"{guard.server}: `{guard.conf}`" for guard in GUARDS)
+    parts.append("\n" + ROLES.format(guards=guards, multiplexed=MULTIPLEXED))
     parts.append("\n## Notes\n\n")
     parts += [f"{number}. {row.what[0]}: {row.why}\n" for number, row in enumerate(DIFFERENCES, 1)]
     return "".join(parts)

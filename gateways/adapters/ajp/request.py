@@ -184,7 +184,9 @@ class ForwardRequest:
         path, query = self._path, self._query
         if not path:
             raise ProtocolError("AJP13 FORWARD_REQUEST has no URI", _BAD)
-        if self.marked and path.startswith(b"/"):  # not "*"
+        if self.marked and path != b"*":
+            if not path.startswith(b"/"):
+                raise ProtocolError(f"AJP13 FORWARD_REQUEST has the URI {path[:40]!r}, which is no path", _BAD)
             self._add(b"PATH_INFO", unquote(path.decode("latin-1")).encode("latin-1"))
         elif not self.marked:
             self._add(b"PATH_INFO", path)
