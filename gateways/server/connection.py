@@ -28,7 +28,7 @@ from gateways.adapters.events import Request
 from gateways.core.handler import complete
 from gateways.errors import ClientDisconnected, ProtocolError
 from gateways.server.serving import FOREVER, Serving
-from gateways.server.wire import NOW, READ_SIZE, SEND
+from gateways.server.wire import NOW, READ_SIZE, SEND, unread_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -187,7 +187,7 @@ class Connection(Serving):
         ends_by_close = self.protocol.ends_by_close
         if self._broken and (self._over or ends_by_close):
             self.close()
-        elif not (self.protocol.input_complete or self._input_ends()) or (ends_by_close and self.has_data()):
+        elif not (self.protocol.input_complete or self._input_ends()) or (ends_by_close and unread_bytes(self.fd)):
             self._linger()  # also for more than was announced, which nobody will take for a request
         else:
             self.close()
