@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Iterator
 from socketserver import ThreadingMixIn
-from typing import Any
+from typing import IO, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, demo_app
 
 import pytest
@@ -150,26 +151,36 @@ def test_a_slow_application_is_not_broken_off(end: str) -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_a_loop_of_handle_request(number: signal.Signals) -> None:
-    program = (
+@contextlib.contextmanager
+def program(rest: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """Run a program that makes a server and goes on with ``rest``, and have it answer once."""
+    text = (
         "from gateways import make_server\n"
         "from tests.support.applications import hello\n"
         "with make_server('127.0.0.1', 0, hello) as server:\n"
         "    print(server.server_port, flush=True)\n"
+    )
+    command = [sys.executable, "-c", text + rest]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            assert answer.read() == b"hello"
+        yield process, process.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_loop_of_handle_request(number: signal.Signals) -> None:
+    rest = (
         "    try:\n"
         "        while True:\n"
         "            server.handle_request()\n"
         "    except KeyboardInterrupt:\n"
         "        print('interrupted')\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
-            assert answer.read() == b"hello"
+    with program(rest) as (process, output):
         process.send_signal(number)
-        assert process.stdout.read().endswith("interrupted\n") == (number == signal.SIGINT)
+        assert output.read().endswith("interrupted\n") == (number == signal.SIGINT)
     assert process.returncode == (0 if number == signal.SIGINT else -number)
 
 
@@ -330,21 +341,10 @@ def test_tls() -> None:
 
 
 def test_a_signal_ends_it_in_the_main_thread() -> None:
-    program = (
-        "from gateways import make_server\n"
-        "from tests.support.applications import hello\n"
-        "with make_server('127.0.0.1', 0, hello) as server:\n"
-        "    print(server.server_port, flush=True)\n"
-        "    server.serve_forever()\n"
-        "print('ended')\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
-            assert answer.read() == b"hello"
+    rest = "    server.serve_forever()\nprint('ended')\n"
+    with program(rest) as (process, output):
         process.send_signal(signal.SIGTERM)
-        assert process.stdout.read().endswith("ended\n")
+        assert output.read().endswith("ended\n")
     assert process.returncode == 0
 
 

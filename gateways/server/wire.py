@@ -227,7 +227,7 @@ def unread_bytes(fd: int) -> int:
     """
     try:
         return int(_INT.unpack(fcntl.ioctl(fd, termios.FIONREAD, _ZERO))[0])
-    except OSError:
+    except (OSError, ValueError):  # the second for -1, a connection that is closed
         return 0
 
 

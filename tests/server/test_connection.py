@@ -13,7 +13,7 @@ import pytest
 from gateways.errors import ClientDisconnected
 from tests.support import wire
 from tests.support.applications import encode, hello, posted, read_answer
-from tests.support.serving import PATIENCE, Recorder, serving, until
+from tests.support.serving import PATIENCE, Recorder, scgi_answer, serving, until
 
 # Responses that break off
 
@@ -205,3 +205,22 @@ def test_a_fault_in_our_own_code_costs_one_connection(monkeypatch: pytest.Monkey
             other.sendall(encode(protocol, wire.post(0))[10:])
             assert read_answer(served, other).body == b"hello"
         until(lambda: "ZeroDivisionError" in served.log.text("exception"))
+
+
+@pytest.mark.parametrize("protocol", ["scgi", "uwsgi"])
+@pytest.mark.parametrize("tcp", [False, True])
+def test_S24_U24_much_more_than_announced_does_not_cost_the_response(protocol: str, tcp: bool) -> None:
+    """Closing with unread bytes would reset the connection, and take what the client has not read of the response."""
+    packed = {"scgi": wire.scgi, "uwsgi": wire.uwsgi}[protocol]
+    sent = threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        assert sent.wait(PATIENCE)
+        start_response("200 OK", [])
+        return [b"x" * 100_000]
+
+    server = serving(application, protocol, tcp=tcp, linger_timeout=20)
+    with server as served, served.connect(receive_buffer=4096) as sock:
+        sock.sendall(packed(wire.post(3), b"abc" + b"y" * 100_000))
+        sent.set()
+        assert scgi_answer(wire.receive_all(sock)).body == b"x" * 100_000

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateways.errors import ClientDisconnected
 from tests.support import wire
-from tests.support.serving import PATIENCE, Recorder, Served, resident_bytes, scgi_answer, serving, until
+from tests.support.serving import Recorder, Served, resident_bytes, scgi_answer, serving, until
 from tests.support.wire import packet, uwsgi_block
 
 MIB = 1 << 20
@@ -223,23 +221,6 @@ def test_U24_variables_of_more_than_65535_bytes(served: Served, app: Recorder) -
     answer = ask(served, packet(GET) + b"y" * 1000)  # cut where a pair ends
     assert (answer.status, answer.body) == ("200 OK", b"got ")
     assert len(app.seen) == 1
-
-
-@pytest.mark.parametrize("tcp", [False, True])
-def test_U24_much_more_than_announced_does_not_cost_the_response(tcp: bool) -> None:
-    """Closing with unread bytes would reset the connection, and take what the client has not read of the response."""
-    sent = threading.Event()
-
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        assert sent.wait(PATIENCE)
-        start_response("200 OK", [])
-        return [b"x" * 100_000]
-
-    server = serving(application, "uwsgi", tcp=tcp, linger_timeout=20)
-    with server as served, served.connect(receive_buffer=4096) as sock:
-        sock.sendall(wire.uwsgi(wire.post(3), b"abc" + b"y" * 100_000))
-        sent.set()
-        assert scgi_answer(wire.receive_all(sock)).body == b"x" * 100_000
 
 
 def test_a_body_that_is_announced_and_does_not_come(app: Recorder) -> None:

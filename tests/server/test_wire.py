@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from gateways.server.wire import unread_bytes
 from tests.support import wire
 from tests.support.applications import MIB, encode, posted, read_answer
 from tests.support.serving import resident_bytes, serving, until
@@ -96,3 +97,15 @@ def test_what_was_read_ahead_is_still_the_body(protocol: str) -> None:
     with serving(application, protocol) as served, served.connect() as sock:
         sock.sendall(encode(protocol, wire.post(len(body)), body))
         assert read_answer(served, sock).body == bytes(MIB) + hashlib.sha256(body).hexdigest().encode()
+
+
+def test_unread_bytes() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert unread_bytes(ours.fileno()) == 0
+        theirs.sendall(b"abc")
+        assert unread_bytes(ours.fileno()) == 3
+        assert ours.recv(10) == b"abc"
+        theirs.close()
+        assert unread_bytes(ours.fileno()) == 0
+    assert unread_bytes(-1) == 0

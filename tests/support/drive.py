@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gateways.adapters.events import Aborted, Request
@@ -91,6 +91,16 @@ def _take_events(protocol: ServerConnection, outcome: Outcome, reads_body: bool)
 
 def _respond(protocol: ServerConnection) -> bytes:
     return protocol.encode_head("200 OK", [("Date", "today")], RESPONSE, True)
+
+
+def check_every_split(kind: Callable[[], ServerConnection], data: bytes, *, reads_body: bool) -> None:
+    """Cut in two anywhere, and byte by byte, the same comes of it."""
+    whole = drive(kind(), [data], reads_body=reads_body)
+    assert whole.events
+    for point in range(1, len(data)):
+        assert drive(kind(), [data[:point], data[point:]], reads_body=reads_body) == whole, point
+    single = [data[at : at + 1] for at in range(len(data))]
+    assert drive(kind(), single, reads_body=reads_body) == whole
 
 
 def cut(data: bytes, points: Sequence[int]) -> list[bytes]:

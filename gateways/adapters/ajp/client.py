@@ -17,6 +17,7 @@ from typing import Union
 from gateways.adapters.ajp import packets as ajp
 from gateways.adapters.ajp.forward import encode_request
 from gateways.adapters.cgiresponse import End, Stdout
+from gateways.adapters.incoming import Incoming
 from gateways.errors import ProtocolError, TruncatedResponse
 
 _BAD_GATEWAY = "502 Bad Gateway"
@@ -25,7 +26,7 @@ _MAX_PIECE = ajp.PACKET_SIZE - ajp.AROUND_BODY
 Event = Union[Stdout, End]
 
 
-class ClientConnection:
+class ClientConnection(Incoming):
     """One connection to an application, which can take one request after another.
 
     The application asks for each piece of the body but the first. ``hungry`` is true while it waits for one that is
@@ -37,8 +38,7 @@ class ClientConnection:
     needs_length = True
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._eof = False
+        super().__init__()
         self._active = False
         self._keep = False
         self._reuse = False
@@ -46,7 +46,6 @@ class ClientConnection:
         self._wanted = 0  # bytes of the body that the application waits for
         self._rest = b""  # of a block, not asked for yet
         self._left = 0  # bytes of the body that were not given to ``send_body``
-        self.answered = False
 
     # Sending
 
@@ -94,14 +93,6 @@ class ClientConnection:
         """True when the last request is over on both sides and the connection stays open for another."""
         idle = not (self._active or self._rest or self._left or self._buffer or self._eof)
         return self._keep and self._reuse and idle
-
-    def receive_data(self, data: bytes) -> None:
-        """Take bytes from the application; ``b""`` is the end of the connection."""
-        if data:
-            self.answered = True
-            self._buffer += data
-        else:
-            self._eof = True
 
     def next_event(self) -> Event | None:
         """Return the next event, or None when more bytes are needed, or the application waits for the body.

@@ -15,6 +15,7 @@ from typing import Union
 
 from gateways.adapters.cgiresponse import End, Stderr, Stdout
 from gateways.adapters.fastcgi import records as fcgi
+from gateways.adapters.incoming import Incoming
 from gateways.errors import ProtocolError, TruncatedResponse
 
 _BAD_GATEWAY = "502 Bad Gateway"
@@ -22,7 +23,7 @@ _BAD_GATEWAY = "502 Bad Gateway"
 Event = Union[Stdout, Stderr, End]
 
 
-class ClientConnection:
+class ClientConnection(Incoming):
     """One connection to a FastCGI application.
 
     Take events until ``next_event`` returns None before receiving more: then what is kept is never more than one
@@ -37,15 +38,12 @@ class ClientConnection:
         if not 1 <= request_id <= 65535:
             raise ValueError(f"a FastCGI request id is from 1 to 65535, not {request_id}")
         self._request_id = request_id
-        self._buffer = bytearray()
-        self._eof = False
+        super().__init__()
         self._active = False
         self._keep = False
         self._body_open = False
         self._data_open = False
         self._stdout_over = False
-        #: True once the application has sent a byte: until then, a closed connection may only have been idle too long.
-        self.answered = False
 
     # Sending
 
@@ -117,14 +115,6 @@ class ClientConnection:
         """True when the last request is over on both sides and the connection stays open for another."""
         open_streams = self._body_open or self._data_open
         return self._keep and not (self._active or open_streams or self._buffer or self._eof)
-
-    def receive_data(self, data: bytes) -> None:
-        """Take bytes from the application; ``b""`` is the end of the connection."""
-        if data:
-            self.answered = True
-            self._buffer += data
-        else:
-            self._eof = True
 
     def next_event(self) -> Event | None:
         """Return the next event, or None when more bytes are needed.

@@ -7,12 +7,8 @@ that only a Content-Length can tell whether all of it came.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Union
 
-from gateways.adapters.cgiresponse import End, Stdout
-from gateways.errors import TruncatedResponse
-
-Event = Union[Stdout, End]
+from gateways.adapters.incoming import OneResponse
 
 
 def encode_headers(variables: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -36,59 +32,11 @@ def encode_headers(variables: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"%d:%b," % (len(block), block)
 
 
-class ClientConnection:
-    """One connection to an SCGI application, which is one request."""
+class ClientConnection(OneResponse):
+    """One connection to an SCGI application, which is one request (section 2: it closes after each response)."""
 
     name = "SCGI"
-    #: A body has no other end than its length.
-    needs_length = True
-    hungry = True
-    #: SCGI closes after each response (section 2).
-    reusable = False
-
-    def __init__(self) -> None:
-        self._received = b""
-        self._eof = False
-        self._ended = False
-        self.answered = False
 
     def start(self, variables: Iterable[tuple[bytes, bytes]], keep: bool = False) -> bytes:
         """Encode the request's headers. ``keep`` is not possible, and ignored."""
         return encode_headers(variables)
-
-    def send_body(self, data: bytes) -> bytes:
-        """Return ``data``: the body has no frame."""
-        return data
-
-    def end_body(self) -> bytes:
-        """Return nothing: ``CONTENT_LENGTH`` said where the body ends."""
-        return b""
-
-    def more(self) -> bytes:
-        """Return nothing: all that was given to ``send_body`` has left."""
-        return b""
-
-    def receive_data(self, data: bytes) -> None:
-        """Take bytes from the application; ``b""`` is the end of the connection, and of the response."""
-        if data:
-            self.answered = True
-            self._received += data
-        else:
-            self._eof = True
-
-    def next_event(self) -> Event | None:
-        """Return the next event, or None when more bytes are needed.
-
-        Raises ``TruncatedResponse`` for a connection that ended without a byte.
-        """
-        if self._received:
-            data, self._received = self._received, b""
-            return Stdout(data)
-        if not self._eof or self._ended:
-            return None
-        if not self.answered:
-            raise TruncatedResponse(
-                "the backend closed the connection without a word; does it speak SCGI?", "502 Bad Gateway"
-            )
-        self._ended = True
-        return End()

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from struct import pack
-from typing import Union
 
-from gateways.adapters.cgiresponse import MAX_HEAD, End, Stdout
+from gateways.adapters.cgiresponse import MAX_HEAD
+from gateways.adapters.incoming import OneResponse
 from gateways.errors import ProtocolError, TruncatedResponse
-
-Event = Union[Stdout, End]
 
 #: The size of the block is a number of two bytes.
 MAX_BLOCK = 65535
@@ -42,73 +40,30 @@ def encode_request(variables: Iterable[tuple[bytes, bytes]], modifier: int = 0) 
     return pack("<BHB", modifier, len(block), 0) + block
 
 
-class ClientConnection:
-    """One connection to an application that speaks uwsgi, which is one request."""
+class ClientConnection(OneResponse):
+    """One connection to an application that speaks uwsgi, which is one request.
+
+    ``next_event`` also raises ``ProtocolError`` for a status line that is none.
+    """
 
     name = "uwsgi"
-    #: A body has no other end than its length.
-    needs_length = True
-    hungry = True
-    #: The end of the connection is the end of the response.
-    reusable = False
 
     def __init__(self) -> None:
-        self._received = bytearray()
+        super().__init__()
         self._in_body = False  # or in the headers: behind the status line
-        self._eof = False
-        self._ended = False
-        self.answered = False
 
     def start(self, variables: Iterable[tuple[bytes, bytes]], keep: bool = False) -> bytes:
         """Encode the request's variables. ``keep`` is not possible, and ignored."""
         return encode_request(variables)
 
-    def send_body(self, data: bytes) -> bytes:
-        """Return ``data``: the body has no frame."""
-        return data
-
-    def end_body(self) -> bytes:
-        """Return nothing: ``CONTENT_LENGTH`` said where the body ends."""
-        return b""
-
-    def more(self) -> bytes:
-        """Return nothing: all that was given to ``send_body`` has left."""
-        return b""
-
-    def receive_data(self, data: bytes) -> None:
-        """Take bytes from the application; ``b""`` is the end of the connection, and of the response."""
-        if data:
-            self.answered = True
-            self._received += data
-        else:
-            self._eof = True
-
-    def next_event(self) -> Event | None:
-        """Return the next event, or None when more bytes are needed.
-
-        Raises ``TruncatedResponse`` for a connection that ended without a byte, and ``ProtocolError`` for a status line
-        that is none.
-        """
+    def _begins(self) -> bool:
         if not self._in_body:
             self._in_body = self._translate_status()
-        if self._received and self._in_body:
-            data = bytes(self._received)
-            self._received.clear()
-            return Stdout(data)
-        if not self._eof or self._ended:
-            return None
-        if not self.answered:
-            raise TruncatedResponse(
-                "the backend closed the connection without a word; does it speak uwsgi?", _BAD_GATEWAY
-            )
-        self._ended = True
-        return End()
+        return self._in_body
 
     def _translate_status(self) -> bool:
         """Put a ``Status`` in the place of a status line; false when more bytes are needed."""
-        received = self._received
-        if not received:
-            return False
+        received = self._buffer
         start = bytes(received[: len(_START)])
         if start != _START[: len(start)]:
             return True

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateways.adapters.events import Limits
 from gateways.adapters.fastcgi import ServerConnection
 from tests.support import wire
-from tests.support.drive import cut, drive
+from tests.support.drive import check_every_split, cut, drive
 
 BODY = bytes(range(256)) * 3
 
@@ -55,14 +55,7 @@ sizes = st.sampled_from([0, 1, 7, 8, 9, 255, 1000, 65535])
 @pytest.mark.parametrize("name", GOLDEN)
 @pytest.mark.parametrize("reads_body", [True, False])
 def test_the_same_for_every_split_in_two_and_byte_by_byte(name: str, reads_body: bool) -> None:
-    data = GOLDEN[name]
-    whole = drive(ServerConnection(), [data], reads_body=reads_body)
-    assert whole.events
-    for point in range(1, len(data)):
-        pieces = [data[:point], data[point:]]
-        assert drive(ServerConnection(), pieces, reads_body=reads_body) == whole, point
-    single = [data[at : at + 1] for at in range(len(data))]
-    assert drive(ServerConnection(), single, reads_body=reads_body) == whole
+    check_every_split(ServerConnection, GOLDEN[name], reads_body=reads_body)
 
 
 @given(golden, st.lists(st.integers(0, 2000), max_size=12), st.booleans())

@@ -6,12 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.adapters import scgi
 from gateways.adapters.cgiresponse import End, Stdout
-from gateways.adapters.events import Request
 from gateways.adapters.scgi.client import ClientConnection, encode_headers
-from gateways.errors import TruncatedResponse
-from tests.support import wire
 from tests.support.drive import cut
 
 
@@ -46,34 +42,6 @@ def test_what_scgi_forbids_is_not_sent(variables: list[tuple[bytes, bytes]]) -> 
         encode_headers(variables)
 
 
-names = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=9).map(str.encode)
-values = st.binary(max_size=30).map(lambda value: value.replace(b"\0", b""))
-
-
-@given(st.dictionaries(names, values, max_size=6), st.binary(max_size=100), st.lists(st.integers(0, 300), max_size=5))
-def test_a_round_trip_with_our_server(variables: dict[bytes, bytes], body: bytes, points: list[int]) -> None:
-    variables.pop(b"SCGI", None)
-    variables[b"CONTENT_LENGTH"] = b"%d" % len(body)
-    client = ClientConnection()
-    sent = client.start(variables.items()) + client.send_body(body) + client.end_body()
-    server = scgi.ServerConnection()
-    received = b""
-    request = None
-    for piece in cut(sent, points):
-        server.receive_data(piece)
-        while (event := server.next_event()) is not None:
-            if isinstance(event, Request):
-                request = event
-            elif event == b"":
-                break
-            else:
-                assert isinstance(event, bytes)
-                received += event
-    assert request is not None
-    assert {name: value for name, value in request.variables if name != b"SCGI"} == variables
-    assert received == body
-
-
 @given(st.binary(min_size=1, max_size=60), st.lists(st.integers(0, 60), max_size=5))
 def test_S02_any_segmentation_gives_the_same_response(data: bytes, points: list[int]) -> None:
     connection = ClientConnection()
@@ -88,12 +56,3 @@ def test_S02_any_segmentation_gives_the_same_response(data: bytes, points: list[
     assert connection.next_event() == End()
     assert connection.next_event() is None
     assert not connection.reusable
-
-
-def test_a_connection_closed_without_a_byte_is_an_error() -> None:
-    connection = ClientConnection()
-    connection.start(wire.GET)
-    assert connection.next_event() is None
-    connection.receive_data(b"")
-    with pytest.raises(TruncatedResponse, match="does it speak SCGI"):
-        connection.next_event()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateways.adapters.events import Limits
 from gateways.adapters.scgi import ServerConnection
 from tests.support import wire
-from tests.support.drive import cut, drive
+from tests.support.drive import check_every_split, cut, drive
 
 #: What a web server may send on one connection, well-formed or not.
 GOLDEN = {
@@ -31,13 +31,7 @@ text = st.binary(max_size=60).map(lambda data: data.replace(b"\0", b"."))
 @pytest.mark.parametrize("name", GOLDEN)
 @pytest.mark.parametrize("reads_body", [True, False])
 def test_the_same_for_every_split_in_two_and_byte_by_byte(name: str, reads_body: bool) -> None:
-    data = GOLDEN[name]
-    whole = drive(ServerConnection(), [data], reads_body=reads_body)
-    assert whole.events
-    for point in range(1, len(data)):
-        assert drive(ServerConnection(), [data[:point], data[point:]], reads_body=reads_body) == whole, point
-    single = [data[at : at + 1] for at in range(len(data))]
-    assert drive(ServerConnection(), single, reads_body=reads_body) == whole
+    check_every_split(ServerConnection, GOLDEN[name], reads_body=reads_body)
 
 
 @given(st.sampled_from(sorted(GOLDEN.values())), st.lists(st.integers(0, 2000), max_size=12))

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from gateways.adapters import uwsgi
 from gateways.adapters.cgiresponse import End, HeadParser, Stdout
-from gateways.adapters.events import Request
 from gateways.adapters.uwsgi.client import ClientConnection, encode_request
 from gateways.errors import ProtocolError, TruncatedResponse
 from tests.support import wire
@@ -34,33 +33,6 @@ def test_the_example_of_the_specification() -> None:
 def test_what_does_not_fit_is_not_sent(variables: list[tuple[bytes, bytes]]) -> None:
     with pytest.raises(ValueError, match="uwsgi"):
         encode_request(variables)
-
-
-names = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=9).map(str.encode)
-values = st.binary(max_size=30).map(lambda value: value.replace(b"\0", b""))
-
-
-@given(st.dictionaries(names, values, max_size=6), st.binary(max_size=100), st.lists(st.integers(0, 300), max_size=5))
-def test_a_round_trip_with_our_server(variables: dict[bytes, bytes], body: bytes, points: list[int]) -> None:
-    variables[b"CONTENT_LENGTH"] = b"%d" % len(body)
-    client = ClientConnection()
-    sent = client.start(variables.items()) + client.send_body(body) + client.end_body()
-    server = uwsgi.ServerConnection()
-    received = b""
-    request = None
-    for piece in cut(sent, points):
-        server.receive_data(piece)
-        while (event := server.next_event()) is not None:
-            if isinstance(event, Request):
-                request = event
-            elif event == b"":
-                break
-            else:
-                assert isinstance(event, bytes)
-                received += event
-    assert request is not None
-    assert dict(request.variables) == variables
-    assert received == body
 
 
 def drive(pieces: list[bytes]) -> bytes:
