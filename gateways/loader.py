@@ -8,6 +8,7 @@ import os
 import sys
 import time
 
+from gateways.core.handler import why_not
 from gateways.errors import BootError, ConfigError
 
 TYPE_CHECKING = False
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from gateways.core.types import Application, Environ
 
-#: CO_COROUTINE of the module inspect, which is too large for a CGI script.
-_COROUTINE = 0x80
 _DEFAULT_NAMES = ("application", "app")
 _FORMS = "give module:attribute, path/to/file.py:attribute or module:factory()"
 
@@ -73,27 +72,6 @@ def load_module(name: str, what: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         _forget_modules(present)
         raise BootError(f"{what} {name!r}: {explain(error)}") from error
-
-
-def why_not(application: Any, interface: str) -> str:
-    """Say why ``application`` is none of ``interface``, as far as can be seen without a call; "" where it may be.
-
-    An ASGI application (ASGI 3.0) is a coroutine function, or an object that is called as one.
-    """
-    call = application
-    while type(call).__module__ == "functools" and hasattr(call, "func"):
-        call = call.func
-    if not hasattr(call, "__code__"):
-        call = getattr(call, "__func__", None) or type(call).__call__
-    code = getattr(call, "__code__", None)
-    if code is None:
-        return ""
-    if code.co_flags & _COROUTINE:
-        return "" if interface == "asgi" else "it is an ASGI application: serve it with --interface asgi"
-    names = code.co_varnames[: code.co_argcount]
-    if interface == "asgi" and names[-2:] == ("environ", "start_response"):
-        return "it is a WSGI application: serve it without --interface asgi"
-    return ""
 
 
 class LazyApplication:

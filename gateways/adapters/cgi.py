@@ -12,7 +12,7 @@ import stat
 from gateways.adapters.cgihead import encode_head
 from gateways.core import posthooks
 from gateways.core.environ import EnvironBuilder, content_length
-from gateways.core.handler import handle, refuse
+from gateways.core.handler import handle, refuse, why_not
 from gateways.core.input import Errors, Input
 from gateways.errors import ClientDisconnected, ConfigError, ProtocolError
 
@@ -28,8 +28,6 @@ _MAX_AHEAD = 256
 #: What a pipe takes without waiting when poll() says that there is room (PIPE_BUF).
 _PIPE_ROOM = 4096
 _STDERR = 2
-#: CO_COROUTINE of the module inspect, which is too large to import.
-_COROUTINE = 0x80
 
 
 def run_with_cgi(
@@ -239,9 +237,9 @@ def _load(application: Application | str, interface: str, errors: Errors) -> App
 
         return Once(application, lambda line: errors.write(f"gateways: {line}\n"))
     if not isinstance(application, str):
-        code = getattr(application, "__code__", None) or getattr(type(application).__call__, "__code__", None)
-        if code is not None and code.co_flags & _COROUTINE:
-            raise ConfigError('this is an ASGI application: serve it with interface="asgi"')
+        reason = why_not(application, interface)
+        if reason:
+            raise ConfigError(f"the application cannot be served: {reason}")
         return application
     from gateways.loader import LazyApplication  # imports importlib and more: only for those who ask for it
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateways.asgi.bridge import Bridge, import_a2wsgi
-from gateways.loader import LazyApplication, why_not
+from gateways.core.handler import why_not
+from gateways.loader import LazyApplication
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -21,11 +21,15 @@ from gateways.errors import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from gateways.core.input import Errors
     from gateways.core.types import Application, Environ, Transport
 
 _SERVER_ERROR = "500 Internal Server Error"
+#: CO_COROUTINE of the module inspect, which is too large for a CGI script.
+_COROUTINE = 0x80
+_ASGI = 'it is an ASGI application: serve it with --interface asgi, in a program with interface="asgi"'
 
 
 def handle(
@@ -156,3 +160,24 @@ def _one_line(value: object) -> str:
         return str(value).replace("\n", "\\n")
     except Exception:
         return "(it cannot be shown as text)"
+
+
+def why_not(application: Any, interface: str) -> str:
+    """Say why ``application`` is none of ``interface``, as far as can be seen without a call; "" where it may be.
+
+    An ASGI application (ASGI 3.0) is a coroutine function, or an object that is called as one.
+    """
+    call = application
+    while type(call).__module__ == "functools" and hasattr(call, "func"):
+        call = call.func
+    if not hasattr(call, "__code__"):
+        call = getattr(call, "__func__", None) or type(call).__call__
+    code = getattr(call, "__code__", None)
+    if code is None:
+        return ""
+    if code.co_flags & _COROUTINE:
+        return "" if interface == "asgi" else _ASGI
+    names = code.co_varnames[: code.co_argcount]
+    if interface == "asgi" and names[-2:] == ("environ", "start_response"):
+        return "it is a WSGI application: serve it without --interface asgi"
+    return ""

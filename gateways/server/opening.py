@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from gateways.addresses import parse_address
+from gateways.core.handler import why_not
 from gateways.declared import flag_of
 from gateways.errors import BootError, ConfigError
-from gateways.loader import LazyApplication, load, why_not
+from gateways.loader import LazyApplication, load
 from gateways.server.accesslog import AccessLog
 from gateways.server.listeners import Listener, open_listeners
 from gateways.server.peers import TrustedProxies

@@ -40,4 +40,4 @@ def test_a_failing_startup_is_answered(tmp_path):
 def test_an_asgi_application_without_the_word(tmp_path):
     answer = cgi.run(script(tmp_path, interface="wsgi"), {"PATH_INFO": "/hello"})
     assert (answer.status[:3], answer.code) == ("500", 2)
-    assert 'serve it with interface="asgi"' in answer.log
+    assert 'in a program with interface="asgi"' in answer.log
