@@ -17,6 +17,7 @@ from gateways.adapters.fastcgi import management
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.adapters.fastcgi.answer import Answer
 from gateways.adapters.foreign import PREFIX, hint
+from gateways.adapters.received import append
 from gateways.errors import ProtocolError
 
 TYPE_CHECKING = False
@@ -69,14 +70,7 @@ class ServerConnection(Answer):
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer. What is kept is at most one record (64 KiB) and what came behind it."""
-        buffer = self._buffer
-        if self._position == len(buffer):
-            self._buffer = data
-        elif isinstance(buffer, bytearray):
-            del buffer[: self._position]
-            buffer += data
-        else:
-            self._buffer = bytearray(buffer[self._position :]) + data
+        self._buffer = append(self._buffer, self._position, data)
         self._position = 0
 
     def resume(self, keep: bool, rest: bytes | None) -> None:

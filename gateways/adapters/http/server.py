@@ -22,6 +22,7 @@ from gateways.adapters.http.ends import Ends
 from gateways.adapters.http.head import BAD, check_line, parse_head
 from gateways.adapters.http.usual import recognise
 from gateways.adapters.http.variables import variables
+from gateways.adapters.received import append
 from gateways.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -88,14 +89,7 @@ class ServerConnection(Answer):
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        buffer = self._buffer
-        if self._position == len(buffer):
-            self._buffer = data
-        elif isinstance(buffer, bytearray):
-            del buffer[: self._position]
-            buffer += data
-        else:
-            self._buffer = bytearray(buffer[self._position :]) + data
+        self._buffer = append(self._buffer, self._position, data)
         self._position = 0
 
     def resume(self, keep: bool, rest: bytes | None) -> None:
