@@ -173,6 +173,13 @@ def test_F33_requests_share_a_connection_and_are_answered_in_any_order(front: Fr
     assert len(ids) >= 7, "each had one of its own"
 
 
+def test_the_application_sees_what_it_sees_by_the_usual_file(front: Front) -> None:
+    environ = front.request("GET", "/a", auth=("alice", "secret")).json()["environ"]
+    assert environ["HTTP_AUTHORIZATION"] == "Basic YWxpY2U6c2VjcmV0"
+    assert (environ["SERVER_ADDR"], environ["REQUEST_SCHEME"]) == ("127.0.0.1", "http")
+    assert "REMOTE_USER" not in environ
+
+
 def test_F33_uploads_side_by_side_are_not_mixed(front: Front) -> None:
     bodies = [bytes([number]) * (number * 3000 + 1) for number in range(24)]
     with ThreadPoolExecutor(THREADS) as pool:
