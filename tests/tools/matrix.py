@@ -35,7 +35,7 @@ is what tests against it have to show, or the build fails: "yes" and the notes a
 """
 
 ROLES = """\
-## Roles, multiplexing, ASGI, one port
+## Roles, multiplexing, mount points, ASGI, one port
 
 Other files of `conf/`, and tests of their own in `tests/`.
 
@@ -44,6 +44,7 @@ Other files of `conf/`, and tests of their own in `tests/`.
 | FastCGI [authorizer](../howto/authorizer.md) | {guards} | `live/test_authorizer.py` |
 | FastCGI [filter](../explain/fastcgi.md) | no web server sends this role: our own client | `server/test_filtering.py` |
 | several requests on one connection | haproxy: `{multiplexed}` | `live/test_multiplex.py` |
+| below a path, by the words of the how-tos | caddy, haproxy, h2o | `live/test_mounted.py` |
 | [ASGI](../howto/asgi.md) | nginx, `fastcgi_pass` | `live/test_asgi.py` |
 | [any protocol on one port](../howto/one-port.md) | our own client, each protocol | `server/test_anyport.py` |
 """
