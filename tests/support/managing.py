@@ -284,8 +284,21 @@ def children(pid: int) -> list[int]:
 
 
 def workers_of(master: int) -> list[int]:
-    """The children of a master that are alive, without its nursery."""
-    return [pid for pid in children(master) if not _is_nursery(pid)]
+    """The workers of a master that are alive, also those that their nursery has not left behind yet."""
+    return [pid for pid in pids() if not _is_nursery(pid) and _belongs(pid, master)]
+
+
+def _belongs(pid: int, master: int) -> bool:
+    parent = _parent(pid)
+    while parent and parent != master and _is_nursery(parent):
+        parent = _parent(parent)
+    return master in (parent, _parent(pid))  # it may have become the master's meanwhile
+
+
+def _parent(pid: int) -> int:
+    """The parent of a process that is alive, or 0."""
+    fields = _stat(pid)
+    return int(fields[1]) if fields and fields[0] != "Z" else 0
 
 
 def processes_of(master: int, mark: str) -> list[int]:
