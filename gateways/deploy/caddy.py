@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import string
+from urllib.parse import quote
+
 from gateways.addresses import parse_address
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, literal, longest_first, refuse, where
@@ -48,10 +51,12 @@ def _site(deployment: Deployment) -> list[str]:
             "",
         ]
     inside: list[str] = []
-    for url, directory in longest_first(deployment.static):
+    for number, (url, directory) in enumerate(longest_first(deployment.static), 1):
         inside += [
             "# Files that need no application.",
-            f"handle_path {_word(url + '/*', '--static', deployment)} {{",
+            f'@{deployment.name}_static{number} path_regexp "^{literal(url)}/"',
+            f"handle @{deployment.name}_static{number} {{",
+            f"{_TAB}uri strip_prefix {_prefix(url, '--static', deployment)}",
             f"{_TAB}root * {_word(directory, '--static', deployment)}",
             f"{_TAB}file_server",
             "}",
@@ -74,8 +79,8 @@ def _matcher(deployment: Deployment) -> list[str]:
 def _application(deployment: Deployment) -> list[str]:
     return [
         f"handle @{deployment.name} {{" if deployment.mount else "handle {",
-        f"{_TAB}# X_User and X-User become one variable, and Caddy lets the first of them win: a header that Caddy sets",
-        f"{_TAB}# could be forged. No browser sends a name with an underscore.",
+        f"{_TAB}# X_User and X-User become one variable, and Caddy lets the first of them win: a header that Caddy",
+        f"{_TAB}# sets could be forged. No browser sends a name with an underscore.",
         f"{_TAB}request_header -*_*",
         "",
         *indented(_proxy(deployment), _TAB),
@@ -97,12 +102,12 @@ def _proxy(deployment: Deployment) -> list[str]:
         "# A streamed page leaves piece by piece.",
         "flush_interval -1",
         "",
-        "# A chunked upload has no length. Caddy up to 2.8 passes it on while it arrives, later ones answer 411 (length",
-        "# required), unless they collect it first:",
+        "# A chunked upload has no length. Caddy up to 2.8 passes it on while it arrives, later ones answer 411",
+        "# (length required), unless they collect it first:",
         "# request_buffers 10MB",
     ]
-    for url, directory in longest_first(deployment.private):
-        inside += ["", *_private(url, directory, deployment)]
+    for number, (url, directory) in enumerate(longest_first(deployment.private), 1):
+        inside += ["", *_private(f"@{deployment.name}_private{number}", url, directory, deployment)]
     lines = ["# Not php_fastcgi, which looks for index.php."] if fastcgi else []
     return [*lines, f"reverse_proxy {addresses} {{", *indented(inside, _TAB), "}"]
 
@@ -149,16 +154,15 @@ def _by_http(deployment: Deployment) -> list[str]:
     ]
 
 
-def _private(url: str, directory: str, deployment: Deployment) -> list[str]:
-    name = "private" + "".join(char if char.isascii() and char.isalnum() else "_" for char in url)
+def _private(name: str, url: str, directory: str, deployment: Deployment) -> list[str]:
     return [
         "# Files that only the application gives out: with the response header X-Accel-Redirect:",
         f"# {url}/name, percent-encoded, in place of a body.",
-        f"@{name} header X-Accel-Redirect {_word(url + '/*', '--private', deployment)}",
-        f"handle_response @{name} {{",
+        f"{name} header X-Accel-Redirect {_word(url + '/*', '--private', deployment)}",
+        f"handle_response {name} {{",
         f"{_TAB}root * {_word(directory, '--private', deployment)}",
         f"{_TAB}rewrite * {{rp.header.X-Accel-Redirect}}",
-        f"{_TAB}uri strip_prefix {_word(url, '--private', deployment)}",
+        f"{_TAB}uri strip_prefix {_prefix(url, '--private', deployment)}",
         f"{_TAB}method * GET",
         f"{_TAB}file_server",
         "}",
@@ -172,6 +176,11 @@ def _address(text: str) -> str:
 
 def _milliseconds(deployment: Deployment) -> str:
     return f"{round(deployment.timeout * 1000)}ms" if deployment.timeout % 1 else f"{int(deployment.timeout)}s"
+
+
+def _prefix(url: str, flag: str, deployment: Deployment) -> str:
+    """Return a path to strip, with umlauts as they are in a request: Caddy compares other characters decoded."""
+    return _word(quote(url, safe=string.printable), flag, deployment)
 
 
 def _word(text: str, flag: str, deployment: Deployment) -> str:

@@ -24,7 +24,7 @@ def write(deployment: Deployment) -> list[File]:
         "hosts:",
         *indented(_hosts(deployment), "  "),
         "",
-        "# An upload is collected before it is passed on, and gets its length if it had none. Bytes; 1 GiB unless told.",
+        "# An upload is collected before it is passed on, and gets its length if it had none. Bytes:",
         f"limit-request-body: {deployment.upload_limit or _ANY}",
     ]
     return [File("h2o/fastcgi.conf", joined(lines))]
@@ -79,10 +79,10 @@ def _paths(deployment: Deployment) -> list[str]:
     else:
         lines += [f'      host: "{address.host}"', f"      port: {address.port}", "      type: tcp"]
     lines += [
-        "    # A connection for each request. With kept ones (fastcgi.timeout.keepalive) h2o 2.2 as a whole dies when an",
-        "    # application answers before it has read an upload.",
-        f"    fastcgi.timeout.io: {round(deployment.timeout * 1000)}  # milliseconds without a byte from the application",
-        f'    fastcgi.document_root: "{deployment.public}"',
+        "    # A connection for each request. With kept ones (fastcgi.timeout.keepalive) h2o 2.2 as a whole dies when",
+        "    # an application answers before it has read an upload.",
+        "    # Milliseconds without a byte from the application.",
+        f"    fastcgi.timeout.io: {round(deployment.timeout * 1000)}",
     ]
     if deployment.mount:
         lines += ["", "  # Other content.", '  "/":', f'    file.dir: "{deployment.public}"']

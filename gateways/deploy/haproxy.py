@@ -7,6 +7,8 @@ from gateways.deploy.description import Deployment
 from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, literal, refuse, where
 from gateways.errors import ConfigError
 
+_NAMES = ("one", "two", "three", "four", "five", "six")
+
 
 def write(deployment: Deployment) -> list[File]:
     """Return the whole configuration."""
@@ -84,7 +86,8 @@ def _global(deployment: Deployment) -> list[str]:
     ]
     if len(deployment.addresses) > 1:
         lines += [
-            f'    # For draining: echo "set server {deployment.name}_app/app1 state drain" | socat stdio /run/haproxy/admin.sock',
+            "    # For draining:",
+            f'    # echo "set server {deployment.name}_app/one state drain" | socat stdio /run/haproxy/admin.sock',
             "    stats socket /run/haproxy/admin.sock mode 660 level admin",
         ]
     return lines
@@ -115,9 +118,10 @@ def _frontend(deployment: Deployment) -> list[str]:
             "    http-request redirect scheme https code 301 unless { ssl_fc }",
         ]
     else:
-        lines.append(
-            f"    # bind :443 ssl crt /etc/haproxy/{deployment.server_name}.pem   # the application then sees https by itself"
-        )
+        lines += [
+            "    # The application then sees https by itself.",
+            f"    # bind :443 ssl crt /etc/haproxy/{deployment.server_name}.pem",
+        ]
     if deployment.upload_limit:
         lines += [
             "    # Bytes of an upload.",
@@ -173,9 +177,9 @@ def _one(deployment: Deployment) -> str:
 def _retries(several: bool) -> list[str]:
     lines = [
         "",
-        "    # What failed on one machine goes to the other, at once. A request that nobody took (conn-failure) always; one",
-        "    # that was taken and not answered (empty-response) only if its method may be repeated. It has to fit into one",
-        "    # buffer (16 kB).",
+        "    # What failed on one machine goes to the other, at once. A request that nobody took (conn-failure)",
+        "    # always; one that was taken and not answered (empty-response) only if its method may be repeated. It has",
+        "    # to fit into one buffer (16 kB).",
         "    option redispatch 1",
         "    retries 3",
     ]
@@ -192,15 +196,20 @@ def _machines(deployment: Deployment) -> list[str]:
     proto = "proto fcgi " if deployment.transport == "fastcgi" else ""
     lines = [
         "",
-        "    # Every 2 s, faster while it is unclear how things stand. After three requests that failed (observe), one failed",
-        "    # check or three more requests are enough. Only what fails to connect: with layer7, one page that answers 500",
-        "    # could take the site down.",
-        '    # There is no "on-marked-down shutdown-sessions": a machine that stops in good order refuses new connections and',
-        "    # still works on those it has.",
+        "    # Every 2 s, faster while it is unclear how things stand. After three requests that failed (observe), one",
+        "    # failed check or three more requests are enough. Only what fails to connect: with layer7, one page that",
+        "    # answers 500 could take the site down.",
+        '    # There is no "on-marked-down shutdown-sessions": a machine that stops in good order refuses new',
+        "    # connections and still works on those it has.",
         f"    default-server {proto}check inter 2s fastinter 500ms downinter 1s fall 3 rise 2",
         "    default-server observe layer4 error-limit 3 on-error sudden-death",
     ]
-    return [*lines, *(f"    server app{n} {address}" for n, address in enumerate(deployment.addresses, 1))]
+    return [*lines, *(f"    server {_name(n)} {address}" for n, address in enumerate(deployment.addresses))]
+
+
+def _name(number: int) -> str:
+    """Return what a machine is called."""
+    return _NAMES[number] if number < len(_NAMES) else f"app{number + 1}"
 
 
 def _application(deployment: Deployment) -> list[str]:
@@ -223,8 +232,8 @@ def _application(deployment: Deployment) -> list[str]:
         lines += ["option mpxs-conns", "# As many as --fcgi-multiplex", f"option max-reqs {deployment.multiplex}"]
     if several and not deployment.multiplex:
         lines += [
-            "# A connection for each request. Kept ones (option keep-conn) save the connect; a POST that meets one just when",
-            "# its machine reloads or stops is then answered 502, as HAProxy cannot know what became of it.",
+            "# A connection for each request. Kept ones (option keep-conn) save the connect; a POST that meets one",
+            "# just when its machine reloads or stops is then answered 502, as HAProxy cannot know what became of it.",
             "no option keep-conn",
         ]
     else:
@@ -234,7 +243,7 @@ def _application(deployment: Deployment) -> list[str]:
         *indented(
             [
                 *lines,
-                "# The Authorization header belongs to the application. (REMOTE_USER does not: nobody has checked the password.)",
+                "# The Authorization header belongs to the application. (REMOTE_USER does not: nobody has checked it.)",
                 "pass-header Authorization",
                 "# What other web servers send by themselves.",
                 "set-param SERVER_ADDR %[dst]",

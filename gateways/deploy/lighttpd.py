@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateways.addresses import parse_address
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import (
@@ -83,7 +85,7 @@ def _heading(deployment: Deployment) -> list[str]:
             f"lighttpd runs {'scripts' if deployment.variant else 'a script'} by CGI: a new process for each request."
         )
     elif deployment.spawned:
-        title = "lighttpd starts the application's processes by itself and stops them with SIGTERM: nothing else has to run."
+        title = "lighttpd starts the application's processes by itself, and stops them: nothing else has to run."
     install = [
         f"Copy to /etc/lighttpd/conf-available/50-{deployment.name}.conf, then",
         f"  lighty-enable-mod {deployment.name} && systemctl reload lighttpd",
@@ -144,25 +146,29 @@ def _host(deployment: Deployment) -> list[str]:
     if deployment.variant:
         return [*lines, *_scripts(deployment)]
     inside = _script(deployment) if deployment.transport == "cgi" else _backend(deployment)
-    pattern = _pattern(deployment)
-    if not pattern:
-        return [*lines, *inside]
-    if deployment.mount:
-        lines.append(f"# {deployment.mount} and everything below it, but not {deployment.mount}le.")
-    return [*lines, f'$HTTP["url"] =~ "{pattern}" {{', *indented(inside), "}"]
+    if not deployment.mount:
+        return [*lines, *_except([literal(f"{url}/") for url, _ in deployment.static], inside)]
+    mount = literal(deployment.mount)
+    below = [url for url, _ in deployment.static if url.startswith(f"{deployment.mount}/")]
+    return [
+        *lines,
+        f"# {deployment.mount} and everything below it, but not {deployment.mount}le.",
+        f'$HTTP["url"] =~ "^{mount}" {{',
+        *indented(_except([f"{mount}[^/]", *(literal(f"{url}/") for url in below)], inside)),
+        "}",
+    ]
+
+
+def _except(patterns: Sequence[str], lines: list[str]) -> list[str]:
+    """Return the lines, for all but these paths. A negation also holds for paths that are not UTF-8."""
+    if not patterns:
+        return lines
+    pattern = "|".join(patterns)
+    return [f'$HTTP["url"] !~ "^{f"({pattern})" if len(patterns) > 1 else pattern}" {{', *indented(lines), "}"]
 
 
 def _aliases(deployment: Deployment) -> bool:
     return bool(deployment.static or deployment.transport == "cgi")
-
-
-def _pattern(deployment: Deployment) -> str:
-    """Return the expression for what belongs to the application; empty: everything does."""
-    without = "|".join(literal(url + "/") for url, _ in deployment.static)
-    pattern = f"(?!{without})" if without else ""
-    if deployment.mount:
-        pattern += f"{literal(deployment.mount)}(?![^/])"
-    return f"^{pattern}" if pattern else ""
 
 
 def _scripts(deployment: Deployment) -> list[str]:

@@ -1,4 +1,4 @@
-"""Boot what ``gateways conf`` writes for the values of a test, with an application in the test's own process behind it."""
+"""Boot what ``gateways conf`` writes for some values, with an application in the test's own process behind it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from urllib.parse import quote
 from gateways.deploy.description import Deployment
 from gateways.deploy.registry import describe, generate
 from tests.live.deployments import PLACES
+from tests.live.deployments import Deployment as Booted
 from tests.live.sandbox import Sandbox
 from tests.live.servers import WEB_SERVERS
 from tests.live.site import Site
-from tests.live.deployments import Deployment as Booted
 from tests.support.serving import serving
 
 ODD = "/a+b (c) \xfc{2}/x.y"
