@@ -88,6 +88,7 @@ def _heading(deployment: Deployment) -> list[str]:
         title = "lighttpd starts the application's processes by itself, and stops them: nothing else has to run."
     install = [
         f"Copy to /etc/lighttpd/conf-available/50-{deployment.name}.conf, then",
+        *(["  apt install lighttpd-mod-openssl"] if deployment.tls else []),
         f"  lighty-enable-mod {deployment.name} && systemctl reload lighttpd",
     ]
     lines = heading(deployment, [title], install)
