@@ -15,6 +15,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["runners", "simple"],
+    ["doctor"],
     ["front", "manager"],
     ["client", "server"],
     ["config"],
