@@ -15,6 +15,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["runners", "simple"],
+    ["doctor"],
     ["deploy", "front", "manager"],
     ["client", "server"],
     ["config"],
