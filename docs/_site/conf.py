@@ -1,7 +1,7 @@
 """How the pages of docs/ become a site: ``./dev docs`` runs Sphinx with this.
 
-The Markdown is for a forge as well, so nothing in it is Sphinx's own: what a site needs more comes from the modules beside
-this one.
+The Markdown is for a forge as well, so nothing in it is Sphinx's own: what a site needs more comes from the modules
+beside this one.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ html_theme = "furo"
 html_title = f"gateways {version}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sphinx = False
 html_last_updated_fmt = None

@@ -117,7 +117,9 @@ def listing(app: Sphinx, path: Path) -> str:
     entries = []
     for entry in sorted(set(files()) & set(path.iterdir())):
         uri = app.builder.get_relative_uri(here, name_of(entry.relative_to(ROOT).as_posix()))
-        entries.append(f'<li><a class="reference internal" href="{uri}"><code>{html.escape(entry.name)}</code></a></li>')
+        entries.append(
+            f'<li><a class="reference internal" href="{uri}"><code>{html.escape(entry.name)}</code></a></li>'
+        )
     return f"<ul>{''.join(entries)}</ul>"
 
 
