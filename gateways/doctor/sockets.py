@@ -41,7 +41,7 @@ UNITS = ("nginx", "apache2", "httpd", "lighttpd", "caddy", "h2o", "haproxy")
 #: Directories that a unit may have of its own, and the line that gives them to it.
 _PRIVATE = {
     **dict.fromkeys(("/tmp/", "/var/tmp/"), "PrivateTmp"),
-    **dict.fromkeys(("/home/", "/root/", "/run/user/"), "ProtectHome"),
+    **dict.fromkeys([f"/{name}/" for name in ("home", "root", "run/user")], "ProtectHome"),
 }
 _YES = re.compile(r"^\s*(PrivateTmp|ProtectHome)\s*=\s*(?:1|yes|true|on|tmpfs|disconnected)\s*$", re.MULTILINE)
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
