@@ -39,7 +39,9 @@ def write(deployment: Deployment) -> list[File]:
         raise ConfigError(
             "--authorizer with lighttpd: the application has to be served by FastCGI as well; give --fastcgi"
         )
-    if deployment.transport == "cgi" and deployment.variant and deployment.mount:
+    if deployment.variant and deployment.transport != "cgi":
+        raise ConfigError("--variant directory with lighttpd: it is about scripts; give --cgi")
+    if deployment.variant and deployment.mount:
         raise ConfigError("--variant directory: the scripts are below /cgi-bin/; leave out --mount")
     modules = ['"mod_alias"'] if _aliases(deployment) else []
     modules += ['"mod_openssl"', '"mod_redirect"'] if deployment.tls else []
