@@ -15,7 +15,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["runners", "simple"],
-    ["front", "manager"],
+    ["deploy", "front", "manager"],
     ["client", "server"],
     ["config"],
     ["hooks"],
