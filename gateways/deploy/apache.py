@@ -9,11 +9,6 @@ from gateways.errors import ConfigError
 
 SETHANDLER = "sethandler"
 
-REFUSES = {
-    "multiplex": "it has one request at a time on a connection; HAProxy can have several",
-    "ping": "it asks for no health; HAProxy does",
-}
-
 
 def write(deployment: Deployment) -> list[File]:
     """Return the file for sites-available."""

@@ -6,12 +6,15 @@ from gateways.addresses import parse_address
 from gateways.deploy import apache_proxy, apache_scripts
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import comment, heading, where
+from gateways.deploy.text import comment, heading, serving, where
 from gateways.errors import ConfigError
 
 Parts = tuple[list[str], list[str]]
 """The heading, and the lines."""
 
+_DECIDES = (
+    "The authorizer decides by whatever it likes: a cookie, an address, or, with CGIPassAuth, the Authorization header."
+)
 _MANUAL = "docs/howto/authorizer.md says how to write the authorizer."
 
 
@@ -32,8 +35,7 @@ def authnz_fcgi(deployment: Deployment) -> Parts:
     members = f"{deployment.mount}/members/"
     free = [path for path, _ in deployment.static if path.startswith(f"{deployment.mount}/")]
     guarded = [
-        "# The authorizer decides by whatever it likes: a cookie, an address, or, with CGIPassAuth, by the Authorization header.",
-        "# It has to name the user: UserExpr reads the name from the variables that it sets.",
+        *site.remark(f"{_DECIDES} It has to name the user: UserExpr reads the name from the variables that it sets."),
         *_guarded(
             deployment,
             [members, *(f"{path}/" for path in free)],
@@ -58,7 +60,7 @@ def authnz_fcgi(deployment: Deployment) -> Parts:
     ]
     lines = [*apache_proxy.passing(deployment, []), "", *guarded]
     return (
-        heading(deployment, title, site.install(deployment, modules), site.served(deployment)),
+        heading(deployment, title, site.install(deployment, modules), serving(deployment)),
         [*providers, *site.virtual_host(deployment, lines)],
     )
 
@@ -76,8 +78,10 @@ def fcgid(deployment: Deployment) -> Parts:
     title = [f"Apache with mod_fcgid asks authorizers before it answers, {where(deployment)}.", _MANUAL]
     members = f"{deployment.mount}/members/"
     below = [
-        "# Below a path of its own: at the root of a site, mod_fcgid asks up to ten times for one request (it looks up what",
-        "# PATH_INFO would be as a path of the site, which is guarded as well).",
+        *site.remark(
+            "Below a path of its own: at the root of a site, mod_fcgid asks up to ten times for one request (it looks "
+            "up what PATH_INFO would be as a path of the site, which is guarded as well)."
+        ),
         *apache_scripts.alias(deployment),
     ]
     free = [f"{path}/" for path, _ in deployment.static if path.startswith(f"{deployment.mount}/")]
@@ -85,10 +89,13 @@ def fcgid(deployment: Deployment) -> Parts:
     lines += [*site.around(deployment, below), ""]
     lines += [*apache_scripts.directory(deployment, ["Options +ExecCGI", "SetHandler fcgid-script"]), ""]
     lines += [
-        "# The authorizer decides by whatever it likes: a cookie, an address, or, with CGIPassAuth, the Authorization header.",
+        *site.remark(_DECIDES),
         *_guarded(deployment, [members, *free], ["CGIPassAuth On", f"FcgidAccessChecker {script}"]),
         "",
-        "# Apache asks for the password, the authenticator says whether it is right, the authorizer whether this user may.",
+        *site.remark(
+            "Apache asks for the password, the authenticator says whether it is right, the authorizer whether this "
+            "user may."
+        ),
         *site.location(
             deployment,
             members,

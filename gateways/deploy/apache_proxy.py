@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from gateways.addresses import Address, parse_address
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import comment, heading, indented, where
+from gateways.deploy.text import heading, indented, serving, where
 
 SCHEMES = {"fastcgi": "fcgi", "scgi": "scgi", "uwsgi": "uwsgi", "ajp": "ajp", "http": "http"}
 
@@ -23,11 +23,13 @@ _TITLES = {
 _MODULES = {"fastcgi": ("setenvif", "env"), "http": ("headers", "env")}
 
 _BETTER = {
-    "scgi": "FastCGI is the better choice where there is one: it keeps connections and reports errors to Apache's log.",
-    "uwsgi": "FastCGI is the better choice where there is one: it keeps connections and reports errors to Apache's log.",
+    "scgi": "FastCGI is the better choice: it keeps connections, and reports errors to Apache's log.",
+    "uwsgi": "FastCGI is the better choice: it keeps connections, and reports errors to Apache's log.",
     "ajp": "AJP13 has no place for wsgi.errors: FastCGI is the better choice where there is one.",
     "http": "FastCGI tells the application more, and reports its errors to Apache's log: proxy_fcgi.conf.",
 }
+
+_FLUSHED = "flushpackets: streamed pages leave at once. timeout: seconds without a byte from the application."
 
 #: Seconds that an idle connection is kept: less than the gateway's keepalive_timeout of 75 s.
 _TTL = 60
@@ -41,7 +43,7 @@ def proxy(deployment: Deployment) -> Parts:
     transport = deployment.transport
     title = [f"Apache in front of an application by {_TITLES[transport]}, {where(deployment)}."]
     modules = [f"proxy_{SCHEMES[transport]}", *_MODULES.get(transport, ())]
-    served = [*site.served(deployment, _flags(deployment)), *_notes(deployment)]
+    served = [*serving(deployment, _flags(deployment)), *_notes(deployment)]
     lines = passing(deployment, _section(deployment))
     return (
         heading(deployment, title, site.install(deployment, modules), served),
@@ -60,17 +62,16 @@ def sethandler(deployment: Deployment) -> Parts:
     title = [
         f"Apache in front of an application by FastCGI, {where(deployment)}, by SetHandler.",
         "",
-        "SetHandler instead of ProxyPass lets other directives of the same <Location> decide first: access, authentication.",
+        "SetHandler in place of ProxyPass lets other directives of the <Location> decide first: access, authentication.",
     ]
     note = "By SetHandler Apache does not say where the application is mounted: hence --script-name."
-    served = [*site.served(deployment, f" --script-name {shlex.quote(deployment.mount or '/')}"), note]
+    served = [*serving(deployment, f" --script-name {shlex.quote(deployment.mount or '/')}"), note]
     backend = _backend(deployment)
     handled = [
         f'SetHandler "proxy:{backend}"',
         *_authorization(),
         *site.limit(deployment),
-        "# A chunked upload is collected and passed on with its length: many frameworks take a body without one for empty.",
-        "SetEnv proxy-sendcl 1",
+        *_collected(),
         *site.tls_variables(deployment),
         "Require all granted",
     ]
@@ -98,7 +99,7 @@ def balancer(deployment: Deployment) -> Parts:
         f"with mod_proxy_balancer, {where(deployment)}.",
     ]
     modules = [f"proxy_{SCHEMES[transport]}", "proxy_balancer", "lbmethod_bybusyness", *_MODULES.get(transport, ())]
-    served = [*site.served(deployment, _flags(deployment), ["See docs/howto/several-machines.md."])]
+    served = [*serving(deployment, _flags(deployment), ["See docs/howto/several-machines.md."])]
     name = f"balancer://{deployment.name}"
     options = f"connectiontimeout=2 retry=5 {_parameters(deployment, keep=False)}"
     members = [
@@ -109,8 +110,10 @@ def balancer(deployment: Deployment) -> Parts:
         "ProxySet maxattempts=1",
     ]
     passing = [
-        "# connectiontimeout: seconds until a machine that does not answer is left out; retry: seconds it is left out for.",
-        "# flushpackets: streamed pages leave at once. timeout: seconds without a byte from the application.",
+        *site.remark(
+            "connectiontimeout: seconds until a machine that does not answer is left out; retry: seconds it is left out "
+            f"for. {_FLUSHED}"
+        ),
         f"<Proxy {name}>",
         *indented(members),
         "</Proxy>",
@@ -168,17 +171,18 @@ def _parameters(deployment: Deployment, *, keep: bool = True) -> str:
 
 def _explained(deployment: Deployment) -> list[str]:
     """Say what the parameters mean."""
-    lines = []
+    sentences = []
     if deployment.transport == "fastcgi":
-        lines.append("enablereuse: keep connections; they cost the gateway no thread while they are idle.")
+        sentences.append("enablereuse: keep connections; they cost the gateway no thread while they are idle.")
     if deployment.transport == "ajp":
-        lines.append("ping: ask an idle connection whether it still stands before a request is sent on it.")
+        sentences.append("ping: ask an idle connection whether it still stands before a request is sent on it.")
     if deployment.transport in ("fastcgi", "ajp", "http"):
-        lines.append("ttl: less than the gateway's keepalive_timeout (75 s), so that the side that sends closes first.")
+        sentences.append(
+            "ttl: less than the gateway's keepalive_timeout (75 s), so that the side that sends closes first."
+        )
     if deployment.transport == "http":
-        lines.append("nocanon: the application gets the URL as the client wrote it.")
-    lines += ["flushpackets: streamed pages leave at once. timeout: seconds without a byte from the application."]
-    return comment(lines)
+        sentences.append("nocanon: the application gets the URL as the client wrote it.")
+    return site.remark(" ".join([*sentences, _FLUSHED]))
 
 
 def _worker(deployment: Deployment, backend: str) -> list[str]:
@@ -222,8 +226,9 @@ def _more(deployment: Deployment) -> list[str]:
         where_ = f"^{site.pattern(deployment.mount)}/" if deployment.mount else "."
         lines += [
             "",
-            "# SCRIPT_NAME and PATH_INFO as the application expects them. gateways also understands what Apache sends without it.",
+            "# SCRIPT_NAME and PATH_INFO as an application expects them. gateways also understands what comes without it.",
             f"SetEnvIf Request_URI {site.word(deployment, '--mount', where_)} proxy-fcgi-pathinfo=unescape",
+            "",
             *_collected(),
         ]
     if deployment.transport == "http":
@@ -231,8 +236,10 @@ def _more(deployment: Deployment) -> list[str]:
             "ProxyPreserveHost On",
             *_collected(),
             "",
-            "# Set, not added to: what the client wrote there itself is not true. X-Forwarded-For comes from Apache; of several",
-            "# addresses in it, the last is the one that Apache has seen.",
+            *site.remark(
+                "Set, not added to: what the client wrote there itself is not true. X-Forwarded-For comes from Apache; of "
+                "several addresses in it, the last is the one that Apache has seen."
+            ),
             "RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}",
             "RequestHeader unset X-Forwarded-For early",
             "RequestHeader unset Proxy early",
@@ -243,8 +250,7 @@ def _more(deployment: Deployment) -> list[str]:
 
 def _collected() -> list[str]:
     return [
-        "",
-        "# A chunked upload is collected and passed on with its length: many frameworks take a body without one for empty.",
+        "# A chunked upload is collected and passed on with its length: many frameworks take one without it for empty.",
         "SetEnv proxy-sendcl 1",
     ]
 
@@ -253,8 +259,8 @@ def _notes(deployment: Deployment) -> list[str]:
     lines = []
     if deployment.ajp_secret:
         lines += [
-            "or better with --ajp-secret @/path/to/file: everybody on a machine sees the arguments of a process. On loopback the",
-            "secret may be left out at both ends; on another address it may not.",
+            "or better with --ajp-secret @/path/to/file: everybody on a machine sees the arguments of a process. On",
+            "loopback the secret may be left out at both ends; on another address it may not.",
         ]
     if _whole(deployment):
         lines.append(f"--script-name: {SCHEMES[deployment.transport]} does not say where the application is mounted.")

@@ -23,8 +23,8 @@ def cgi(deployment: Deployment) -> Parts:
         "with large imports, and the simplest thing there is: no process to keep running.",
     ]
     note = [
-        "(with the prefork MPM: a2enmod cgi). Each script must be executable, and its first line must name a Python that has",
-        f"gateways: #!{deployment.python_path}",
+        "(with the prefork MPM: a2enmod cgi). Each script must be executable, and its first line must name a Python",
+        f"that has gateways: #!{deployment.python_path}",
     ]
     lines = [*site.document_root(deployment, served=bool(deployment.mount)), ""]
     lines += site.around(deployment, [*_all_scripts(deployment), *alias(deployment)])
@@ -60,7 +60,7 @@ def processes(deployment: Deployment) -> list[str]:
     """Return the lines about the processes of mod_fcgid, and what passes between it and them."""
     timeout = max(1, round(deployment.timeout))
     return [
-        "# The processes. mod_fcgid gives each of them one request at a time: as many run as there are requests at once.",
+        "# The processes. Each has one request at a time: as many run as there are requests at once.",
         f"FcgidMaxProcessesPerClass {deployment.workers}",
         f"FcgidMinProcessesPerClass {min(1, deployment.workers)}",
         "# Seconds without a request, then a process is stopped",

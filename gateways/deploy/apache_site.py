@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import indented, refuse, serving
+from gateways.deploy.text import comment, indented, refuse
 from gateways.errors import ConfigError
 
-#: What stands for itself in a word without quotes. The description has refused quotes, backslashes and controls already.
+#: What needs no quotes around it. The description has refused quotes, backslashes and controls already.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,=~+!-]+")
 
 #: What is a pattern in <Directory> and <Location>.
 _PATTERN = re.compile(r"[*?\[\]]")
+
+
+def remark(text: str) -> list[str]:
+    """Return a comment, in lines that are not too long inside of a virtual host."""
+    return comment(textwrap.wrap(text, 112, break_long_words=False, break_on_hyphens=False))
 
 
 def word(deployment: Deployment, what: str, text: str) -> str:
@@ -165,8 +171,3 @@ def install(deployment: Deployment, modules: Iterable[str], packages: Sequence[s
     commands = [f"apt install {' '.join(packages)}"] if packages else []
     commands += [f"a2enmod {' '.join(names)} && a2ensite {deployment.name}", "systemctl reload apache2"]
     return [f"Copy to {copied}, then", *(f"  {command}" for command in commands)]
-
-
-def served(deployment: Deployment, more: str = "", note: Sequence[str] = ()) -> list[str]:
-    """Say how the application is served."""
-    return serving(deployment, more, note)

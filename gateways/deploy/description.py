@@ -65,7 +65,7 @@ class Deployment:
     tls: tuple[str, str] | None = None
     """The files of certificate and key."""
     authorizer: str = ""
-    """The address of a FastCGI authorizer that is asked first."""
+    """The address of a FastCGI authorizer that is asked first; without ``addresses`` also the path of its script."""
     multiplex: int = 0
     """Requests at a time on a connection (HAProxy)."""
     ping: str = ""
@@ -102,8 +102,11 @@ class Deployment:
                 _match(flag, account, _ACCOUNT, "the name of an account")
         for flag, path in self._simple_paths():
             _check_simple(flag, path)
-        for address in (*self.addresses, *([self.authorizer] if self.authorizer else [])):
-            _check_address(address)
+        for address in (*self.addresses, self.authorizer):
+            if address.startswith("/") and self.spawned:
+                _check_simple("--authorizer", address)
+            elif address:
+                _check_address(address)
         if self.ping:
             _check_simple("--ping", self.ping)
         if self.transport not in ("cgi", *TRANSPORTS):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from gateways.declared import nearest
-from gateways.deploy import nginx
+from gateways.deploy import apache, nginx
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import SPEECH, File
 from gateways.errors import ConfigError
@@ -59,6 +59,14 @@ SERVERS: dict[str, Server] = {
         ("fastcgi", "scgi", "uwsgi", "http"),
         several=("fastcgi", "scgi", "uwsgi", "http"),
         refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user"),
+    ),
+    "apache": Server(
+        "Apache",
+        apache.write,
+        ("fastcgi", "spawn", "cgi", "scgi", "uwsgi", "ajp", "http"),
+        several=("fastcgi", "scgi", "uwsgi", "ajp", "http"),
+        variants=(apache.SETHANDLER,),
+        refuses=_without("multiplex", "ping", "user"),
     ),
 }
 
