@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from gateways.addresses import Address, parse_address
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import heading, indented, serving, where
+from gateways.deploy.text import SPEECH, heading, indented, serving, where
 
 SCHEMES = {"fastcgi": "fcgi", "scgi": "scgi", "uwsgi": "uwsgi", "ajp": "ajp", "http": "http"}
 
@@ -62,7 +62,7 @@ def sethandler(deployment: Deployment) -> Parts:
     title = [
         f"Apache in front of an application by FastCGI, {where(deployment)}, by SetHandler.",
         "",
-        "SetHandler in place of ProxyPass lets other directives of the <Location> decide first: access, authentication.",
+        "SetHandler in place of ProxyPass lets other directives of the <Location> decide first, about access for one.",
     ]
     note = "By SetHandler Apache does not say where the application is mounted: hence --script-name."
     served = [*serving(deployment, f" --script-name {shlex.quote(deployment.mount or '/')}"), note]
@@ -111,8 +111,8 @@ def balancer(deployment: Deployment) -> Parts:
     ]
     passing = [
         *site.remark(
-            "connectiontimeout: seconds until a machine that does not answer is left out; retry: seconds it is left out "
-            f"for. {_FLUSHED}"
+            "connectiontimeout: seconds until a machine that does not answer is left out; retry: seconds it is left "
+            f"out for. {_FLUSHED}"
         ),
         f"<Proxy {name}>",
         *indented(members),
@@ -177,9 +177,7 @@ def _explained(deployment: Deployment) -> list[str]:
     if deployment.transport == "ajp":
         sentences.append("ping: ask an idle connection whether it still stands before a request is sent on it.")
     if deployment.transport in ("fastcgi", "ajp", "http"):
-        sentences.append(
-            "ttl: less than the gateway's keepalive_timeout (75 s), so that the side that sends closes first."
-        )
+        sentences.append("ttl: less than the gateway's keepalive_timeout (75 s): the side that sends closes first.")
     if deployment.transport == "http":
         sentences.append("nocanon: the application gets the URL as the client wrote it.")
     return site.remark(" ".join([*sentences, _FLUSHED]))
@@ -226,7 +224,7 @@ def _more(deployment: Deployment) -> list[str]:
         where_ = f"^{site.pattern(deployment.mount)}/" if deployment.mount else "."
         lines += [
             "",
-            "# SCRIPT_NAME and PATH_INFO as an application expects them. gateways also understands what comes without it.",
+            "# SCRIPT_NAME and PATH_INFO as applications expect them; gateways understands what comes without it, too.",
             f"SetEnvIf Request_URI {site.word(deployment, '--mount', where_)} proxy-fcgi-pathinfo=unescape",
             "",
             *_collected(),
@@ -237,8 +235,8 @@ def _more(deployment: Deployment) -> list[str]:
             *_collected(),
             "",
             *site.remark(
-                "Set, not added to: what the client wrote there itself is not true. X-Forwarded-For comes from Apache; of "
-                "several addresses in it, the last is the one that Apache has seen."
+                "Set, not added to: what the client wrote there itself is not true. X-Forwarded-For comes from Apache; "
+                "of several addresses in it, the last is the one that Apache has seen."
             ),
             "RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}",
             "RequestHeader unset X-Forwarded-For early",
@@ -259,10 +257,10 @@ def _notes(deployment: Deployment) -> list[str]:
     lines = []
     if deployment.ajp_secret:
         lines += [
-            "or better with --ajp-secret @/path/to/file: everybody on a machine sees the arguments of a process. On",
-            "loopback the secret may be left out at both ends; on another address it may not.",
+            "--ajp-secret @/path/to/file is better: everybody on a machine sees the arguments of a process. On loopback",
+            "the secret may be left out at both ends; on another address it may not.",
         ]
     if _whole(deployment):
-        lines.append(f"--script-name: {SCHEMES[deployment.transport]} does not say where the application is mounted.")
+        lines.append(f"--script-name: {SPEECH[deployment.transport]} does not say where the application is mounted.")
     better = _BETTER.get(deployment.transport)
     return [*lines, *([better] if better else [])]

@@ -102,17 +102,22 @@ class Deployment:
                 _match(flag, account, _ACCOUNT, "the name of an account")
         for flag, path in self._simple_paths():
             _check_simple(flag, path)
-        for address in (*self.addresses, self.authorizer):
-            if address.startswith("/") and self.spawned:
-                _check_simple("--authorizer", address)
-            elif address:
-                _check_address(address)
+        for address in self.addresses:
+            _check_address(address)
+        if self.authorizer:
+            self._check_authorizer()
         if self.ping:
             _check_simple("--ping", self.ping)
         if self.transport not in ("cgi", *TRANSPORTS):
             raise ConfigError(f"there is no transport {self.transport!r}: give cgi, {', '.join(TRANSPORTS)}")
         if self.transport == "cgi" and self.addresses:
             raise ConfigError("--cgi: a script has no address; leave the address out, or --cgi")
+
+    def _check_authorizer(self) -> None:
+        if self.spawned and self.authorizer.startswith("/"):
+            _check_simple("--authorizer", self.authorizer)
+        else:
+            _check_address(self.authorizer)
 
     def _simple_paths(self) -> list[tuple[str, str]]:
         given = [("--script", self.script), ("--python", self.python)]
