@@ -143,7 +143,7 @@ def _backend(deployment: Deployment) -> str:
 
 def _whole(deployment: Deployment) -> bool:
     """Whether the backend is asked for the whole path, and told its mount: nothing else would show it the mount."""
-    return bool(deployment.mount) and deployment.transport in ("uwsgi", "ajp", "http")
+    return bool(deployment.mount) and deployment.transport in ("ajp", "http")
 
 
 def _flags(deployment: Deployment) -> str:
@@ -257,7 +257,7 @@ def _notes(deployment: Deployment) -> list[str]:
     lines = []
     if deployment.ajp_secret:
         lines += [
-            "--ajp-secret @/path/to/file is better: everybody on a machine sees the arguments of a process. On loopback",
+            "--ajp-secret @/path/to/file is better: everybody on a machine sees arguments of processes. On loopback",
             "the secret may be left out at both ends; on another address it may not.",
         ]
     if _whole(deployment):

@@ -70,7 +70,7 @@ def processes(deployment: Deployment) -> list[str]:
         "# They start with PATH and nothing else.",
         "FcgidInitialEnv LANG C.UTF-8",
         "",
-        "# Bytes of an upload; the default is 131072, and what is larger is answered 500",
+        "# Bytes of an upload; the default is 131072",
         f"FcgidMaxRequestLen {deployment.upload_limit or _HUGE}",
         "# Send a streamed page when it comes, not when 64 KiB are together",
         "FcgidOutputBufferSize 0",

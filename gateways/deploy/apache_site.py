@@ -105,10 +105,23 @@ def private(deployment: Deployment) -> list[str]:
 
 
 def limit(deployment: Deployment) -> list[str]:
-    """Return the lines that limit uploads."""
+    """Return the lines that limit uploads, for a section of the application."""
     size = deployment.upload_limit
-    text = "Bytes of an upload; what is larger is answered 413" if size else "Uploads of any size"
-    return [f"# {text}. Apache's own limit is 1 GiB.", f"LimitRequestBody {size}"]
+    if deployment.transport in ("cgi", "scgi", "uwsgi"):
+        text = "what is larger is answered 413" if size else "0: as many as there are"
+        return [f"# Bytes of an upload; {text}. The default is 1 GiB", f"LimitRequestBody {size}"]
+    # mod_proxy_fcgi, _ajp and _http do not obey it, and with mod_fcgid the application gets an empty body.
+    lines = [
+        "# FcgidMaxRequestLen is the limit: with this one the application would get an empty body",
+        "LimitRequestBody 0",
+    ]
+    lines = lines if deployment.spawned else []
+    if not size:
+        return lines
+    why = "Larger uploads are answered 413"
+    if not deployment.spawned:
+        why += "; those without a length meet max_body_size of gateways serve"
+    return [*lines, f"# {why}", f'<If "%{{HTTP:Content-Length}} -gt {size}">', "    Redirect 413 /", "</If>"]
 
 
 def tls_variables(deployment: Deployment) -> list[str]:
@@ -162,11 +175,11 @@ def install(deployment: Deployment, modules: Iterable[str], packages: Sequence[s
     if deployment.private:
         names["xsendfile"] = None
         packages = [*packages, "libapache2-mod-xsendfile"]
-    if deployment.static:
-        names["alias"] = None
+    names["alias"] = None
     if deployment.tls:
         names["ssl"] = None
-        names["rewrite" if deployment.server_name.startswith("*.") else "alias"] = None
+        if deployment.server_name.startswith("*."):
+            names["rewrite"] = None
     copied = f"/etc/apache2/sites-available/{deployment.name}.conf"
     commands = [f"apt install {' '.join(packages)}"] if packages else []
     commands += [f"a2enmod {' '.join(names)} && a2ensite {deployment.name}", "systemctl reload apache2"]

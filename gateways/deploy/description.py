@@ -27,6 +27,7 @@ _NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,31}")
 _LABEL = "(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _ACCOUNT = re.compile("[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_IMAGE = re.compile("[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 #: What a path may consist of where it is written into addresses, commands and first lines of scripts.
 _SIMPLE = re.compile("[A-Za-z0-9._/@+,=~-]+")
 
@@ -80,6 +81,8 @@ class Deployment:
     """What the web server starts; empty: app.cgi or app.fcgi in cgi-bin."""
     python: str = ""
     """The Python that has gateways; empty: that of venv."""
+    image: str = ""
+    """The container image of the application (Kubernetes)."""
     variant: str = ""
     """Another way to write the file, where the server has several: the registry names them."""
 
@@ -108,6 +111,8 @@ class Deployment:
             self._check_authorizer()
         if self.ping:
             _check_simple("--ping", self.ping)
+        if self.image:
+            _match("--image", self.image, _IMAGE, "the name of a container image, such as registry.example.org/app:1")
         if self.transport not in ("cgi", *TRANSPORTS):
             raise ConfigError(f"there is no transport {self.transport!r}: give cgi, {', '.join(TRANSPORTS)}")
         if self.transport == "cgi" and self.addresses:
