@@ -11,6 +11,8 @@ from gateways.deploy.description import Deployment
 from gateways.deploy.kubernetes import UID
 from gateways.deploy.text import File, comment, heading, joined, refuse
 
+REFUSES = {"tls": "the file of nginx has no certificates here; put a server in front that has them"}
+
 _SIMPLE = re.compile("[A-Za-z0-9._/@+,=~-]+")
 
 
@@ -50,8 +52,7 @@ def _dockerfile(deployment: Deployment) -> list[str]:
         f"RUN {root}/venv/bin/pip install --no-cache-dir --requirement requirements.txt",
         "",
         "FROM python:3.13-slim",
-        "# A number, which Kubernetes can tell from root. The socket's directory: a volume that is mounted there begins",
-        "# like this.",
+        "# A number, which Kubernetes can tell from root. The socket's directory: a volume there begins like this.",
         f"RUN useradd --system --uid {UID} {account} && install -d -o {account} {served.parent(deployment)}",
         f"COPY --from=build {root}/venv {root}/venv",
         f"COPY . {root}",
@@ -59,7 +60,7 @@ def _dockerfile(deployment: Deployment) -> list[str]:
         f'ENV PATH="{root}/venv/bin:$PATH"',
         f"USER {UID}",
         "",
-        "# As a list: without a shell, the master is process 1, gets the signals, and collects what others leave behind.",
+        "# A list: without a shell, the master is process 1, gets the signals, and collects what others leave behind.",
         "# The access log is on the standard output, the error log on the standard error output.",
         f"CMD [{_list(command)}, \\",
         f"     {_list(more)}]",
@@ -75,9 +76,7 @@ def _list(words: list[str]) -> str:
 
 def _compose(deployment: Deployment) -> list[str]:
     directory = served.parent(deployment)
-    title = [
-        "The application of the Dockerfile beside this file, and nginx in front of it. They share the directory of the socket."
-    ]
+    title = ["The application of the Dockerfile beside this file, and nginx in front of it, which share a directory."]
     install = ["Copy all three files to the directory of the application, then", "  docker compose up --build"]
     volumes = [volume(place, place) for _, place in (*deployment.static, *deployment.private)]
     return [

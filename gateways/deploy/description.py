@@ -100,9 +100,13 @@ class Deployment:
                 _check_url(flag, url)
                 _check_directory(flag, directory)
         _check_unique([url for url, _ in (*self.static, *self.private)])
-        for flag, account in (("--user", self.user), ("--group", self.group)):
-            if account:
-                _match(flag, account, _ACCOUNT, "the name of an account")
+        for flag, name, pattern, allowed in (
+            ("--user", self.user, _ACCOUNT, "the name of an account"),
+            ("--group", self.group, _ACCOUNT, "the name of an account"),
+            ("--image", self.image, _IMAGE, "the name of a container image, such as registry.example.org/app:1"),
+        ):
+            if name:
+                _match(flag, name, pattern, allowed)
         for flag, path in self._simple_paths():
             _check_simple(flag, path)
         for address in self.addresses:
@@ -111,8 +115,6 @@ class Deployment:
             self._check_authorizer()
         if self.ping:
             _check_simple("--ping", self.ping)
-        if self.image:
-            _match("--image", self.image, _IMAGE, "the name of a container image, such as registry.example.org/app:1")
         if self.transport not in ("cgi", *TRANSPORTS):
             raise ConfigError(f"there is no transport {self.transport!r}: give cgi, {', '.join(TRANSPORTS)}")
         if self.transport == "cgi" and self.addresses:

@@ -6,6 +6,18 @@ from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import File, comment, heading, joined
 
+REFUSES = {
+    "server_name": "the host has decided about it; leave it out",
+    "tls": "the host has decided about it; leave it out",
+    "timeout": "the host has decided about it; leave it out",
+    "static": "files beside it are sent without the application anyway; leave it out",
+    "private": "Apache may send files for an application only where the host says so; leave it out",
+    "unbuffered": "the host has decided about it; leave it out",
+    "workers": "Apache starts as many as it needs; leave it out",
+    "app": "the script names the application; write it there",
+    "root": "it is for the directory that it lies in; leave it out",
+}
+
 _PYTHON = "/home/you/venv/bin/python"
 
 

@@ -14,6 +14,13 @@ from gateways.errors import ConfigError
 #: The user of the image of conf/container.
 UID = 10001
 
+REFUSES = {
+    "static": "nginx's image has no files of yours; let the application send them, or build an image with them",
+    "private": "nginx's image has no files of yours; let the application send them, or build an image with them",
+    "tls": "what is in front of the service, an Ingress or a Gateway, has the certificate",
+    "root": "the image decides where things are; leave it out",
+}
+
 _LABEL = re.compile("[a-z](?:[a-z0-9-]{0,40}[a-z0-9])?")
 
 
@@ -39,8 +46,8 @@ def write(deployment: Deployment) -> list[File]:
 
 _PODS = [
     "Each pod is nginx and the application (the image of conf/container/Dockerfile), which share the directory of the",
-    "socket. FastCGI knows no passwords: it does not leave the pod. What leaves it is HTTP, which any Service, Ingress or",
-    "mesh balances.",
+    "socket. FastCGI knows no passwords: it does not leave the pod. What leaves it is HTTP, which any Service, Ingress",
+    "or mesh balances.",
 ]
 _INSIDE = ["HTTP inside the cluster. An Ingress or a Gateway in front of it brings it outside."]
 _DRAINED = ["When machines are drained or replaced, one pod at a time."]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from gateways.declared import nearest
-from gateways.deploy import apache, nginx
-from gateways.deploy.description import Deployment
+from gateways.deploy import apache, container, htaccess, kubernetes, nginx, supervisor, systemd, toml
+from gateways.deploy.description import TRANSPORTS, Deployment
 from gateways.deploy.text import SPEECH, File
 from gateways.errors import ConfigError
 
@@ -44,7 +44,17 @@ _NOT_HERE = {
     "private": "it gives out no files for an application; nginx, lighttpd and caddy do",
     "static": "it serves no files; let nginx or the application do that",
     "authorizer": "it asks no authorizer; nginx, lighttpd and apache do",
+    "unbuffered": "it passes nothing on; give it to the web server",
+    "timeout": "it waits for no answers; give it to the web server",
+    "server_name": "it knows no host names; give it to the web server",
+    "image": "it runs no images; kubernetes does",
 }
+
+
+_OF_A_WEB_SERVER = ("multiplex", "script", "authorizer", "static", "private", "unbuffered", "timeout", "server_name")
+"""Fields that mean nothing where no web server is configured."""
+
+_PORTS = {"ajp": "127.0.0.1:8009", "http": "127.0.0.1:8000"}
 
 
 def _without(*names: str) -> dict[str, str]:
@@ -66,7 +76,49 @@ SERVERS: dict[str, Server] = {
         ("fastcgi", "spawn", "cgi", "scgi", "uwsgi", "ajp", "http"),
         several=("fastcgi", "scgi", "uwsgi", "ajp", "http"),
         variants=(apache.SETHANDLER,),
-        refuses=_without("multiplex", "ping", "user"),
+        refuses=_without("multiplex", "ping", "user", "image"),
+    ),
+    "htaccess": Server(
+        "an .htaccess",
+        htaccess.write,
+        ("cgi", "spawn"),
+        refuses={**_without("multiplex", "ping", "user", "group", "image", "authorizer"), **htaccess.REFUSES},
+    ),
+    "systemd": Server(
+        "systemd",
+        systemd.write,
+        TRANSPORTS,
+        addresses=_PORTS,
+        variants=(systemd.STANDALONE, systemd.MASTER),
+        refuses=_without(*_OF_A_WEB_SERVER, "image"),
+    ),
+    "supervisor": Server(
+        "supervisor",
+        supervisor.write,
+        TRANSPORTS,
+        addresses=_PORTS,
+        variants=(supervisor.FCGI_PROGRAM,),
+        refuses=_without(*_OF_A_WEB_SERVER, "image"),
+    ),
+    "kubernetes": Server(
+        "Kubernetes",
+        kubernetes.write,
+        ("fastcgi", "scgi", "uwsgi", "http"),
+        refuses={**_without("multiplex", "script", "authorizer", "user", "group", "python"), **kubernetes.REFUSES},
+    ),
+    "container": Server(
+        "a container",
+        container.write,
+        ("fastcgi", "scgi", "uwsgi", "http"),
+        refuses={**_without("multiplex", "script", "authorizer", "group", "python", "image"), **container.REFUSES},
+    ),
+    "toml": Server(
+        "a configuration file of gateways",
+        toml.write,
+        TRANSPORTS,
+        addresses=_PORTS,
+        several=TRANSPORTS,
+        refuses=_without(*_OF_A_WEB_SERVER, "image", "python"),
     ),
 }
 

@@ -12,7 +12,7 @@ from gateways.errors import ConfigError
 _SIMPLE = re.compile("[A-Za-z0-9._/@+,=~-]+")
 
 _USUAL_LIMIT = 100 << 20
-"""What the description has when nobody said how large an upload may be: then the web server alone limits it."""
+"""What the description has when nobody said how large an upload may be."""
 
 
 def program(deployment: Deployment) -> str:
@@ -40,12 +40,17 @@ def arguments(deployment: Deployment, listen: str, *more: str) -> list[str]:
         words += ["--ping", deployment.ping]
     if deployment.ajp_secret:
         words += ["--ajp-secret", deployment.ajp_secret]
-    if deployment.upload_limit != _USUAL_LIMIT:
+    if limited(deployment):
         words += ["--max-body-size", SIZE.show(deployment.upload_limit)]
     if deployment.tls:
         certificate, key = deployment.tls
         words += ["--certfile", certificate, "--keyfile", key]
     return words
+
+
+def limited(deployment: Deployment) -> bool:
+    """Whether somebody said how large an upload may be; otherwise the web server alone limits it."""
+    return deployment.upload_limit != _USUAL_LIMIT
 
 
 def check(deployment: Deployment) -> None:

@@ -220,8 +220,8 @@ def _section(
 def _master(deployment: Deployment) -> list[str]:
     name = deployment.name
     title = [
-        "One master for several applications, as /etc/gateways.toml says (gateways conf toml writes one). Each pool has",
-        "a user of its own, so the master is started as root; it runs no code of the applications.",
+        "One master for several applications, as /etc/gateways.toml says (gateways conf toml writes one). Each pool",
+        "has a user of its own, so the master is started as root; it runs no code of the applications.",
     ]
     install = [
         f"Copy to /etc/systemd/system/{name}.service, then",
