@@ -6,7 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from gateways.declared import nearest
-from gateways.deploy import apache, container, htaccess, kubernetes, nginx, supervisor, systemd, toml
+from gateways.deploy import (
+    apache,
+    caddy,
+    container,
+    h2o,
+    haproxy,
+    htaccess,
+    kubernetes,
+    lighttpd,
+    nginx,
+    supervisor,
+    systemd,
+    toml,
+)
 from gateways.deploy.description import TRANSPORTS, Deployment
 from gateways.deploy.text import SPEECH, File
 from gateways.errors import ConfigError
@@ -40,6 +53,7 @@ _NOT_HERE = {
     "ajp_secret": "it is for AJP13 alone; leave it out, or give --ajp",
     "python": "it starts no Python; leave it out",
     "user": "it does not start the application; systemd and supervisor do",
+    "group": "it uses no Unix socket; leave it out",
     "mount": "it has the application at the root of the site only; leave it out",
     "private": "it gives out no files for an application; nginx, lighttpd and caddy do",
     "static": "it serves no files; let nginx or the application do that",
@@ -58,8 +72,8 @@ _PORTS = {"ajp": "127.0.0.1:8009", "http": "127.0.0.1:8000"}
 
 
 def _without(*names: str) -> dict[str, str]:
-    """Return what a server can do nothing with."""
-    return {name: _NOT_HERE[name] for name in names}
+    """Return what a server can do nothing with; no web server can with an image."""
+    return {name: _NOT_HERE[name] for name in (*names, "image")}
 
 
 SERVERS: dict[str, Server] = {
@@ -70,19 +84,50 @@ SERVERS: dict[str, Server] = {
         several=("fastcgi", "scgi", "uwsgi", "http"),
         refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user"),
     ),
+    "lighttpd": Server(
+        "lighttpd",
+        lighttpd.write,
+        ("fastcgi", "spawn", "scgi", "uwsgi", "ajp", "http", "cgi"),
+        addresses={"ajp": "127.0.0.1:8009"},
+        several=("fastcgi", "scgi", "uwsgi", "ajp", "http"),
+        variants=("directory",),
+        refuses=_without("multiplex", "ping", "ajp_secret", "user"),
+    ),
+    "caddy": Server(
+        "Caddy",
+        caddy.write,
+        ("fastcgi", "http"),
+        several=("fastcgi", "http"),
+        refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user", "authorizer"),
+    ),
+    "haproxy": Server(
+        "HAProxy",
+        haproxy.write,
+        ("fastcgi", "http"),
+        address="127.0.0.1:9000",
+        addresses={"http": "127.0.0.1:8000"},
+        several=("fastcgi", "http"),
+        refuses=_without("script", "ajp_secret", "python", "user", "group", "authorizer", "static", "private"),
+    ),
+    "h2o": Server(
+        "h2o",
+        h2o.write,
+        ("fastcgi",),
+        refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user", "authorizer", "private"),
+    ),
     "apache": Server(
         "Apache",
         apache.write,
         ("fastcgi", "spawn", "cgi", "scgi", "uwsgi", "ajp", "http"),
         several=("fastcgi", "scgi", "uwsgi", "ajp", "http"),
         variants=(apache.SETHANDLER,),
-        refuses=_without("multiplex", "ping", "user", "image"),
+        refuses=_without("multiplex", "ping", "user"),
     ),
     "htaccess": Server(
         "an .htaccess",
         htaccess.write,
         ("cgi", "spawn"),
-        refuses={**_without("multiplex", "ping", "user", "group", "image", "authorizer"), **htaccess.REFUSES},
+        refuses={**_without("multiplex", "ping", "user", "group", "authorizer"), **htaccess.REFUSES},
     ),
     "systemd": Server(
         "systemd",
@@ -90,7 +135,7 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         variants=(systemd.STANDALONE, systemd.MASTER),
-        refuses=_without(*_OF_A_WEB_SERVER, "image"),
+        refuses=_without(*_OF_A_WEB_SERVER),
     ),
     "supervisor": Server(
         "supervisor",
@@ -98,19 +143,22 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         variants=(supervisor.FCGI_PROGRAM,),
-        refuses=_without(*_OF_A_WEB_SERVER, "image"),
+        refuses=_without(*_OF_A_WEB_SERVER),
     ),
     "kubernetes": Server(
         "Kubernetes",
         kubernetes.write,
         ("fastcgi", "scgi", "uwsgi", "http"),
-        refuses={**_without("multiplex", "script", "authorizer", "user", "group", "python"), **kubernetes.REFUSES},
+        refuses={
+            **{name: _NOT_HERE[name] for name in ("multiplex", "script", "authorizer", "user", "group", "python")},
+            **kubernetes.REFUSES,
+        },
     ),
     "container": Server(
         "a container",
         container.write,
         ("fastcgi", "scgi", "uwsgi", "http"),
-        refuses={**_without("multiplex", "script", "authorizer", "group", "python", "image"), **container.REFUSES},
+        refuses={**_without("multiplex", "script", "authorizer", "group", "python"), **container.REFUSES},
     ),
     "toml": Server(
         "a configuration file of gateways",
@@ -118,7 +166,7 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         several=TRANSPORTS,
-        refuses=_without(*_OF_A_WEB_SERVER, "image", "python"),
+        refuses=_without(*_OF_A_WEB_SERVER, "python"),
     ),
 }
 
