@@ -52,7 +52,7 @@ def authnz_fcgi(deployment: Deployment) -> Parts:
             members,
             [
                 "AuthType Basic",
-                f'AuthName "{deployment.name}"',
+                f'AuthName "{deployment.name.capitalize()}"',
                 f"AuthBasicProvider {name}Authnz",
                 f"Require {name}Authnz",
             ],
@@ -100,7 +100,7 @@ def fcgid(deployment: Deployment) -> Parts:
             deployment,
             members,
             [
-                *("AuthType Basic", f'AuthName "{deployment.name}"'),
+                *("AuthType Basic", f'AuthName "{deployment.name.capitalize()}"'),
                 *comment(["Or Apache looks for the user in a file of its own"]),
                 *("AuthBasicAuthoritative Off", f"FcgidAuthenticator {script}", f"FcgidAuthorizer {script}"),
                 "Require valid-user",

@@ -12,7 +12,7 @@ from gateways.deploy.description import Deployment
 from gateways.errors import ConfigError
 
 #: What YAML 1.1 and 1.2 read as text, and as nothing else, without quotes.
-_PLAIN = re.compile(r"/[A-Za-z0-9._/-]*|[A-Za-z][A-Za-z0-9._/-]*(?::[A-Za-z0-9._-]+)?")
+_PLAIN = re.compile(r"/[A-Za-z0-9._/-]*|[A-Za-z][A-Za-z0-9._/-]*(?::[A-Za-z0-9._/-]+)?")
 
 
 def check(deployment: Deployment) -> None:

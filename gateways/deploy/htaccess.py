@@ -57,13 +57,13 @@ def _lines(deployment: Deployment) -> list[str]:
         "RewriteEngine On",
     ]
     if deployment.mount:
-        lines += [
-            "# The URL of this directory, for hosts where it is not below the directory of the site",
-            f"RewriteBase {site.url(deployment, f'{deployment.mount}/')}",
-        ]
-    lines += ["# RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]", "", *_limit(deployment)]
+        # For hosts where this directory is not below that of the site.
+        lines.append(f"RewriteBase {site.url(deployment, f'{deployment.mount}/')}")
     return [
         *lines,
+        "# RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+        "",
+        *_limit(deployment),
         "# gateways takes the path from REQUEST_URI. The common rule fails for paths with %25 or %3F:",
         f"# RewriteRule ^(.*)$ {script}/$1",
         "RewriteCond %{REQUEST_FILENAME} !-f",

@@ -112,16 +112,14 @@ spec:
       app: {name}""".split("\n")
 
 
-def words(items: list[str]) -> list[str]:
-    """Return a command as lines of a YAML list of texts. ``$(`` would begin a variable there."""
-    quoted = [json.dumps(item.replace("$(", "$$("), ensure_ascii=False) for item in items]
-    lines, line = [], ""
-    for item in quoted:
-        if line and len(line) + len(item) > 80:
-            lines.append(f"{line},")
-            line = ""
-        line = f"{line}, {item}" if line else item
-    return [*lines, line]
+def words(items: list[str], indent: str = "") -> str:
+    """Return a command as a YAML list of texts. ``$(`` would begin a variable there."""
+    lines: list[list[str]] = [[]]
+    for item in items:
+        if item.startswith("--") and sum(map(len, lines[-1])) > 60:
+            lines.append([])  # a flag and its value stay together
+        lines[-1].append(json.dumps(item.replace("$(", "$$("), ensure_ascii=False))
+    return "[" + f",\n{indent}".join(", ".join(line) for line in lines) + "]"
 
 
 def _deployment(deployment: Deployment) -> list[str]:
@@ -136,9 +134,9 @@ def _deployment(deployment: Deployment) -> list[str]:
     values = {
         "NAME": deployment.name,
         "IMAGE": text(deployment.image or f"registry.example.org/{deployment.name}:1"),
-        "COMMAND": f",\n{' ' * 20}".join(line.rstrip(",") for line in words(command)),
-        "STARTED": ", ".join(words(get)).replace(",,", ","),
-        "CONTROL": text(control),
+        "COMMAND": words(command, " " * 20),
+        "STARTED": words(get, " " * 24),
+        "LIVES": words(["gateways", "status", "--control", control]),
         "DIRECTORY": text(served.parent(deployment)),
         "UID": str(UID),
         "PING": text(f"{behind_nginx.encoded(deployment.mount)}{behind_nginx.ping(deployment)}"),
@@ -187,11 +185,11 @@ spec:
         - name: app
           image: <IMAGE>
           restartPolicy: Always
-          command: [<COMMAND>]
+          command: <COMMAND>
           # nginx starts when the workers answer. 60 s (boot_timeout) for that, and then the container is started again.
           startupProbe:
             exec:
-              command: [<STARTED>]
+              command: <STARTED>
             periodSeconds: 2
             timeoutSeconds: 5
             failureThreshold: 40
@@ -199,7 +197,7 @@ spec:
           # itself. With the ping here, a pod under too much load would be killed, and the others would get its load.
           livenessProbe:
             exec:
-              command: ["gateways", "status", "--control", <CONTROL>]
+              command: <LIVES>
             periodSeconds: 20
             timeoutSeconds: 10
             failureThreshold: 3

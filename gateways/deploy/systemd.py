@@ -124,8 +124,7 @@ def _socket(deployment: Deployment) -> list[str]:
 def _service(deployment: Deployment) -> list[str]:
     name = deployment.name
     title = [
-        f"The application behind {name}.socket: see there. To do without the socket unit, add --variant {STANDALONE}",
-        "to this command:",
+        f"The application behind {name}.socket: see there. With --variant {STANDALONE} there is one unit, without it.",
     ]
     directory = name if served.parent(deployment) != f"/run/{name}" else f"{name}-control"
     listening = [
