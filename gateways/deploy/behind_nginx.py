@@ -14,6 +14,9 @@ from gateways.errors import ConfigError
 #: What YAML 1.1 and 1.2 read as text, and as nothing else, without quotes.
 _PLAIN = re.compile(r"/[A-Za-z0-9._/-]*|[A-Za-z][A-Za-z0-9._/-]*(?::[A-Za-z0-9._/-]+)?")
 
+#: What is no text there, without quotes.
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
 
 def check(deployment: Deployment) -> None:
     """Raise ``ConfigError`` where the socket cannot be a directory that both share."""
@@ -49,4 +52,4 @@ def configuration(deployment: Deployment, where: str) -> str:
 
 def text(value: str) -> str:
     """Return a text as YAML, in quotes where it needs them."""
-    return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+    return value if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else json.dumps(value, ensure_ascii=False)

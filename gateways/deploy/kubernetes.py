@@ -81,7 +81,7 @@ def _kustomization(deployment: Deployment) -> list[str]:
 
 
 def _service(deployment: Deployment) -> list[str]:
-    name = deployment.name
+    name = text(deployment.name)
     return f"""\
 apiVersion: v1
 kind: Service
@@ -99,7 +99,7 @@ spec:
 
 
 def _budget(deployment: Deployment) -> list[str]:
-    name = deployment.name
+    name = text(deployment.name)
     return f"""\
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -132,7 +132,8 @@ def _deployment(deployment: Deployment) -> list[str]:
     get = ["gateways", "get", f"--{deployment.transport}", socket, "--timeout", "4s", behind_nginx.ping(deployment)]
     filled = _TEMPLATE
     values = {
-        "NAME": deployment.name,
+        "NAME": text(deployment.name),
+        "MAP": f"{deployment.name}-nginx",
         "IMAGE": text(deployment.image or f"registry.example.org/{deployment.name}:1"),
         "COMMAND": words(command, " " * 20),
         "STARTED": words(get, " " * 24),
@@ -262,4 +263,4 @@ spec:
           emptyDir: {}
         - name: nginx
           configMap:
-            name: <NAME>-nginx"""
+            name: <MAP>"""
