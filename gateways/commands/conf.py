@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateways.commands.arguments import kind
-from gateways.deploy.description import SIZE, TIME, TRANSPORTS, read_mount, read_pair
+from gateways.deploy.description import SIZE, TIME, TRANSPORTS, Deployment, read_mount, read_pair
 from gateways.deploy.registry import SERVERS, describe, generate
 from gateways.deploy.text import SPEECH, File
 from gateways.errors import ConfigError
@@ -132,7 +132,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(arguments: argparse.Namespace) -> list[File]:
     """Return the files. Raises ``ConfigError``."""
-    return generate(describe(arguments.server, *_transport(arguments), **_values(arguments)))
+    return generate(describe_arguments(arguments))
+
+
+def describe_arguments(arguments: argparse.Namespace) -> Deployment:
+    """Return the description that is given. Raises ``ConfigError``."""
+    return describe(arguments.server, *_transport(arguments), **_values(arguments))
 
 
 def _transport(arguments: argparse.Namespace) -> tuple[str, list[str]]:

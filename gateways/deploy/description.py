@@ -195,7 +195,7 @@ def _flag(field: str, value: object) -> list[str]:
     if field == "upload_limit":
         return [flag, SIZE.show(value)]
     if field == "timeout":
-        return [flag, TIME.show(value)]
+        return [flag, f"{value:.9f}".rstrip("0").rstrip(".") + "s"]
     return [flag, str(value)]
 
 

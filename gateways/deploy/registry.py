@@ -53,6 +53,7 @@ _NOT_HERE = {
     "ajp_secret": "it is for AJP13 alone; leave it out, or give --ajp",
     "python": "it starts no Python; leave it out",
     "user": "it does not start the application; systemd and supervisor do",
+    "workers": "it starts no processes; give the number to gateways serve",
     "group": "it uses no Unix socket; leave it out",
     "mount": "it has the application at the root of the site only; leave it out",
     "private": "it gives out no files for an application; nginx, lighttpd and caddy do",
@@ -113,7 +114,9 @@ SERVERS: dict[str, Server] = {
         "h2o",
         h2o.write,
         ("fastcgi",),
-        refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user", "authorizer", "private"),
+        refuses=_without(
+            "script", "python", "user", "multiplex", "ping", "ajp_secret", "authorizer", "private", "workers"
+        ),
     ),
     "apache": Server(
         "Apache",
