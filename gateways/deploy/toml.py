@@ -160,6 +160,7 @@ workers = <WORKERS>
 #capitalize_response_headers = false
 #on_boot_error = "auto"
 #debug = false
+#debug_secrets = false
 
 # Limits of a worker.
 #max_requests_jitter = 0
