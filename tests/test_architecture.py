@@ -15,7 +15,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["runners", "simple"],
-    ["front", "manager"],
+    ["conform", "front", "manager"],
     ["client", "server"],
     ["config"],
     ["hooks"],
