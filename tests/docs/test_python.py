@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def excepted(block: Block) -> bool:
 
 def is_script(block: Block) -> bool:
     """Say whether a block is what a web server starts."""
-    return "run_with_cgi(" in block.text or "\nrun(" in block.text
+    return block.text.startswith("#!") or "\nrun(" in block.text
 
 
 def environment() -> dict[str, str]:
@@ -59,7 +60,9 @@ def run_script(page: Machine, block: Block) -> None:
         [sys.executable, "-c", page.translate(block.text)], cwd=page.directory, env={**environment(), **CGI},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, "Status: 2" in done.stdout) == (0, True), f"{block.where}: {done.stdout}{done.stderr}"
+    head = done.stdout.partition("\n\n")[0]
+    answered = re.match(r"[\w-]+: ", head) and not re.search(r"^Status: [^2]", head, re.MULTILINE | re.IGNORECASE)
+    assert (done.returncode, bool(answered)) == (0, True), f"{block.where}: {done.stdout}{done.stderr}"
 
 
 def run_modules(page: Machine, modules: list[Block]) -> None:
