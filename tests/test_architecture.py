@@ -15,7 +15,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["runners", "simple"],
-    ["front", "manager"],
+    ["front", "manager", "resident"],
     ["client", "server"],
     ["config"],
     ["hooks"],
