@@ -50,6 +50,12 @@ def run_with_cgi(
     request was answered, with an error page too. Raises ``SystemExit`` with status 1 when the response could not be
     completed, the only way a CGI program has to say so; with 2 when this is no CGI request or an argument is wrong.
     """
+    if "GATEWAYS_RESIDENT" in os.environ:  # this is the process that stays for the script
+        import gateways
+
+        given = {"script_name": script_name, "environ": environ or None, "debug": debug or None, "interface": interface}
+        gateways.run(application, **{name: value for name, value in given.items() if value is not None})
+        return
     transport = CGI(*_take_standard_streams())
     os.environ.pop("HTTP_PROXY", None)  # httpoxy, CVE-2016-1000110: HTTP clients would take a request header for it
     errors = Errors(_write_stderr)
