@@ -65,7 +65,8 @@ class Refusal:
 
     def __init__(self, script: str, error: BaseException | None, tell: bool = False) -> None:
         self.reason = f"{script} failed: {_describe(error)}"
-        self._told = error if tell else None
+        self._error = error
+        self._tell = tell
         self._asked = False
         # Those that it was about to load are no modules yet, but in the traceback.
         self._failed = tuple(dict.fromkeys([os.path.abspath(script), *_files(error)]))
@@ -74,7 +75,10 @@ class Refusal:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         self._asked = True
-        raise BootError(self.reason) from self._told
+        failure = BootError(self.reason)
+        failure.__context__ = self._error  # for the debug page; as its cause it would be in the log at each request
+        failure.__cause__ = self._error if self._tell else None
+        raise failure
 
     def look(self) -> str:
         """Return why the script should be tried again, or ""."""
