@@ -1,0 +1,13 @@
+"""Fixtures of the doctor's tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateways.deploy import initserver
+
+
+@pytest.fixture(autouse=True)
+def no_apache_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever Apache the machine of the tests has configured."""
+    monkeypatch.setattr(initserver, "CONFIGURATIONS", ())
