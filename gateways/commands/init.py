@@ -89,14 +89,12 @@ def _survey(arguments: argparse.Namespace, directory: str, options: Options) -> 
     """Look at what is there, say it, and return what is to be written."""
     if os.sep in arguments.name or not arguments.name.isprintable() or not arguments.name.strip("."):
         raise ConfigError(f"--name {arguments.name!r}: give the name of a file, such as app")
+    account = web_account(options)
     application, hello = _application(arguments, directory)
     print(f"found: application {application.spec}{f' in {application.file}' if application.file else ''}")
-    script = os.path.join(directory, "app.cgi")
-    python = (
-        os.path.abspath(os.path.expanduser(arguments.python))
-        if arguments.python
-        else suggest(script, web_account(options))
-    )
+    python = os.path.abspath(os.path.expanduser(arguments.python or ""))
+    if not arguments.python:
+        python = suggest(os.path.join(directory, "app.cgi"), account)
     print(f"found: Python with gateways, {python}")
     facts = look(directory)
     if facts.known and facts.override:
@@ -165,10 +163,7 @@ def _try(site: Site, options: Options) -> int:
     if wrong:
         print(f"next: do what the lines above say, and try again: {again}")
     else:
-        where = (
-            f"its address ends with {os.path.basename(site.script)}/"
-            if site.plain
-            else "it answers every URL that is no file"
-        )
+        script = os.path.basename(site.script)
+        where = f"the address ends with {script}/" if site.plain else "it answers every URL that is no file"
         print(f"next: open your site in a browser; {where}. Should it answer 500: {again}")
     return 1 if wrong else 0

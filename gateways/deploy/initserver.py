@@ -5,22 +5,26 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-#: Where Debian, Red Hat, Arch and SUSE keep it.
+#: Where Debian, Red Hat and Arch, SUSE, and FreeBSD keep it.
 CONFIGURATIONS = (
     "/etc/apache2/apache2.conf",
-    "/etc/apache2/*-enabled/*",
     "/etc/httpd/conf/httpd.conf",
-    "/etc/httpd/conf.d/*.conf",
-    "/etc/httpd/conf.modules.d/*.conf",
     "/etc/apache2/httpd.conf",
-    "/etc/apache2/conf.d/*.conf",
+    "/usr/local/etc/apache2*/httpd.conf",
 )
 
 _DIRECTORY = re.compile(r'<Directory\s+"?([^">]+?)"?\s*>(.*?)</Directory>', re.DOTALL | re.IGNORECASE)
 _MODULE = re.compile(r"^\s*LoadModule\s+(\w+)_module\b", re.MULTILINE | re.IGNORECASE)
 _OVERRIDE = re.compile(r"^\s*AllowOverride\s+(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
+
+_INCLUDE = re.compile(r'^\s*Include(?:Optional)?\s+"?([^"\s]+)', re.MULTILINE | re.IGNORECASE)
+_ROOT = re.compile(r'^\s*ServerRoot\s+"?([^"\s]+)', re.MULTILINE | re.IGNORECASE)
+
+#: Files that are read; Debian's configuration has about fifty.
+_MAX_FILES = 1000
 
 #: Bytes of one file that are read.
 _MAX_SIZE = 1 << 20
@@ -40,17 +44,44 @@ class ApacheFacts:
 
 
 def look(directory: str) -> ApacheFacts:
-    """Read what there is."""
+    """Read what there is: the configuration of each Apache that runs with one of its own, or else the system's."""
     modules: set[str] = set()
     override, best = "", -1
-    for path in sorted({name for pattern in CONFIGURATIONS for name in glob.glob(pattern)}):
-        text = _read(path)
+    for text in _texts(running_configurations() or CONFIGURATIONS):
         modules.update(name.lower() for name in _MODULE.findall(text))
         for place, inside in _DIRECTORY.findall(text):
             said = _OVERRIDE.search(inside)
             if said and _holds(place, directory) and len(place) > best:
                 override, best = said[1], len(place)
     return ApacheFacts(frozenset(modules), override)
+
+
+def running_configurations(proc: str = "/proc") -> tuple[str, ...]:
+    """Return the files that Apaches were started with, by ``-f``."""
+    found = set()
+    for path in glob.glob(f"{proc}/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file:
+                words = [word.decode("utf-8", "surrogateescape") for word in file.read(_MAX_SIZE).split(b"\0")]
+        except OSError:
+            continue  # it has ended
+        if os.path.basename(words[0]) in ("apache2", "httpd") and "-f" in words[:-1]:
+            found.add(words[words.index("-f") + 1])
+    return tuple(sorted(found))
+
+
+def _texts(patterns: Iterable[str]) -> Iterator[str]:
+    """Yield the text of each file once, and of those that it includes."""
+    waiting, seen, root = list(patterns), set(), "/etc/apache2"
+    while waiting and len(seen) < _MAX_FILES:
+        for path in sorted(glob.glob(waiting.pop(0))):
+            if path not in seen and os.path.isfile(path):
+                seen.add(path)
+                text = _read(path)
+                said = _ROOT.search(text)
+                root = said[1] if said else root
+                waiting += [os.path.join(root, name) for name in _INCLUDE.findall(text)]
+                yield text
 
 
 def _holds(place: str, directory: str) -> bool:

@@ -64,9 +64,9 @@ def plan_removal(directory: str) -> list[Step]:
         steps.append(_kept(path))
     elif block is not None:
         rest = text[: block.start] + text[block.end :]
-        if not block.whole and rest[: block.start].endswith("\n\n"):
+        if not block.whole and (text[: block.start] == "\n" or text[: block.start].endswith("\n\n")):
             rest = rest[: block.start - 1] + rest[block.start :]  # the empty line before it is ours, too
-        steps.append(Step(REMOVE, path, None if block.whole and not rest.strip() else rest))
+        steps.append(Step(REMOVE, path, None if block.whole and not rest.strip() else rest, _mode(path)))
     return steps
 
 
@@ -108,10 +108,8 @@ def _htaccess(site: Site, add: bool) -> Step:
                 f"{path} is there already, and not from gateways init: --add-to-htaccess puts marked lines at its end "
                 "and leaves the rest as it is"
             )
-        text = (
-            f"{present}{'' if not present or present.endswith(chr(10)) else chr(10)}\n{mark_block(lines, whole=False)}"
-        )
-        return Step(WRITE, path, text, _mode(path))
+        present += "" if present.endswith("\n") or not present else "\n"
+        return Step(WRITE, path, f"{present}\n{mark_block(lines, whole=False)}", _mode(path))
     if not block.unchanged:
         return _kept(path)
     text = present[: block.start] + mark_block(lines, block.whole) + present[block.end :]

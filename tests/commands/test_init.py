@@ -20,6 +20,7 @@ Capture = pytest.CaptureFixture[str]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An account on a host: nothing in it but the directory of the site, and gateways where its Python finds it."""
     monkeypatch.setattr(initserver, "CONFIGURATIONS", ())
+    monkeypatch.setattr(initserver, "running_configurations", lambda: ())
     for module in (modes, directory):
         monkeypatch.setattr(module, "closed_directory", lambda account, path: "")
     (tmp_path / "public_html").mkdir()

@@ -12,13 +12,15 @@ from gateways.deploy.initserver import look
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(initserver, "CONFIGURATIONS", (str(tmp_path / "apache2.conf"), str(tmp_path / "sites" / "*")))
+    monkeypatch.setattr(initserver, "CONFIGURATIONS", (str(tmp_path / "apache2.conf"),))
+    monkeypatch.setattr(initserver, "running_configurations", lambda: ())
     (tmp_path / "sites").mkdir()
     return tmp_path
 
 
 def test_modules_and_the_nearest_section(configure: Path) -> None:
     (configure / "apache2.conf").write_text(
+        f"ServerRoot {configure}\nIncludeOptional sites/*.conf\nInclude /nowhere\n"
         "LoadModule cgid_module /x.so\n# LoadModule fcgid_module /x.so\n"
         "<Directory />\n AllowOverride None\n</Directory>\n"
     )
@@ -32,6 +34,15 @@ def test_modules_and_the_nearest_section(configure: Path) -> None:
     assert facts.override == "All"
     assert look("/home/you/private").override == "FileInfo"
     assert look("/home/you/privately").override == "None"
+
+
+def test_the_configuration_of_the_one_that_runs(tmp_path: Path) -> None:
+    for number, words in enumerate(
+        (["/usr/sbin/apache2", "-f", "/x.conf"], ["bash", "-f", "y"], ["httpd", "-f"], [""])
+    ):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "cmdline").write_bytes("\0".join([*words, ""]).encode())
+    assert initserver.running_configurations(str(tmp_path)) == ("/x.conf",)
 
 
 def test_no_configuration(configure: Path) -> None:

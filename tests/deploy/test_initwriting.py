@@ -94,6 +94,7 @@ def test_lines_in_an_htaccess_that_is_there(tmp_path: Path, own: str) -> None:
     with htaccess.open("a") as file:
         file.write("# mine, too\n")
     remove(tmp_path)
+    assert htaccess.stat().st_mode & 0o777 == 0o604
     left = own if own.endswith("\n") or not own else f"{own}\n"
     assert htaccess.read_text() == f"{left}# mine, too\n"
 

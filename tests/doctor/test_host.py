@@ -39,8 +39,13 @@ def test_all_is_allowed(site: Path, override: str) -> None:
 
 @pytest.mark.parametrize(
     ("override", "line"),
-    [("FileInfo AuthConfig", 1), ("Options=Indexes FileInfo AuthConfig", 1), ("Options AuthConfig", 2), ("Options FileInfo", 3)],
-)  # fmt: skip
+    [
+        ("FileInfo AuthConfig", 1),
+        ("Options=Indexes FileInfo AuthConfig", 1),
+        ("Options AuthConfig", 2),
+        ("Options FileInfo", 3),
+    ],
+)
 def test_a_line_is_forbidden(site: Path, override: str, line: int) -> None:
     [finding] = examine(site, override)
     assert (finding.code, finding.severity) == ("host-forbids-directive", WARNING)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import pytest
 
-from gateways.deploy import initserver
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.report import worst_first
 from gateways.doctor.targets import Options, examine
@@ -75,18 +74,14 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    """The host. The doctor reads the configuration of this Apache, and not that of the machine."""
     sandbox = Sandbox(applications=False)
     if sandbox.account:
         # Without the capability that the other tests may need: here it matters what the account may read.
         sandbox.account = ("setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups")
     host = Host(sandbox)
-    patch = pytest.MonkeyPatch()
-    patch.setattr(initserver, "CONFIGURATIONS", (str(host.server.main), str(sandbox.root / "hosting.conf")))
     try:
         yield host
     finally:
-        patch.undo()
         host.server.stop()
         sandbox.close()
 
