@@ -67,12 +67,13 @@ def running_configurations(proc: str = "/proc") -> tuple[str, ...]:
             continue  # it has ended
         if os.path.basename(words[0]) in ("apache2", "httpd") and "-f" in words[:-1]:
             found.add(words[words.index("-f") + 1])
-    return tuple(sorted(found))
+    return tuple(sorted(found - {""}))
 
 
 def _texts(patterns: Iterable[str]) -> Iterator[str]:
     """Yield the text of each file once, and of those that it includes."""
-    waiting, seen, root = list(patterns), set(), "/etc/apache2"
+    waiting, root = list(patterns), "/etc/apache2"
+    seen: set[str] = set()
     while waiting and len(seen) < _MAX_FILES:
         for path in sorted(glob.glob(waiting.pop(0))):
             if path not in seen and os.path.isfile(path):
