@@ -39,7 +39,7 @@ HEADINGS = {
 
 def load_all() -> None:
     """Import every module that declares codes."""
-    for found in pkgutil.iter_modules(gateways.doctor.__path__, "gateways.doctor."):
+    for found in pkgutil.walk_packages(gateways.doctor.__path__, "gateways.doctor."):
         importlib.import_module(found.name)
 
 
