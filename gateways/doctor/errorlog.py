@@ -91,8 +91,8 @@ _PATTERNS = (
     ),
     _pattern(
         NO_EXECCGI,
-        r"Options ExecCGI is off in this directory: (?P<path>/[^,\n]+)",
-        "{path} may not be started: Options has no +ExecCGI",
+        r"(?:stderr from (?P<path>/[^:\n]+): )?Options ExecCGI is off in this directory",
+        "no script of the directory is started: Options has no +ExecCGI",
         "gateways doctor {directory}",
     ),
     _pattern(
@@ -103,7 +103,7 @@ _PATTERNS = (
     ),
     _pattern(
         BAD_DIRECTIVE,
-        r"(?P<path>/\S*\.htaccess): "
+        r"(?P<path>/\S*\.htaccess): (?:\S+:\d+: )?"
         r"(?P<why>Invalid command '[^']*'|Either all Options|<[^>]*> was not closed|.*without matching)",
         "{path}: {why}",
         _DOCTOR,
@@ -208,8 +208,8 @@ def explain_line(path: str, line: str) -> Finding | None:
     for pattern in _PATTERNS:
         match = pattern.expression.search(line)
         if match:
-            groups = {name: one_line(value, 200) for name, value in match.groupdict().items()}
-            place = match.groupdict().get("path", "")
+            groups = {name: one_line(value, 200) for name, value in match.groupdict("").items()}
+            place = match.groupdict("").get("path", "")
             words = {
                 "path": shlex.quote(place),
                 "directory": shlex.quote(os.path.dirname(place)),
@@ -220,8 +220,8 @@ def explain_line(path: str, line: str) -> Finding | None:
 
 
 def _message(line: str) -> str:
-    """Return a line without what Apache writes before the words of a script."""
-    line = re.sub(r"^(?:\[[^\]]*\] )+(?:AH\d+: )?", "", line)
+    """Return the words of a script, without what Apache 2.4, or the older one, writes around them."""
+    line = re.sub(r"^(?:\[[^\]]*\] )+(?:AH\d+: )?(?:stderr from /[^:]*: )?", "", line)
     return re.sub(r": /\S+\.f?cgi$", "", line)
 
 

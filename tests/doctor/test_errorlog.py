@@ -21,7 +21,8 @@ HEAD = "[Sun Nov 29 09:48:55.175462 2026] [cgid:error] [pid 7:tid 8] "
         ("AH02811: End of script output before headers: app.cgi", "log-script-without-answer", "app.cgi"),
         ("Premature end of script headers: app.fcgi", "log-script-without-answer", "app.fcgi"),
         ("malformed header from script 'app.cgi': Bad header: hello", "log-script-without-answer", "hello"),
-        ("AH01262: Options ExecCGI is off in this directory: /srv/app.cgi", "log-no-execcgi", "ExecCGI"),
+        ("AH01262: stderr from /srv/app.cgi: Options ExecCGI is off in this directory", "log-no-execcgi", "ExecCGI"),
+        ("/srv/.htaccess: /srv/.htaccess:29: <FilesMatch> was not closed.", "log-htaccess-refused", "<FilesMatch>"),
         ("/srv/.htaccess: Options not allowed here", "log-not-allowed-here", "Options"),
         ("/srv/.htaccess: Invalid command 'AddHandlr', perhaps misspelled", "log-htaccess-refused", "AddHandlr"),
         ("AH00124: Request exceeded the limit of 10 internal redirects due to", "log-rewrite-loop", "circle"),
@@ -40,9 +41,9 @@ HEAD = "[Sun Nov 29 09:48:55.175462 2026] [cgid:error] [pid 7:tid 8] "
         ),
         ("client intended to send too large body: 2097152 bytes", "log-body-too-large", "nginx"),
         ("mod_fcgid: read data timeout in 40 seconds", "log-no-answer-in-time", "40 s"),
-        ("upstream timed out (110: Connection timed out) while reading", "log-no-answer-in-time", "backend"),
+        ("upstream timed out (110: Connection timed out) while", "log-no-answer-in-time", "backend"),
         ("suexec policy violation: see suexec log for more details", "log-suexec", "suexec"),
-        ("connect() to unix:/run/app.sock failed (13: Permission denied)", "log-backend-unreachable", "sock: Permission"),
+        ("connect() to unix:/a.sock failed (13: Permission denied)", "log-backend-unreachable", "sock: Permission"),
         ("connect() to 127.0.0.1:9000 failed (111: Connection refused)", "log-backend-unreachable", "127.0.0.1:9000"),
         (
             "(2)No such file or directory: AH02454: FCGI: attempt to connect to Unix domain socket /run/app.sock (*)",
@@ -75,12 +76,13 @@ def test_the_newest_first_and_each_once(tmp_path: Path) -> None:
     assert codes(tmp_path, one * 50 + two + one) == ["log-suexec", "log-no-answer-in-time"]
 
 
-def test_the_traceback_says_more_than_the_premature_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["AH01215: {}: /srv/app.cgi", "AH01215: stderr from /srv/app.cgi: {}"])
+def test_the_traceback_says_more_than_the_premature_end(tmp_path: Path, form: str) -> None:
     lines = [
-        "AH01215: Traceback (most recent call last):: /srv/app.cgi",
-        'AH01215:   File "/srv/app.cgi", line 2, in <module>: /srv/app.cgi',
-        "AH01215:     import nowhere: /srv/app.cgi",
-        "AH01215: ModuleNotFoundError: No module named 'nowhere': /srv/app.cgi",
+        form.format("Traceback (most recent call last):"),
+        form.format('  File "/srv/app.cgi", line 2, in <module>'),
+        form.format("    import nowhere"),
+        form.format("ModuleNotFoundError: No module named 'nowhere'"),
         "End of script output before headers: app.cgi",
     ]
     assert codes(tmp_path, "\n".join(HEAD + line for line in lines)) == ["module-absent"]
