@@ -58,7 +58,7 @@ def ask(address: Address, options: Options, where: str = "") -> Iterator[Finding
         yield _unreachable(address, error, place)
         return
     except BackendTimeout:
-        yield _silent(address, min(options.timeout, _TRIAL), place)
+        yield silent(address, min(options.timeout, _TRIAL), place)
         return
     yield from _request(protocol, address, options, place)
 
@@ -72,7 +72,7 @@ def _request(protocol: str, address: Address, options: Options, where: str) -> I
     except ConnectError as error:
         yield _unreachable(address, error, where)
     except BackendTimeout:
-        yield _other(protocol, address, options, where) or _silent(address, options.timeout, where)
+        yield _other(protocol, address, options, where) or silent(address, options.timeout, where)
     except ProtocolError as error:
         broken = BROKEN.found(where, str(error), "look into the log of the application: it broke off its answer")
         yield _other(protocol, address, options, where) or broken
@@ -141,7 +141,8 @@ def _unreachable(address: Address, error: ConnectError, where: str) -> Finding:
 _BUSY = "see what the workers do (gateways status, slow_log), then restart it or give it more workers and threads"
 
 
-def _silent(address: Address, timeout: float, where: str) -> Finding:
+def silent(address: Address, timeout: float, where: str) -> Finding:
+    """Return that ``address`` takes connections and says nothing."""
     what = f"{address} takes connections and answers nothing for {timeout:g} s: its workers are busy, stuck or gone"
     return SILENT.found(where, what, _BUSY)
 

@@ -53,10 +53,12 @@ def examine_socket(what: str, options: Options) -> Iterator[Finding]:
     yield from examine_address(address, account_of(options.user), options)
 
 
-def examine_address(address: Address, account: Account, options: Options, where: str = "") -> Iterator[Finding]:
+def examine_address(
+    address: Address, account: Account, options: Options, where: str = "", *, look_at_file: bool = True
+) -> Iterator[Finding]:
     """Yield what keeps ``account`` from the backend at ``address``. ``where`` is who names it, if not a person."""
     place = where or str(address)
-    if address.kind == "unix":
+    if address.kind == "unix" and look_at_file:
         seen = list(look(address.path, account, place))
         yield from seen
         if any(finding.code in (ABSENT.name, NOT_A_SOCKET.name) for finding in seen):
