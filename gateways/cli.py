@@ -17,6 +17,7 @@ from gateways.errors import ConfigError, GatewayError
 COMMANDS = {
     "serve": "serve an application behind a web server: FastCGI, SCGI, uwsgi, AJP13, HTTP",
     "check-config": "check the configuration file, and say everything that is wrong with it",
+    "conf": "write the configuration of a web server or a service manager from one description",
     "doctor": "find out why a script, a configuration, a socket or a URL does not work, and what to do",
     "get": "request a page from a backend, as a web server would",
     "front": "a small web server in front of a backend, for development",

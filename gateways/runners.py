@@ -125,7 +125,7 @@ def _run_with_cgi(application: Application | str, keywords: dict[str, Any]) -> N
         application,
         script_name=settings.script_name,
         environ=settings.environ,
-        debug=settings.debug,
+        debug=settings.debugging,
         interface=settings.interface,
     )
 

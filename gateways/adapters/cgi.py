@@ -35,16 +35,16 @@ def run_with_cgi(
     *,
     script_name: str | None = None,
     environ: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-    debug: bool = False,
+    debug: bool | str = False,
     interface: str = "wsgi",
 ) -> None:
     """Serve the one request of this CGI process.
 
     ``application`` is a WSGI callable, or a string like ``"module:attribute"``, which is loaded here so that a failing
     import is answered with 500 and explained on standard error. ``script_name`` overrides where the application is
-    mounted, ``environ``, pairs or a mapping, is added to its environ, ``debug`` shows tracebacks in the page.
-    ``interface`` ``"asgi"`` takes an ASGI application (with the package a2wsgi) in its place, started up and shut down
-    around the request.
+    mounted, ``environ``, pairs or a mapping, is added to its environ, ``debug`` shows in the page what has failed,
+    ``debug="secrets"`` local variables and the environment of the process, too. ``interface`` ``"asgi"`` takes an ASGI
+    application (with the package a2wsgi) in its place, started up and shut down around the request.
 
     Standard output is kept for the response: what the application prints goes to standard error. Returns when the
     request was answered, with an error page too. Raises ``SystemExit`` with status 1 when the response could not be

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Callable
 
 from gateways.addresses import Address, parse_address
 from gateways.doctor import asking, faults, sockets
+from gateways.doctor.accounts import Account
 from gateways.doctor.findings import ERROR, Finding
-from gateways.doctor.reach import Account
 from gateways.doctor.speaking import names, spoken
 from gateways.doctor.targets import Options
 from gateways.errors import BackendTimeout, ConfigError, ConnectError
@@ -45,12 +46,12 @@ class Backends:
             yield faults.ADDRESS.found(where, str(error), "write an address that can be connected to")
             return
         if self.options.run:
-            yield from self._look(address, where)
+            yield from self._look(address, where, protocol)
             yield from self._ask(protocol, address, where, line)
 
-    def _look(self, address: Address, where: str) -> Iterator[Finding]:
+    def _look(self, address: Address, where: str, protocol: str) -> Iterator[Finding]:
         if address.kind == "unix":
-            yield from sockets.look(address.path, self.account, where)
+            yield from sockets.look(address.path, self.account, where, protocol or "fastcgi")
 
     def _ask(self, protocol: str, address: Address, where: str, line: Callable[[str], str]) -> Iterator[Finding]:
         if address.kind == "unix" and not os.path.exists(address.path):
@@ -59,7 +60,8 @@ class Backends:
             found = spoken(address, min(self.options.timeout, TRIAL), protocol or None)
         except ConnectError:
             # Talking to it once more says why; a port may be listened on at another address.
-            yield from sockets.examine_address(address, self.account, self.options, where, look_at_file=False)
+            options = replace(self.options, protocol=protocol or None)
+            yield from sockets.examine_address(address, self.account, options, where, look_at_file=False)
             return
         except BackendTimeout:
             yield asking.silent(address, min(self.options.timeout, TRIAL), where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import grp
 import os
 import re
 import socket
@@ -11,9 +12,9 @@ from collections.abc import Iterator
 
 from gateways.addresses import Address, parse_address
 from gateways.declared import nearest
+from gateways.doctor.accounts import WRITE, Account, allowed, closed_directory, described, opening, web_account
 from gateways.doctor.asking import ask
 from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
-from gateways.doctor.reach import WRITE, Account, account_of, closed_directory, described, may
 from gateways.doctor.targets import Options
 
 ABSENT = declare(
@@ -50,7 +51,7 @@ _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 def examine_socket(what: str, options: Options) -> Iterator[Finding]:
     """Examine the address of a backend, or the path of its socket; with ``options.run`` also talk to it."""
     address = parse_address(what if not os.path.lexists(what) else f"unix:{os.path.abspath(what)}")
-    yield from examine_address(address, account_of(options.user), options)
+    yield from examine_address(address, web_account(options), options)
 
 
 def examine_address(
@@ -59,7 +60,7 @@ def examine_address(
     """Yield what keeps ``account`` from the backend at ``address``. ``where`` is who names it, if not a person."""
     place = where or str(address)
     if address.kind == "unix" and look_at_file:
-        seen = list(look(address.path, account, place))
+        seen = list(look(address.path, account, place, options.protocol or "fastcgi"))
         yield from seen
         if any(finding.code in (ABSENT.name, NOT_A_SOCKET.name) for finding in seen):
             return
@@ -76,7 +77,7 @@ def examine_address(
         yield from ask(address, options, place)
 
 
-def look(path: str, account: Account, where: str) -> Iterator[Finding]:
+def look(path: str, account: Account, where: str, protocol: str = "fastcgi") -> Iterator[Finding]:
     """Yield what the file system says of a socket."""
     closed = closed_directory(account, path)
     if closed:
@@ -87,7 +88,7 @@ def look(path: str, account: Account, where: str) -> Iterator[Finding]:
         yield ABSENT.found(where, f"{path} cannot be looked at by this user", "run as root: sudo gateways doctor ...")
         return
     except OSError as error:
-        yield ABSENT.found(where, f"{path}: {_absent(path, error)}", _start(path))
+        yield ABSENT.found(where, f"{path}: {_absent(path, error)}", _start(path, protocol))
         yield from _private(path, where)
         return
     if not stat.S_ISSOCK(mode):
@@ -95,13 +96,13 @@ def look(path: str, account: Account, where: str) -> Iterator[Finding]:
         remedy = "give the path of the socket that the application listens at"
         yield NOT_A_SOCKET.found(where, f"{path} is {kind}, not a socket", remedy)
         return
-    if not may(account, path, WRITE):
+    if not allowed(account, path, WRITE):
         yield MODE.found(
             where,
             f"{account.name} may not write to {path} ({described(path)})",
             f"start the application with --socket-group {_group_of(account)} (--socket-mode 660, the default)",
         )
-    elif mode & stat.S_IWOTH and closed_directory(_ANYBODY, path) is None:
+    elif mode & stat.S_IWOTH and not closed_directory(_ANYBODY, path):
         remedy = f"--socket-mode 660 --socket-group {_group_of(account)}"
         yield OPEN.found(where, f"every user of this machine may connect to {path} ({described(path)})", remedy)
     yield from _private(path, where)
@@ -112,7 +113,7 @@ def entering(directory: str, path: str, account: Account) -> tuple[str, str]:
     what = f"{account.name} cannot enter {directory} ({described(directory)}), and so not reach {path}"
     if directory == "/root":
         return what, "put it somewhere else, such as /run/gateways or /srv: /root is root's own"
-    return what, f"chmod o+x {directory}, or for this user only: setfacl -m u:{account.name}:x {directory}"
+    return what, f"{opening(account, directory, 'x')} {directory}"
 
 
 def listeners(address: Address) -> list[str]:
@@ -166,10 +167,8 @@ def _absent(path: str, error: OSError) -> str:
     return "there is no such socket" + (f"; beside it is {os.path.join(directory, hint)}" if hint else "")
 
 
-def _start(path: str) -> str:
-    return (
-        f"start the application: gateways serve app:application --fastcgi unix:{path}; or give the path it listens at"
-    )
+def _start(path: str, protocol: str) -> str:
+    return f"start the application: gateways serve app:application --{protocol} unix:{path}; or give the path it listens at"
 
 
 def _private(path: str, where: str) -> Iterator[Finding]:
@@ -195,7 +194,10 @@ def _unit(name: str) -> Iterator[str]:
 
 
 def _group_of(account: Account) -> str:
-    return account.name if account.uid >= 0 else "GROUP-OF-THE-WEB-SERVER"
+    try:
+        return grp.getgrgid(account.gid).gr_name
+    except KeyError:
+        return account.name
 
 
-_ANYBODY = Account("anybody", -1, frozenset())
+_ANYBODY = Account("anybody", -1, -1, frozenset())

@@ -59,6 +59,7 @@ class Refusal:
 
     def __init__(self, script: str, error: BaseException | None) -> None:
         self.reason = f"{script} failed: {_describe(error)}"
+        self._error = error
         self._asked = False
         # Those that it was about to load are no modules yet, but in the traceback.
         self._failed = tuple(dict.fromkeys([os.path.abspath(script), *_files(error)]))
@@ -67,7 +68,9 @@ class Refusal:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         self._asked = True
-        raise BootError(self.reason)
+        failure = BootError(self.reason)
+        failure.__context__ = self._error  # for the debug page; as its cause it would be in the log at each request
+        raise failure
 
     def look(self) -> str:
         """Return why the script should be tried again, or ""."""

@@ -43,7 +43,7 @@ class Service:
         self.error_log = error_log
         self.access_log = access_log
         self.tee_errors = not spawned or settings.error_log != "-"
-        self.debug = settings.debug
+        self.debug = settings.debugging
         self.posthooks = settings.posthooks
         self.threads = settings.threads
         self.header_timeout = settings.header_timeout

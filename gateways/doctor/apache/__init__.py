@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gateways.doctor import faults
+from gateways.doctor.accounts import web_account
 from gateways.doctor.apache import limits, modules, passing
 from gateways.doctor.apache.places import places
 from gateways.doctor.apache.syntax import Reader
 from gateways.doctor.backends import Backends
 from gateways.doctor.directives import Directive, Fault
 from gateways.doctor.findings import Finding
-from gateways.doctor.reach import account_of
 from gateways.doctor.targets import Options
 
 #: Debian's main file, and that of all others.
@@ -36,7 +37,7 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         if directive.asked:
             yield faults.INCLUDE.found(directive.where, f"Include {pattern}: there is no such file", "correct the path")
     user = next((directive.value for directive in root.all("user")), None)
-    backends = Backends(account_of(options.user or _known(user)), options)
+    backends = Backends(web_account(replace(options, user=options.user or _known(user))), options)
     for place in places(root):
         yield from passing.examine(place, backends)
         yield from limits.examine(place)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gateways.doctor import faults
+from gateways.doctor.accounts import web_account
 from gateways.doctor.backends import Backends
 from gateways.doctor.directives import Fault
 from gateways.doctor.findings import Finding
 from gateways.doctor.lighttpd import checks
 from gateways.doctor.lighttpd.places import places
 from gateways.doctor.lighttpd.syntax import Configuration, Reader
-from gateways.doctor.reach import account_of
 from gateways.doctor.targets import Options
 
 MAIN = "lighttpd.conf"
@@ -35,7 +36,7 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         return
     for where, pattern in configuration.missing:
         yield faults.INCLUDE.found(where, f'include "{pattern}": there is no such file', "correct the path")
-    backends = Backends(account_of(options.user or _user(configuration)), options)
+    backends = Backends(web_account(replace(options, user=options.user or _user(configuration))), options)
     found = list(places(configuration))
     for place in found:
         yield from checks.examine(place, configuration, backends)

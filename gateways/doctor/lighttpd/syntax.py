@@ -190,8 +190,8 @@ class _File:
         while self._at < len(self._tokens) and self._tokens[self._at].text == "+" and self._is_mark():
             self._at += 1
             more = self._operand()
-            arrays = isinstance(value, Array) and isinstance(more, Array)
-            value = Array([*value, *more]) if arrays else f"{value}{more}"
+            both = isinstance(value, Array) and isinstance(more, Array)
+            value = Array([*value, *more]) if both else f"{value}{more}"  # type: ignore[misc]
         return value
 
     def _operand(self) -> Value:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gateways.doctor import faults
+from gateways.doctor.accounts import web_account
 from gateways.doctor.backends import Backends
 from gateways.doctor.directives import Directive, Fault
 from gateways.doctor.findings import Finding
 from gateways.doctor.nginx import addresses, limits, variables
 from gateways.doctor.nginx.places import PASSES, places
 from gateways.doctor.nginx.syntax import USUAL_PLACE, Reader
-from gateways.doctor.reach import account_of
 from gateways.doctor.targets import Options
 
 MAIN = "nginx.conf"
@@ -41,7 +42,7 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         if directive.asked:
             yield faults.INCLUDE.found(directive.where, f"include {pattern}: there is no such file", "correct the path")
     user = next((directive.value for directive in root.all("user")), None)
-    yield from _examine(root, Backends(account_of(options.user or _known(user)), options))
+    yield from _examine(root, Backends(web_account(replace(options, user=options.user or _known(user))), options))
 
 
 def is_ours(root: Directive) -> bool:
