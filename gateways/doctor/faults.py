@@ -52,7 +52,7 @@ REWRITE = declare(
     "A rewrite rule puts the decoded path behind the script: paths with `%25`, `%3F` or `//` arrive changed or not.",
 )  # fmt: skip
 HTTPOXY = declare(
-    "httpoxy", NOTE,
+    "httpoxy-header", NOTE,
     "A client's `Proxy:` header becomes `HTTP_PROXY`. gateways drops it; in other backends HTTP clients obey it.",
 )  # fmt: skip
 AUTHORIZATION = declare(

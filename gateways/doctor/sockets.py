@@ -168,7 +168,7 @@ def _absent(path: str, error: OSError) -> str:
 
 
 def _start(path: str, protocol: str) -> str:
-    return f"start the application: gateways serve app:application --{protocol} unix:{path}; or give the path it listens at"
+    return f"start the application (gateways serve app:application --{protocol} unix:{path}), or give its path"
 
 
 def _private(path: str, where: str) -> Iterator[Finding]:
