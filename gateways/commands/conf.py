@@ -114,9 +114,9 @@ def _add_others(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the configuration, or write it. Return the exit status."""
-    files = generate(describe(arguments.server, *_transport(arguments), **_values(arguments)))
+    files = write(arguments)
     if arguments.output is not None:
-        return _write(files, Path(arguments.output))
+        return _save(files, Path(arguments.output))
     if len(files) > 1:
         names = ", ".join(file.path for file in files)
         raise ConfigError(f"{arguments.server} needs several files ({names}): give --output DIR")
@@ -127,6 +127,11 @@ def run(arguments: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
+
+
+def write(arguments: argparse.Namespace) -> list[File]:
+    """Return the files. Raises ``ConfigError``."""
+    return generate(describe(arguments.server, *_transport(arguments), **_values(arguments)))
 
 
 def _transport(arguments: argparse.Namespace) -> tuple[str, list[str]]:
@@ -155,7 +160,7 @@ def _values(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**values, "unbuffered": arguments.unbuffered}
 
 
-def _write(files: list[File], directory: Path) -> int:
+def _save(files: list[File], directory: Path) -> int:
     for file in files:
         path = directory / file.path
         try:

@@ -48,15 +48,16 @@ def _file_name(deployment: Deployment) -> str:
 
 def _heading(deployment: Deployment) -> list[str]:
     by = SPEECH[deployment.transport]
-    title = f"nginx in front of an application by {by}, {where(deployment)}."
+    title = [f"nginx in front of an application by {by}, {where(deployment)}."]
     if len(deployment.addresses) > 1:
-        title = (
-            f"nginx in front of an application that is served on several machines, by {by}: see several-machines.md."
-        )
+        title = [
+            f"nginx in front of an application that is served on several machines, by {by}:",
+            "docs/howto/several-machines.md.",
+        ]
     if deployment.authorizer:
-        title = "nginx asks an authorizer before it answers: see authorizer.md."
+        title = ["nginx asks an authorizer before it answers: docs/howto/authorizer.md."]
     install = [f"Copy to /etc/nginx/conf.d/{deployment.name}.conf, then", "  nginx -t && systemctl reload nginx"]
-    return [*heading(deployment, [title], install), *_better(deployment)]
+    return [*heading(deployment, title, install), *_better(deployment)]
 
 
 def _better(deployment: Deployment) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from gateways.declared import nearest
-from gateways.deploy import nginx
+from gateways.deploy import caddy, h2o, haproxy, lighttpd, nginx
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import SPEECH, File
 from gateways.errors import ConfigError
@@ -40,6 +40,7 @@ _NOT_HERE = {
     "ajp_secret": "it is for AJP13 alone; leave it out, or give --ajp",
     "python": "it starts no Python; leave it out",
     "user": "it does not start the application; systemd and supervisor do",
+    "group": "it uses no Unix socket; leave it out",
     "mount": "it has the application at the root of the site only; leave it out",
     "private": "it gives out no files for an application; nginx, lighttpd and caddy do",
     "static": "it serves no files; let nginx or the application do that",
@@ -59,6 +60,37 @@ SERVERS: dict[str, Server] = {
         ("fastcgi", "scgi", "uwsgi", "http"),
         several=("fastcgi", "scgi", "uwsgi", "http"),
         refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user"),
+    ),
+    "lighttpd": Server(
+        "lighttpd",
+        lighttpd.write,
+        ("fastcgi", "spawn", "scgi", "uwsgi", "ajp", "http", "cgi"),
+        addresses={"ajp": "127.0.0.1:8009"},
+        several=("fastcgi", "scgi", "uwsgi", "ajp", "http"),
+        variants=("directory",),
+        refuses=_without("multiplex", "ping", "ajp_secret", "user"),
+    ),
+    "caddy": Server(
+        "Caddy",
+        caddy.write,
+        ("fastcgi", "http"),
+        several=("fastcgi", "http"),
+        refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user", "authorizer"),
+    ),
+    "haproxy": Server(
+        "HAProxy",
+        haproxy.write,
+        ("fastcgi", "http"),
+        address="127.0.0.1:9000",
+        addresses={"http": "127.0.0.1:8000"},
+        several=("fastcgi", "http"),
+        refuses=_without("script", "ajp_secret", "python", "user", "group", "authorizer", "static", "private"),
+    ),
+    "h2o": Server(
+        "h2o",
+        h2o.write,
+        ("fastcgi",),
+        refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user", "authorizer", "private"),
     ),
 }
 

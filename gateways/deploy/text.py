@@ -57,6 +57,25 @@ def indented(lines: Iterable[str], by: str = "    ") -> list[str]:
     return [by + line if line else line for line in lines]
 
 
+def literal(text: str) -> str:
+    """Return a regular expression for a text, almost without backslashes: these are special in strings as well."""
+    return "".join(f"[{char}]" if char in "$()*+.?[]{|}" else r"\^" if char == "^" else char for char in text)
+
+
+def longest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return URLs and directories so that the first that fits is the one that is meant."""
+    return sorted(pairs, key=lambda pair: -len(pair[0]))
+
+
+def check_started(deployment: Deployment) -> None:
+    """Refuse what is about a script that the web server starts, where it starts none."""
+    for flag, value in (("--script", deployment.script), ("--python", deployment.python)):
+        if value and not deployment.spawned:
+            raise ConfigError(
+                f"{flag}: {deployment.server} starts nothing here; leave it out, or give --spawn or --cgi"
+            )
+
+
 def where(deployment: Deployment) -> str:
     """Say where the application is mounted."""
     return f"mounted at {deployment.mount} beside other content" if deployment.mount else "at the root of a site"
@@ -84,6 +103,12 @@ def serving(deployment: Deployment, more: str = "", note: Sequence[str] = ()) ->
     if deployment.authorizer:
         lines.append(f"  gateways serve auth:application {_listening('fastcgi', deployment.authorizer, deployment)}")
     flags = _listening(deployment.transport, deployment.addresses[0], deployment)
+    if deployment.mount and (
+        deployment.transport in ("http", "ajp") or deployment.server in ("caddy", "haproxy", "h2o")
+    ):
+        flags += f" --script-name {shlex.quote(deployment.mount)}"  # these do not say where it is mounted
+    if deployment.multiplex:
+        flags += f" --fcgi-multiplex {deployment.multiplex}"
     lines.append(f"  gateways serve {shlex.quote(deployment.app)} {flags}{more}")
     if note:
         return [*lines, *note]

@@ -216,7 +216,7 @@ class Lighttpd(WebServer):
     """lighttpd with one file of conf-enabled."""
 
     def replacements(self) -> Mapping[str, str]:
-        return {}
+        return {'$HTTP["host"] == "example.org"': '$HTTP["host"] =~ ""'}
 
     def command(self, conf: Path) -> list[Any]:
         program = requirements.require_program("lighttpd")
