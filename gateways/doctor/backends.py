@@ -22,13 +22,14 @@ TRIAL = 3.0
 class Backends:
     """Examines each address once for each protocol, however often a file names it.
 
-    ``account`` is the web server's. Without ``options.run`` nothing is looked at: the file may be meant for another
-    machine.
+    ``account`` is the web server's, and ``units`` the names that its unit of systemd may have. Without ``options.run``
+    nothing is looked at: the file may be meant for another machine.
     """
 
-    def __init__(self, account: Account, options: Options) -> None:
+    def __init__(self, account: Account, options: Options, units: tuple[str, ...]) -> None:
         self.account = account
         self.options = options
+        self._units = units
         self._done: set[tuple[str, str]] = set()
 
     def check(self, protocol: str, text: str, where: str, line: Callable[[str], str]) -> Iterator[Finding]:
@@ -51,7 +52,7 @@ class Backends:
 
     def _look(self, address: Address, where: str, protocol: str) -> Iterator[Finding]:
         if address.kind == "unix":
-            yield from sockets.look(address.path, self.account, where, protocol or "fastcgi")
+            yield from sockets.look(address.path, self.account, where, protocol or "fastcgi", self._units)
 
     def _ask(self, protocol: str, address: Address, where: str, line: Callable[[str], str]) -> Iterator[Finding]:
         if address.kind == "unix" and not os.path.exists(address.path):

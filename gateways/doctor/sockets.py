@@ -77,8 +77,10 @@ def examine_address(
         yield from ask(address, options, place)
 
 
-def look(path: str, account: Account, where: str, protocol: str = "fastcgi") -> Iterator[Finding]:
-    """Yield what the file system says of a socket."""
+def look(
+    path: str, account: Account, where: str, protocol: str = "fastcgi", units: tuple[str, ...] = UNITS
+) -> Iterator[Finding]:
+    """Yield what the file system says of a socket. ``units`` are those that the web server may have."""
     closed = closed_directory(account, path)
     if closed:
         yield DIRECTORY.found(where, *entering(closed, path, account))
@@ -89,7 +91,7 @@ def look(path: str, account: Account, where: str, protocol: str = "fastcgi") -> 
         return
     except OSError as error:
         yield ABSENT.found(where, f"{path}: {_absent(path, error)}", _start(path, protocol))
-        yield from _private(path, where)
+        yield from _private(path, where, units)
         return
     if not stat.S_ISSOCK(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "a file" if stat.S_ISREG(mode) else "something else"
@@ -105,7 +107,7 @@ def look(path: str, account: Account, where: str, protocol: str = "fastcgi") -> 
     elif mode & stat.S_IWOTH and not closed_directory(_ANYBODY, path):
         remedy = f"--socket-mode 660 --socket-group {_group_of(account)}"
         yield OPEN.found(where, f"every user of this machine may connect to {path} ({described(path)})", remedy)
-    yield from _private(path, where)
+    yield from _private(path, where, units)
 
 
 def entering(directory: str, path: str, account: Account) -> tuple[str, str]:
@@ -171,15 +173,15 @@ def _start(path: str, protocol: str) -> str:
     return f"start the application (gateways serve app:application --{protocol} unix:{path}), or give its path"
 
 
-def _private(path: str, where: str) -> Iterator[Finding]:
+def _private(path: str, where: str, units: tuple[str, ...]) -> Iterator[Finding]:
     """A web server that is started by systemd may have a /tmp of its own."""
     line = next((line for directory, line in _PRIVATE.items() if path.startswith(directory)), None)
     if line is None:
         return
-    units = sorted({name for name in UNITS for text in _unit(name) if line in _YES.findall(text)})
-    if units:
+    found = sorted({name for name in units for text in _unit(name) if line in _YES.findall(text)})
+    if found:
         remedy = "listen below /run: --fastcgi unix:/run/gateways/app.sock"
-        what = f"with {line}= in its unit, as {' and '.join(units)} has it here, a web server does not see {path}"
+        what = f"with {line}= in its unit, as {' and '.join(found)} has it here, a web server does not see {path}"
         yield PRIVATE.found(where, what, remedy)
 
 

@@ -37,7 +37,7 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         if directive.asked:
             yield faults.INCLUDE.found(directive.where, f"Include {pattern}: there is no such file", "correct the path")
     user = next((directive.value for directive in root.all("user")), None)
-    backends = Backends(web_account(replace(options, user=options.user or _known(user))), options)
+    backends = Backends(web_account(replace(options, user=options.user or _known(user))), options, ("apache2", "httpd"))
     for place in places(root):
         yield from passing.examine(place, backends)
         yield from limits.examine(place)

@@ -37,7 +37,7 @@ def _number(place: Place, name: str, default: int) -> tuple[int, str]:
 
 def _examine_body(place: Place) -> Iterator[Finding]:
     limit, where = _number(place, "limitrequestbody", 0)
-    if 0 < limit < faults.USUAL_BODY:
+    if 0 < limit < faults.USUAL_BODY and place.scripts:  # mod_proxy does not look at it
         what = f"uploads of more than {limit} bytes are answered 413 by Apache"
         yield faults.BODY_LIMIT.found(where, what, f"LimitRequestBody {_GENEROUS}")
     if place.protocol == "fcgid":

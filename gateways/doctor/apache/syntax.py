@@ -83,7 +83,7 @@ class Reader:
         elif len(stack) > 1 and stack[-1].name == name:
             stack.pop()
         else:
-            inner = f"<{stack[-1].name}>" if len(stack) > 1 else "nothing"
+            inner = f"<{stack[-1].name}> of line {stack[-1].line}" if len(stack) > 1 else "nothing"
             raise Fault(f"{path}:{line}", f"</{name}> closes {inner}")
 
     def _add(self, block: Directive, path: str, line: int, text: str, asked: bool, depth: int) -> None:

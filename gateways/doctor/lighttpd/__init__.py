@@ -36,7 +36,9 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         return
     for where, pattern in configuration.missing:
         yield faults.INCLUDE.found(where, f'include "{pattern}": there is no such file', "correct the path")
-    backends = Backends(web_account(replace(options, user=options.user or _user(configuration))), options)
+    backends = Backends(
+        web_account(replace(options, user=options.user or _user(configuration))), options, ("lighttpd",)
+    )
     found = list(places(configuration))
     for place in found:
         yield from checks.examine(place, configuration, backends)

@@ -82,7 +82,8 @@ class Configuration:
         found = [
             one for one in self.settings if one.name == name and conditions[: len(one.conditions)] == one.conditions
         ]
-        return found[-1] if found else None
+        # What is under more conditions counts more, wherever it stands.
+        return max(reversed(found), key=lambda one: len(one.conditions), default=None)
 
     def elements(self, name: str, conditions: tuple[Condition, ...] | None = None) -> Iterator[Item]:
         """Give the elements of an array that is put together of several lines; under any conditions for None."""

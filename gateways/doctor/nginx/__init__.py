@@ -24,8 +24,7 @@ _LEVELS = 3
 
 def examine(path: str, options: Options) -> Iterator[Finding]:
     """Yield what is wrong with the file. Settings that it inherits from its nginx.conf count, if there is one above."""
-    path = os.path.abspath(path)
-    main = _main_of(path)
+    main = _main_of(os.path.abspath(path))
     try:
         root, reader = _read(main or path, path)
     except Fault as fault:
@@ -42,7 +41,9 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         if directive.asked:
             yield faults.INCLUDE.found(directive.where, f"include {pattern}: there is no such file", "correct the path")
     user = next((directive.value for directive in root.all("user")), None)
-    yield from _examine(root, Backends(web_account(replace(options, user=options.user or _known(user))), options))
+    yield from _examine(
+        root, Backends(web_account(replace(options, user=options.user or _known(user))), options, ("nginx",))
+    )
 
 
 def is_ours(root: Directive) -> bool:
@@ -60,7 +61,7 @@ def _examine(root: Directive, backends: Backends) -> Iterator[Finding]:
 
 
 def _read(path: str, asked: str) -> tuple[Directive, Reader]:
-    reader = Reader(asked, os.path.dirname(_main_of(path) or path))
+    reader = Reader(asked, os.path.dirname(os.path.abspath(path)))
     return reader.read(path), reader
 
 

@@ -21,6 +21,12 @@ _ESCAPED = re.compile(r"\\([\"' ;{}\\#])")
 _PROGRAM = re.compile("_by_lua_block$")
 _OPENED = re.compile("[{}]")
 
+#: What begins a line as a name, and is hardly ever an argument.
+_NAME = re.compile(
+    "(fastcgi|scgi|uwsgi|proxy|client|keepalive|ssl)_[a-z_]+|listen|server_name|root|alias|include|location|try_files"
+    "|return|rewrite|access_log|error_log|add_header"
+)
+
 #: What nginx -T writes before each file.
 _DUMPED = re.compile(r"^# configuration file (\S.*):$", re.MULTILINE)
 
@@ -78,6 +84,7 @@ class Reader:
                 if kind == "{":
                     raise Fault(f"{path}:{line}", "a { without a name before it")
                 continue
+            _check_end(words, path)
             directive = Directive(words[0][0], tuple(word for word, _ in words[1:]), path, words[0][1], asked, inner)
             assert inner.children is not None
             if kind == "{":
@@ -152,6 +159,14 @@ def _skip(text: str, at: int) -> int:
         if not depth:
             return match.end()
     return len(text)
+
+
+def _check_end(words: list[tuple[str, int]], path: str) -> None:
+    """Raise ``Fault`` where a line in the middle of a directive begins with the name of another one."""
+    for (_, before), (word, line) in zip(words, words[1:]):
+        if line > before and _NAME.fullmatch(word):
+            last = [known for known in words if known[1] < line]
+            raise Fault(f"{path}:{before}", f"a semicolon is missing after {_shown(last)}")
 
 
 def _shown(words: list[tuple[str, int]]) -> str:

@@ -56,7 +56,7 @@ def _examine_missing(place: Place) -> Iterator[Finding]:
         return
     names = {param.value for param in place.params} | _ALREADY.get(place.protocol, set())
     for name, value, fatal in _NEEDED:
-        if name not in names:
+        if name not in names and not (place.internal and name.startswith("CONTENT_")):
             line = _line(place, name, value)
             yield faults.VARIABLE.found(where, f"{name} is not passed", line, severity=ERROR if fatal else "")
     server = place.server
