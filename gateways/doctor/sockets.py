@@ -41,8 +41,8 @@ UNITS = ("nginx", "apache2", "httpd", "lighttpd", "caddy", "h2o", "haproxy")
 
 #: Directories that a unit may have of its own, and the line that gives them to it.
 _PRIVATE = {
-    **dict.fromkeys(("/tmp/", "/var/tmp/"), "PrivateTmp"),
-    **dict.fromkeys(("/home/", "/root/", "/run/user/"), "ProtectHome"),
+    **dict.fromkeys(("tmp", "var/tmp"), "PrivateTmp"),
+    **dict.fromkeys(("home", "root", "run/user"), "ProtectHome"),
 }
 _YES = re.compile(r"^\s*(PrivateTmp|ProtectHome)\s*=\s*(?:1|yes|true|on|tmpfs|disconnected)\s*$", re.MULTILINE)
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
@@ -175,7 +175,7 @@ def _start(path: str, protocol: str) -> str:
 
 def _private(path: str, where: str, units: tuple[str, ...]) -> Iterator[Finding]:
     """A web server that is started by systemd may have a /tmp of its own."""
-    line = next((line for directory, line in _PRIVATE.items() if path.startswith(directory)), None)
+    line = next((line for directory, line in _PRIVATE.items() if path.startswith(f"/{directory}/")), None)
     if line is None:
         return
     found = sorted({name for name in units for text in _unit(name) if line in _YES.findall(text)})

@@ -18,4 +18,8 @@ def findings(path: Path, text: str) -> list[Finding]:
 
 def codes(path: Path, text: str) -> dict[str, int]:
     """The codes of what is found, each with the line it is in."""
-    return {finding.code: int(finding.where.rpartition(":")[2] or 0) for finding in findings(path, text)}
+    found = {}
+    for finding in findings(path, text):
+        line = finding.where.rpartition(":")[2]
+        found[finding.code] = int(line) if line.isdigit() else 0
+    return found

@@ -15,10 +15,7 @@ from tests.support.source import CHECKOUT
 
 CONF = CHECKOUT / "conf"
 OURS = sorted(
-    path
-    for pattern in ("nginx/*", "apache/*.conf", "lighttpd/*")
-    for path in CONF.glob(pattern)
-    if path.is_file()
+    path for pattern in ("nginx/*", "apache/*.conf", "lighttpd/*") for path in CONF.glob(pattern) if path.is_file()
 )
 
 
