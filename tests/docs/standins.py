@@ -60,8 +60,14 @@ def python3(words: list[str]) -> None:
     directory.mkdir(parents=True)
     for name in ("pip", "gateways"):
         shutil.copy(ROOT / "bin" / name, directory / name)
+    from tests.support.publicpython import interpreter  # here, as it takes longer than the rest
+
+    # Web servers' accounts may run it, and it has this package.
+    library = directory.parent / "lib"
+    shutil.copytree(CHECKOUT / "gateways", library / "gateways", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    program = interpreter() or sys.executable
     for name in ("python", "python3"):
-        (directory / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        (directory / name).write_text(f'#!/bin/sh\nPYTHONPATH="{library}" exec "{program}" "$@"\n')
         (directory / name).chmod(0o755)
 
 
