@@ -17,7 +17,8 @@ HEADERS = declare(
 NO_REDIRECT = declare("http-not-redirected", NOTE, "The site has https, and by http it is served as well.")
 SLOW = declare("url-slow", NOTE, "The first byte took long.")
 
-UPLOAD = faults.USUAL_BODY
+#: Bytes of an upload: more than 1 MiB, which is nginx's limit where nothing else is said.
+UPLOAD = faults.USUAL_BODY + 256
 #: Bytes of a cookie: nginx and Apache take 8 KiB for a header by default.
 COOKIE = 7000
 #: Seconds that a page takes when something is wrong with it.

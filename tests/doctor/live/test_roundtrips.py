@@ -7,6 +7,7 @@ import json
 import pytest
 
 from gateways.doctor.live import roundtrips
+from gateways.doctor.live.anything import UPLOAD
 from gateways.doctor.live.exchange import Site
 from gateways.doctor.live.roundtrips import examine
 from gateways.doctor.probe import HEADER, application
@@ -91,9 +92,9 @@ def refusing(condition, status="500 Internal Server Error"):
     [
         (lambda environ: environ["REQUEST_URI"].endswith("%2Fb"), "encoded-slash"),
         (lambda environ: environ["REQUEST_METHOD"] == "DELETE", "probe-method"),
-        (lambda environ: environ.get("CONTENT_LENGTH") == str(1 << 20), "body-limit"),
+        (lambda environ: environ.get("CONTENT_LENGTH") == str(UPLOAD), "body-limit"),
         (
-            lambda environ: environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_LENGTH") != str(1 << 20),
+            lambda environ: environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_LENGTH") != str(UPLOAD),
             "body-unmeasured",
         ),
         (lambda environ: len(environ.get("HTTP_COOKIE", "")) > 5000, "request-headers"),
@@ -111,7 +112,7 @@ def test_uploads_that_arrive_otherwise():
             return start_response(status, [one for one in headers if one[0] not in ("Content-Length", "Set-Cookie")])
 
         told = json.loads(b"".join(application(environ, answer)))
-        if environ.get("CONTENT_LENGTH") == str(1 << 20):
+        if environ.get("CONTENT_LENGTH") == str(UPLOAD):
             told["sha256"] = "0"
         elif environ["REQUEST_METHOD"] == "POST":
             told["length"] = 0
