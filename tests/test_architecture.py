@@ -15,7 +15,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["runners", "simple"],
-    ["conform", "front", "manager"],
+    ["conform", "front", "manager", "trace"],
     ["client", "server"],
     ["config"],
     ["hooks"],
@@ -38,7 +38,7 @@ IO_MODULES = {"asyncio", "select", "selectors", "signal", "socket", "ssl", "subp
 MAX_LINES = 350
 
 #: Nothing in them runs.
-UNTESTED = {"gateways.adapters.interface", "gateways.core.types", "gateways.manager.moves"}
+UNTESTED = {"gateways.adapters.interface", "gateways.core.types", "gateways.manager.moves", "gateways.trace.items"}
 
 MODULES = source.modules()
 TREES = {name: source.parse(path) for name, path in MODULES.items()}

@@ -31,9 +31,9 @@ def kind(of: Kind) -> Callable[[str], Any]:
     return read
 
 
-def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None = None) -> None:
-    """Declare ``--fastcgi`` and its like, one of which has to be given; ``flags`` has those with another name."""
-    group = parser.add_mutually_exclusive_group(required=True)
+def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None = None, required: bool = True) -> None:
+    """Declare ``--fastcgi`` and its like, one of which is ``required``; ``flags`` has those with another name."""
+    group = parser.add_mutually_exclusive_group(required=required)
     for protocol, transport in TRANSPORTS.items():
         group.add_argument(
             (flags or {}).get(protocol, f"--{protocol}"),
@@ -44,9 +44,12 @@ def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None
         )
 
 
-def backend(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Return protocol and address of the backend that was given."""
-    return next((name, address) for name in TRANSPORTS for address in (getattr(arguments, name),) if address)
+def backend(arguments: argparse.Namespace, default: tuple[str, str] | None = None) -> tuple[str, str]:
+    """Return protocol and address of the backend that was given; without one, ``default``."""
+    given = ((name, getattr(arguments, name)) for name in TRANSPORTS)
+    found = next(((name, address) for name, address in given if address), default)
+    assert found is not None, "argparse requires one"
+    return found
 
 
 def secret() -> str | None:
