@@ -31,8 +31,10 @@ def kind(of: Kind) -> Callable[[str], Any]:
     return read
 
 
-def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None = None, required: bool = True) -> None:
-    """Declare ``--fastcgi`` and its like, one of which is ``required``; ``flags`` has those with another name."""
+def add_backend(
+    parser: argparse.ArgumentParser, flags: Mapping[str, str] | None = None, *, required: bool = True
+) -> None:
+    """Declare ``--fastcgi`` and its like, one of which has to be given; ``flags`` has those with another name."""
     group = parser.add_mutually_exclusive_group(required=required)
     for protocol, transport in TRANSPORTS.items():
         group.add_argument(
@@ -44,12 +46,14 @@ def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None
         )
 
 
-def backend(arguments: argparse.Namespace, default: tuple[str, str] | None = None) -> tuple[str, str]:
-    """Return protocol and address of the backend that was given; without one, ``default``."""
-    given = ((name, getattr(arguments, name)) for name in TRANSPORTS)
-    found = next(((name, address) for name, address in given if address), default)
-    assert found is not None, "argparse requires one"
-    return found
+def backend(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Return protocol and address of the backend that was given."""
+    return next((name, address) for name in TRANSPORTS for address in (getattr(arguments, name),) if address)
+
+
+def backend_or_none(arguments: argparse.Namespace) -> tuple[str, str] | tuple[None, None]:
+    """Return the same, where none has to be given."""
+    return backend(arguments) if any(getattr(arguments, name) for name in TRANSPORTS) else (None, None)
 
 
 def secret() -> str | None:

@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from gateways.addresses import Address as ParsedAddress
 from gateways.addresses import check_connectable, parse_address
-from gateways.commands.arguments import add_backend, backend, kind
+from gateways.commands.arguments import add_backend, backend_or_none, kind
 from gateways.errors import ConfigError
 from gateways.server.listeners import open_listeners
 from gateways.trace.capture import Writer
@@ -62,12 +62,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Trace until SIGINT or SIGTERM, or decode a file; return the exit status."""
     colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     printer = Printer(Style(arguments.secrets, colours, arguments.json, arguments.body))
-    protocol, address = backend(arguments, default=("", ""))
+    protocol, address = backend_or_none(arguments)
     if arguments.read is not None:
         if protocol or arguments.write:
             raise ConfigError("--read decodes a file: it goes without a backend and without --write")
         return _read(arguments.read, printer)
-    if not protocol:
+    if protocol is None or address is None:
         raise ConfigError("which backend? Give --fastcgi ADDR, --scgi ADDR or their like, or --read FILE")
     if not (arguments.listen or arguments.take_over):
         raise ConfigError(
