@@ -14,6 +14,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["commands"],
+    ["compat"],
     ["runners", "simple"],
     ["front", "manager"],
     ["client", "server"],
