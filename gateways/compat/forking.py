@@ -93,7 +93,8 @@ class _Stopper:
 def manage(gateway: Any, sock: socket.socket, obeys: bool) -> None:
     """Keep workers until the gateway is told to stop, and they have finished what they have in hand.
 
-    ``obeys`` says whether signals are for it, where this is the main thread. Raises ``SystemExit(3)`` when no worker can be kept alive.
+    ``obeys`` says whether signals are for it, where this is the main thread. Raises ``SystemExit(3)`` when no worker
+    can be kept alive.
     """
     settings = read_settings(gateway, **worker_settings(gateway))
     with ExitStack() as stack:

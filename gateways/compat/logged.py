@@ -40,7 +40,7 @@ class LoggedGateway(Gateway):
 
     def _note(self, environ: Environ) -> None:
         if self.logger.isEnabledFor(logging.INFO):
-            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") or environ.get("REQUEST_URI", "")
             self.logger.info("%s %s", printable(environ["REQUEST_METHOD"]), printable(path))
 
     def _setupSocket(self) -> socket.socket:

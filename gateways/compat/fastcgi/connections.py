@@ -164,11 +164,11 @@ class Connection:
             if len(params) > MAX_PARAMS:
                 raise ValueError("too many parameters")
             return
-        del self._params[inrec.requestId]
         content, position = bytes(params), 0
         while position < len(content):
             position, (name, value) = decode_pair(content, position)
             req.params[name.decode("latin-1")] = value.decode("latin-1")
+        del self._params[inrec.requestId]
         self._start_request(req)
 
     def _do_stdin(self, inrec: Record) -> None:
@@ -197,6 +197,8 @@ class MultiplexedConnection(Connection):
 
     def _cleanupSocket(self) -> None:
         with self._lock:
+            for request_id in self._params:  # what is not complete will never be served
+                self._requests.pop(request_id, None)
             for req in self._requests.values():
                 req.stdin.add_data(b"")  # nothing more will come for those who wait
                 req.data.add_data(b"")
