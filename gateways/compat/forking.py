@@ -67,7 +67,8 @@ class ForkingMaster(Master):
             gateway._hupReceived = True
             self._stop("SIGHUP")
         elif number == signal.SIGUSR1:
-            self.operations.reload(None, "SIGUSR1: all workers are replaced")
+            self.error_log.notice("SIGUSR1: all workers are replaced")
+            self.operations.reload(None, "SIGUSR1")
         elif number in (signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
             pass  # they mean nothing to flup
         else:

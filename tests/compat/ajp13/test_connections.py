@@ -10,7 +10,6 @@ from gateways.client import Client
 from gateways.compat.ajp13.connections import Connection
 from gateways.compat.flup.server import ajp
 from gateways.errors import GatewayError
-from tests.support import wire
 from tests.support.compat import TEXT, running
 from tests.support.serving import PATIENCE
 
@@ -79,4 +78,8 @@ def test_packets(served, data, answer):
     with socket.create_connection(served.name) as sock:
         sock.settimeout(PATIENCE)
         sock.sendall(data)
-        assert (wire.receive_all(sock) if not answer else sock.recv(64)) == answer
+        try:
+            received = sock.recv(64)
+        except ConnectionResetError:  # closed with more to read
+            received = b""
+        assert received == answer
