@@ -69,6 +69,7 @@ def test_sigterm(tmp_path):
 
 
 THREAD = """
+import threading
 from flup.server.fcgi_fork import WSGIServer
 
 def application(environ, start_response):
