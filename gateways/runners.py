@@ -82,6 +82,10 @@ def run(application: Application | str, **settings: Any) -> None:
 def _run(application: Application | str, keywords: dict[str, Any]) -> None:
     if _is_plainly_cgi():
         return _run_with_cgi(application, keywords)
+    if "GATEWAYS_RESIDENT" in os.environ:
+        from gateways.resident.process import serve_resident
+
+        return serve_resident(application, keywords)
     from gateways.server.spawned import detect
     from gateways.settings import Settings
     from gateways.settings.listening import LISTENERS
@@ -125,7 +129,7 @@ def _run_with_cgi(application: Application | str, keywords: dict[str, Any]) -> N
         application,
         script_name=settings.script_name,
         environ=settings.environ,
-        debug=settings.debug,
+        debug=settings.debugging,
         interface=settings.interface,
     )
 

@@ -149,3 +149,8 @@ def hint(data: bytes, spoken: str) -> str:
         if ours and theirs
     ]
     return f"{what}make the web server pass {spoken} here" + (f" ({'; '.join(changes)})" if changes else "")
+
+
+def hint_for(name: str) -> str:
+    """Return by what the web servers pass requests in the protocol that is called so: ``nginx: fastcgi_pass; ...``."""
+    return "; ".join(f"{server}: {one}" for server, one in zip(_SERVERS, _DIRECTIVES.get(name, ())) if one)

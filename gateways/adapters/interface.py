@@ -38,8 +38,8 @@ class ServerConnection(Protocol):
     def resume(self, keep: bool, rest: bytes | None) -> None:
         """Go on behind headers that the C part parsed: ``rest`` followed them, None ends the body."""
 
-    def set_body_length(self, length: int) -> None:
-        """Correct the length of the body, after the ``Request``."""
+    def set_body_length(self, length: int, server: str = "") -> None:
+        """Correct the length of the body, after the ``Request``. ``server`` is its SERVER_SOFTWARE."""
 
     @property
     def idle(self) -> bool:

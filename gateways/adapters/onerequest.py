@@ -50,7 +50,7 @@ class OneRequest:
         self._started = True
         self._buffer += rest or b""
 
-    def set_body_length(self, length: int) -> None:
+    def set_body_length(self, length: int, server: str = "") -> None:
         """Correct the length of the body, after the ``Request``: nginx can announce less than it sends."""
         self._remaining = length
 

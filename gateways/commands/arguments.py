@@ -31,9 +31,11 @@ def kind(of: Kind) -> Callable[[str], Any]:
     return read
 
 
-def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None = None) -> None:
+def add_backend(
+    parser: argparse.ArgumentParser, flags: Mapping[str, str] | None = None, *, required: bool = True
+) -> None:
     """Declare ``--fastcgi`` and its like, one of which has to be given; ``flags`` has those with another name."""
-    group = parser.add_mutually_exclusive_group(required=True)
+    group = parser.add_mutually_exclusive_group(required=required)
     for protocol, transport in TRANSPORTS.items():
         group.add_argument(
             (flags or {}).get(protocol, f"--{protocol}"),
@@ -47,6 +49,11 @@ def add_backend(parser: argparse.ArgumentParser, flags: Mapping[str, str] | None
 def backend(arguments: argparse.Namespace) -> tuple[str, str]:
     """Return protocol and address of the backend that was given."""
     return next((name, address) for name in TRANSPORTS for address in (getattr(arguments, name),) if address)
+
+
+def backend_or_none(arguments: argparse.Namespace) -> tuple[str, str] | tuple[None, None]:
+    """Return the same, where none has to be given."""
+    return backend(arguments) if any(getattr(arguments, name) for name in TRANSPORTS) else (None, None)
 
 
 def secret() -> str | None:

@@ -2,7 +2,7 @@
 
 Whatever goes wrong becomes one of three things: an error page while nothing was sent, a broken-off response when half
 of it was, or only a log line when it was complete. The reason is in ``wsgi.errors``, never in the page (but with the
-opt-in ``debug``).
+opt-in ``debug``: false, true, or ``SECRETS`` to show these, too).
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ from gateways.errors import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
     from typing import Any
 
     from gateways.core.input import Errors
-    from gateways.core.types import Application, Environ, Transport
+    from gateways.core.types import Application, Environ, Headers, Transport
 
 _SERVER_ERROR = "500 Internal Server Error"
+#: The value of ``debug`` that leaves nothing out.
+SECRETS = "secrets"
 #: CO_COROUTINE of the module inspect, which is too large for a CGI script.
 _COROUTINE = 0x80
 _ASGI = 'it is an ASGI application: serve it with --interface asgi, in a program with interface="asgi"'
 
 
 def handle(
-    application: Application, environ: Environ, transport: Transport, errors: Errors, debug: bool = False
+    application: Application, environ: Environ, transport: Transport, errors: Errors, debug: bool | str = False
 ) -> Response:
     """Serve one request and return the finished ``Response``. Raises nothing: every failure is answered and logged.
 
@@ -64,7 +67,7 @@ def complete(
     result: Iterable[bytes],
     environ: Environ,
     errors: Errors,
-    debug: bool,
+    debug: bool | str,
     error: BaseException | None = None,
 ) -> None:
     """Send what the application returned, or answer for the ``error`` it raised. Raises nothing."""
@@ -86,11 +89,11 @@ def refuse(transport: Transport, error: GatewayError, head_only: bool = False) -
     """Answer a request that never became an environ: with the status its error carries, else with 500."""
     response = Response(transport, head_only, lambda message: None)
     status = error.status if isinstance(error, ProtocolError) else _SERVER_ERROR
-    _answer(response, status, "The request could not be served. The error log says why.")
+    _answer(response, status, error_body(status, "The request could not be served. The error log says why."))
     return response
 
 
-def _fail(response: Response, environ: Environ, errors: Errors, error: BaseException, debug: bool) -> None:
+def _fail(response: Response, environ: Environ, errors: Errors, error: BaseException, debug: bool | str) -> None:
     """Log ``error`` and end the response in the way that tells the truth about it."""
     if isinstance(error, ClientDisconnected) and not isinstance(error, MalformedBody):
         # The client's leaving is no fault of the application, and nothing for its error log.
@@ -107,16 +110,29 @@ def _fail(response: Response, environ: Environ, errors: Errors, error: BaseExcep
         status, message = "400 Bad Request", "The body of the request is malformed."
     elif isinstance(error, BootError):
         message = "The application could not be loaded. The reason is in the error log."
-    if debug:
-        message = report
     if response.reset():
-        _answer(response, status, message)
+        page = _debug_page(status, report, environ, error, debug == SECRETS) if debug else error_body(status, message)
+        _answer(response, status, page)
     else:
         response.abort()
 
 
-def _answer(response: Response, status: str, message: str) -> None:
-    headers, body = error_body(status, message)
+def _debug_page(
+    status: str, report: str, environ: Environ, error: BaseException, secrets: bool
+) -> tuple[Headers, bytes]:
+    """Return the page of ``debugpage`` for a browser, the report for other clients."""
+    try:
+        from gateways.core import debugpage
+
+        if debugpage.is_wanted(environ):
+            return debugpage.render(status, _request_line(environ), environ, error, _origin(error), secrets)
+    except Exception as failure:  # whatever the objects of an application do when they are looked at
+        report += f"gateways: the debug page failed: {type(failure).__name__}: {_one_line(failure)}\n"
+    return error_body(status, report)
+
+
+def _answer(response: Response, status: str, page: tuple[Headers, bytes]) -> None:
+    headers, body = page
     try:
         response.start(status, headers)
         response.send([body])
@@ -139,13 +155,17 @@ def _report(environ: Environ, error: BaseException) -> str:
         return report
     import traceback  # costs a CGI script 10 ms, so only when it is needed
 
-    frame = cause.__traceback__
-    # The first frames are ours; a reader looks for his own.
-    ours = _report.__code__.co_filename
+    text = "".join(traceback.format_exception(type(cause), cause, _origin(cause)))
+    return report + "".join([f"  {line}\n" for line in text.rstrip("\n").split("\n")])
+
+
+def _origin(error: BaseException) -> TracebackType | None:
+    """Return the first frame of a traceback that is not ours: a reader looks for his own."""
+    frame = error.__traceback__
+    ours = _origin.__code__.co_filename
     while frame is not None and frame.tb_next is not None and frame.tb_frame.f_code.co_filename == ours:
         frame = frame.tb_next
-    text = "".join(traceback.format_exception(type(cause), cause, frame))
-    return report + "".join([f"  {line}\n" for line in text.rstrip("\n").split("\n")])
+    return frame
 
 
 def _request_line(environ: Environ) -> str:

@@ -29,6 +29,9 @@ class Service:
     is that server's log, which gets the text as FCGI_STDERR already.
     """
 
+    #: Whether SCRIPT_NAME is always a real script, as with CGI.
+    trust_script = False
+
     def __init__(
         self,
         application: Application,
@@ -43,7 +46,7 @@ class Service:
         self.error_log = error_log
         self.access_log = access_log
         self.tee_errors = not spawned or settings.error_log != "-"
-        self.debug = settings.debug
+        self.debug = settings.debugging
         self.posthooks = settings.posthooks
         self.threads = settings.threads
         self.header_timeout = settings.header_timeout
@@ -68,6 +71,7 @@ class Service:
                 multithread=settings.threads > 1,
                 multiprocess=spawned or managed,
                 delimited=transport.delimited,
+                trust_script=self.trust_script,
                 max_name_size=settings.max_name_size,
             )
             for transport in TRANSPORTS.values()

@@ -55,7 +55,7 @@ class Serving(Exchange):
         self._received = 0
         length = content_length(environ)
         if length is not None:
-            self.protocol.set_body_length(length)
+            self.protocol.set_body_length(length, environ.get("SERVER_SOFTWARE", ""))
             if 0 < service.max_body_size < length:
                 self._answer(service.body_too_large(), environ)
                 return keep and not self._broken and (request is None or request.keep)

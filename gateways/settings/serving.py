@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
+from gateways.core.handler import SECRETS
 from gateways.declared import setting
 from gateways.settings.listening import Listening
 from gateways.values import (
@@ -115,7 +116,15 @@ class Serving(Listening):
         False,
         Switch(),
         APPLICATION,
-        "Show tracebacks in the browser. Not for production: they tell strangers how your program works.",
+        "Show a failure of the application in the browser: the traceback with its source, and the request. Not for "
+        "production: that tells strangers how your program works.",
+    )
+    debug_secrets: bool = setting(
+        False,
+        Switch(),
+        APPLICATION,
+        "As debug, with local variables, cookies, credentials and the environment of the process on the page, too. For "
+        "your own machine only.",
     )
 
     max_header_size: int = setting(
@@ -217,3 +226,8 @@ class Serving(Listening):
     def _derive(self, values: dict[str, Any], given: Container[str]) -> None:
         if (values["http"] or values["listen"]) and "posthooks" not in given:
             values["posthooks"] = True
+
+    @property
+    def debugging(self) -> bool | str:
+        """What ``core.handler`` calls ``debug``."""
+        return SECRETS if self.debug_secrets else self.debug

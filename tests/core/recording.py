@@ -94,7 +94,7 @@ def answer(
     *,
     body: list[bytes] | Callable[[], bytes] = [],  # noqa: B006
     break_at: int | None = None,
-    debug: bool = False,
+    debug: bool | str = False,
 ) -> Answer:
     """Serve one request with ``application``. ``body`` are the pieces in which the request body arrives."""
     if environ is None:

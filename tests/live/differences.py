@@ -110,10 +110,6 @@ DIFFERENCES = (
         "SCGI needs the length first, and mod_proxy_scgi does not collect the upload: 411.",
     ),
     Difference(
-        ("upload that nobody reads blocks the connection",), ("haproxy-*",),
-        "HAProxy 2.6 has the answer, and may wait for somebody to read the rest until timeout server ends it.",
-    ),
-    Difference(
         ("a connection for each request",), ("apache-proxy-fcgi-balancer",),
         "A machine that stops closes those it keeps, and a POST that is on its way just then would be answered 502.",
     ),

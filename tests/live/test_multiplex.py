@@ -104,7 +104,8 @@ class Front:
             "127.0.0.1:9000 proto": f"127.0.0.1:{self.recorder.port} proto",
             "bind :80": f"bind 127.0.0.1:{port}",
             # It is started as the account, and one thread of it has one connection to share.
-            "    user haproxy\n    group haproxy\n": "    nbthread 1\n",
+            "    user haproxy\n    group haproxy\n    chroot /var/lib/haproxy\n": "    nbthread 1\n",
+            "log /dev/log local0": "log stderr format raw local0",
             "/srv/example": str(sandbox.srv),
         }
         text = changed((PROJECT / "conf" / MULTIPLEXED).read_text(), {**replace, **changes})

@@ -193,10 +193,9 @@ def test_a_client_that_waits_before_it_sends_the_body(site: Site) -> None:
         assert answer.readline().startswith(b"HTTP/1.1 200 ")
 
 
-@where(lambda deployment: not known(deployment, "upload that nobody reads blocks the connection"))
 def test_a_body_that_is_not_read(site: Site) -> None:
     """The answer arrives all the same, and the next request is not made of what was left."""
-    for _ in range(2):
+    for _ in range(12):
         response = site.request("POST", "/do/unread", data=b"GET /injected HTTP/1.1\r\n" * 50_000)
         assert (response.status_code, response.text) == (200, "unread\n")
     assert site.dump("GET", "/next")["environ"]["PATH_INFO"] == "/next"

@@ -45,8 +45,10 @@ def script(tmp_path: Path) -> Path:
 def test_a_request_gets_the_reason_and_has_the_script_tried_again(script: Path) -> None:
     refusal = Refusal(str(script), failure(script))
     assert [refusal.look() for _ in range(3)] == ["", "", ""]
-    with pytest.raises(BootError, match=r"app\.fcgi failed: ZeroDivisionError: division by zero"):
+    with pytest.raises(BootError, match=r"app\.fcgi failed: ZeroDivisionError: division by zero") as caught:
         refusal({}, never)
+    assert isinstance(caught.value.__context__, ZeroDivisionError), "the debug page shows where"
+    assert caught.value.__cause__ is None, "the log has had it"
     assert refusal.look() == "a request was refused, and the script is tried again"
 
 

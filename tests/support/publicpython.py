@@ -20,7 +20,7 @@ APPLICATION = Path(__file__).with_name("managed_app.py")
 
 
 @functools.cache
-def _interpreter() -> str:
+def interpreter() -> str:
     """The Python of the tests if nobody can run it, or that of the system."""
     as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "sh", "-c"]
     for program in (sys.executable, "/usr/bin/python3"):
@@ -41,7 +41,7 @@ class Public:
     def __init__(self, directory: Path) -> None:
         if os.geteuid() != 0:
             pytest.skip("only root can change to another user")
-        program = _interpreter()
+        program = interpreter()
         if not program:
             pytest.skip("nobody may run a Python of this machine")
         shutil.copytree(PACKAGE, directory / "gateways", ignore=shutil.ignore_patterns("__pycache__", "*.so"))

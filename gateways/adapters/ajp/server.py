@@ -82,7 +82,7 @@ class ServerConnection(Answer):
         """Not possible: no C part parses AJP13."""
         raise NotImplementedError("no C part parses AJP13")
 
-    def set_body_length(self, length: int) -> None:
+    def set_body_length(self, length: int, server: str = "") -> None:
         """Do nothing: the length is known."""
 
     @property

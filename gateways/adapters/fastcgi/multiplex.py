@@ -168,7 +168,7 @@ class Demultiplexer:
             self._drain(request_id)
             return
         self._draining.pop(request_id, None)
-        protocol = self._open[request_id] = ServerConnection(self._limits, self.most)
+        protocol = self._open[request_id] = ServerConnection(self._limits, self.most, alone=False)
         self._feed(request_id, protocol, record)
 
     def _forget(self, request_id: int) -> None:

@@ -32,6 +32,9 @@ _USUAL_BEGIN = {fcgi.begin_request(1, keep=keep): keep for keep in (False, True)
 _USUAL_PARAMS = fcgi.record(fcgi.PARAMS, 1)[:4]
 _PARAMS_END = fcgi.record(fcgi.PARAMS, 1)
 _STDIN_END = fcgi.record(fcgi.STDIN, 1)
+#: Web servers that are at a loss when a request ends before its input has (SERVER_SOFTWARE): HAProxy 2.6 waits with the
+#: client for its own timeout, and h2o 2.2 ends as a whole. Section 5.5 lets the end come later.
+_PATIENT = ("HAProxy", "h2o/")
 _ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER", fcgi.FILTER: b"FILTER"}
 
 
@@ -41,6 +44,7 @@ class ServerConnection(Answer):
     Feed it with ``receive_data`` and take events with ``next_event`` until that returns None. ``outgoing`` collects
     what the protocol itself answers (management records, refusals) and must be sent. While a request is in hand,
     ``encode_head``, ``encode_body`` and ``encode_errors`` frame the application's answer; ``complete`` ends it.
+    ``alone`` is false for one of several requests on a connection.
     """
 
     name = "FastCGI"
@@ -48,17 +52,20 @@ class ServerConnection(Answer):
     ends_by_close = False
 
     __slots__ = (
-        *("_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position"),
-        *("_state", "max_requests", "outgoing"),
+        *("_alone", "_buffer", "_draining", "_keep", "_limits", "_owed", "_params", "_params_size", "_position"),
+        *("_late", "_state", "max_requests", "outgoing"),
     )
 
-    def __init__(self, limits: Limits | None = None, max_requests: int = 1) -> None:
+    def __init__(self, limits: Limits | None = None, max_requests: int = 1, alone: bool = True) -> None:
         super().__init__()
         self._limits = limits or Limits()
         self._buffer: bytes | bytearray = b""
         self._position = 0
         self._state = IDLE
         self._draining = 0  # the id of an answered request whose body is still coming
+        self._alone = alone
+        self._late = False  # whether the request in hand may end only after its input
+        self._owed = b""  # the end of the one that is draining
         self._keep = False
         self._params: list[bytes] = []
         self._params_size = 0
@@ -83,8 +90,9 @@ class ServerConnection(Answer):
         self._buffer = rest or b""
         self._position = 0
 
-    def set_body_length(self, length: int) -> None:
-        """Do nothing: the body ends with its stream, whatever length was announced."""
+    def set_body_length(self, length: int, server: str = "") -> None:
+        """Note which web server sends it; the body ends with its stream, whatever length was announced."""
+        self._late = self._alone and self._keep and length > 0 and server.startswith(_PATIENT)
 
     @property
     def idle(self) -> bool:
@@ -174,8 +182,9 @@ class ServerConnection(Answer):
         if length > self._limits.size or not buffer.startswith(_PARAMS_END, end):
             return None
         self._position = end + fcgi.HEADER_LENGTH
+        if self._draining:
+            self._end_draining()
         self._request_id = 1
-        self._draining = 0
         self._role = fcgi.RESPONDER
         self._keep = keep
         return self._request(bytes(buffer[start:stop]))
@@ -190,8 +199,9 @@ class ServerConnection(Answer):
             # Records of ids that are not active are ignored (section 3.3): what is left of a request answered early.
             if request_id == self._request_id and self._state != IDLE:
                 return self._receive_stream(kind, content)
-            if request_id == self._draining and kind == self.last_stream and not content:
-                self._draining = 0
+            ends = kind == fcgi.ABORT_REQUEST or (kind == self.last_stream and not content)
+            if ends and request_id == self._draining:
+                self._end_draining()
         elif kind > fcgi.UNKNOWN_TYPE or kind == 0:
             if request_id == self._request_id and self._state != IDLE:
                 raise ProtocolError(f"unknown FastCGI record type {kind} for request {request_id}")
@@ -233,8 +243,8 @@ class ServerConnection(Answer):
             if not self._keep:
                 raise ProtocolError(f"FastCGI role {role} is not served here")
             return
+        self._end_draining()
         self._request_id = request_id
-        self._draining = 0
         self._role = role
         self._state = PARAMS
 
@@ -289,11 +299,23 @@ class ServerConnection(Answer):
     def complete(self, app_status: int = 0) -> bytes:
         """End the request in hand (section 5.5); records of it that still come are ignored."""
         request_id = self._request_id
+        end = fcgi.response_end(request_id, app_status)
         if self._state in (STDIN, DATA) and not self._skip_input_end():
             self._draining = request_id
+            if self._late:
+                self._owed = end[fcgi.HEADER_LENGTH :]
+                end = end[: fcgi.HEADER_LENGTH]
         self._state = IDLE
         self._request_id = 0
-        return fcgi.response_end(request_id, app_status)
+        self._late = False
+        return end
+
+    def _end_draining(self) -> None:
+        """All input of the request that was answered before it was in has come, or will not."""
+        self._draining = 0
+        if self._owed:
+            self.outgoing.append(self._owed)
+            self._owed = b""
 
     def _skip_input_end(self) -> bool:
         """Skip the end of a body that is empty, or has been read, when it is here; true when it was."""

@@ -95,7 +95,7 @@ class ServerConnection(Answer):
     def resume(self, keep: bool, rest: bytes | None) -> None:
         """Do nothing: no other part parses HTTP."""
 
-    def set_body_length(self, length: int) -> None:
+    def set_body_length(self, length: int, server: str = "") -> None:
         """Do nothing: the framing of the request has said it."""
 
     @property

@@ -17,6 +17,8 @@ from tests.support.drive import RESPONSE, drive
 
 GOOD = wire.request(id=1)
 ROLE = (b"FCGI_ROLE", b"RESPONDER")
+#: A request whose body has yet to come.
+OPEN = wire.begin(keep=True) + wire.stream(wire.PARAMS, 1, wire.pairs(wire.post(10)))
 
 
 def take(protocol: ServerConnection, data: bytes = b"") -> object:
@@ -50,6 +52,11 @@ def refused(data: bytes, protocol: ServerConnection | None = None) -> ProtocolEr
 def exhaust(protocol: ServerConnection) -> None:
     while protocol.next_event() is not None:
         pass
+
+
+def exhaust_with(protocol: ServerConnection, data: bytes) -> None:
+    protocol.receive_data(data)
+    exhaust(protocol)
 
 
 # What a request is
@@ -352,6 +359,44 @@ def test_input_complete_tells_what_can_still_come() -> None:
     assert not protocol.input_complete
     assert take(protocol, wire.record(wire.STDIN, 1)) is None
     assert protocol.input_complete
+
+
+@pytest.mark.parametrize("server", ["HAProxy", "h2o/2.2.5"])
+@pytest.mark.parametrize("last", [wire.record(wire.STDIN, 1), wire.record(wire.ABORT, 1)])
+def test_a_server_that_needs_it_gets_the_end_of_a_request_after_its_input(server: str, last: bytes) -> None:
+    protocol = ServerConnection()
+    take_request(protocol, OPEN)
+    protocol.set_body_length(10, server)
+    assert [record.type for record in wire.parse_records(protocol.complete())] == [wire.STDOUT]
+    exhaust_with(protocol, wire.record(wire.STDIN, 1, b"0123456789"))
+    assert (sent(protocol), protocol.input_complete) == ([], False)
+    exhaust_with(protocol, last)
+    assert [record.type for record in sent(protocol)] == [wire.END]
+    assert protocol.input_complete
+    take_request(protocol, OPEN)
+    protocol.set_body_length(10, server)
+    assert take(protocol, wire.record(wire.STDIN, 1, b"0123456789")) == b"0123456789"
+    assert take(protocol, wire.record(wire.STDIN, 1)) == b""
+    assert [record.type for record in wire.parse_records(protocol.complete())] == [wire.STDOUT, wire.END]
+
+
+def test_the_end_is_sent_before_another_request_begins() -> None:
+    for usual in (True, False):
+        protocol = ServerConnection()
+        take_request(protocol, OPEN)
+        protocol.set_body_length(10, "HAProxy")
+        protocol.complete()
+        another = wire.request(id=1) if usual else wire.begin(2) + wire.stream(wire.PARAMS, 2, wire.pairs(wire.GET))
+        take_request(protocol, another)
+        assert [record.type for record in sent(protocol)] == [wire.END]
+
+
+@pytest.mark.parametrize("server", ["nginx/1.22.1", "Apache", ""])
+def test_others_get_it_at_once(server: str) -> None:
+    protocol = ServerConnection()
+    take_request(protocol, OPEN)
+    protocol.set_body_length(10, server)
+    assert [record.type for record in wire.parse_records(protocol.complete())] == [wire.STDOUT, wire.END]
 
 
 @pytest.mark.parametrize("id", [1, 2])

@@ -1,0 +1,140 @@
+"""What the files of all servers have in common: their first lines, and the words of which they are made."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateways.addresses import Address, parse_address
+from gateways.deploy.description import Deployment
+from gateways.errors import ConfigError
+
+SPEECH = {
+    "cgi": "CGI",
+    "fastcgi": "FastCGI",
+    "scgi": "SCGI",
+    "uwsgi": "the uwsgi protocol",
+    "ajp": "AJP13",
+    "http": "HTTP",
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """A configuration file."""
+
+    path: str
+    """Where it is in ``conf/``, and below ``--output DIR``."""
+    text: str
+    mode: int = 0o644
+
+
+def heading(
+    deployment: Deployment, title: Sequence[str], install: Iterable[str], served: Iterable[str] | None = None
+) -> list[str]:
+    """Return the first lines, without the sign of a comment: what it is, the command that wrote it, what to do with it.
+
+    ``install`` starts with "Copy to ..." and ends with the commands, each indented by two spaces. ``served`` says what
+    has to run behind the server; by default that is ``gateways serve``, where the server does not start it.
+    """
+    lines = [*title, "", "Written by", f"  {deployment.command()}", *install]
+    return [*lines, *(serving(deployment) if served is None else served)]
+
+
+def comment(lines: Iterable[str], sign: str = "#") -> list[str]:
+    """Return the lines as comments."""
+    return [f"{sign} {line}".rstrip() for line in lines]
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Return the text of a file."""
+    return "\n".join(lines) + "\n"
+
+
+def indented(lines: Iterable[str], by: str = "    ") -> list[str]:
+    """Return the lines, those with text indented."""
+    return [by + line if line else line for line in lines]
+
+
+def literal(text: str) -> str:
+    """Return a regular expression for a text, almost without backslashes: these are special in strings as well."""
+    return "".join(f"[{char}]" if char in "$()*+.?[]{|}" else r"\^" if char == "^" else char for char in text)
+
+
+def longest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return URLs and directories so that the first that fits is the one that is meant."""
+    return sorted(pairs, key=lambda pair: -len(pair[0]))
+
+
+def check_started(deployment: Deployment) -> None:
+    """Refuse what is about a script that the web server starts, where it starts none."""
+    for flag, value in (("--script", deployment.script), ("--python", deployment.python)):
+        if value and not deployment.spawned:
+            raise ConfigError(
+                f"{flag}: {deployment.server} starts nothing here; leave it out, or give --spawn or --cgi"
+            )
+
+
+def where(deployment: Deployment) -> str:
+    """Say where the application is mounted."""
+    return f"mounted at {deployment.mount} beside other content" if deployment.mount else "at the root of a site"
+
+
+def first(deployment: Deployment) -> Address:
+    """Return the address of the application, which has one."""
+    return parse_address(deployment.addresses[0])
+
+
+def serving(deployment: Deployment, more: str = "", note: Sequence[str] = ()) -> list[str]:
+    """Say which commands serve the application. ``more`` are flags that this server needs."""
+    if deployment.spawned:
+        return []
+    address = first(deployment)
+    lines = ["The application is served by"]
+    if len(deployment.addresses) > 1:
+        lines = [f"On each machine the application is served by (10.0.0.10 is the machine of {deployment.server})"]
+        more = f" --workers {deployment.workers}{more} --allowed-clients 10.0.0.10"
+    if deployment.ping:
+        more += f" --ping {deployment.ping}"
+    if deployment.authorizer:
+        lines = ["Authorizer and application are served by"]
+    lines += indented(_directories(deployment), "  ")
+    if deployment.authorizer:
+        lines.append(f"  gateways serve auth:application {_listening('fastcgi', deployment.authorizer, deployment)}")
+    flags = _listening(deployment.transport, deployment.addresses[0], deployment)
+    if deployment.mount and (
+        deployment.transport in ("http", "ajp") or deployment.server in ("caddy", "haproxy", "h2o")
+    ):
+        flags += f" --script-name {shlex.quote(deployment.mount)}"  # these do not say where it is mounted
+    if deployment.multiplex:
+        flags += f" --fcgi-multiplex {deployment.multiplex}"
+    lines.append(f"  gateways serve {shlex.quote(deployment.app)} {flags}{more}")
+    if note:
+        return [*lines, *note]
+    if len(deployment.addresses) == 1:
+        lines.append("(conf/systemd/ and conf/supervisor/ keep that running).")
+    if address.kind == "tcp" and len(deployment.addresses) == 1 and address.host in ("127.0.0.1", "::1", "localhost"):
+        lines.append("A Unix socket is better on one machine: any local user may connect to a TCP port.")
+    return lines
+
+
+def _directories(deployment: Deployment) -> list[str]:
+    """Return commands that make the directories of Unix sockets in /run, for who tries it by hand."""
+    paths = [parse_address(text).path for text in (deployment.authorizer, *deployment.addresses) if text]
+    directories = dict.fromkeys(path.rpartition("/")[0] for path in paths if path)
+    return [
+        f'sudo install -d -o "$USER" -g {deployment.socket_group} -m 2755 {directory}'
+        for directory in directories
+        if directory not in ("", "/run", "/tmp", "/var/run")
+    ]
+
+
+def _listening(transport: str, address: str, deployment: Deployment) -> str:
+    group = f" --socket-group {deployment.socket_group}" if parse_address(address).kind == "unix" else ""
+    return f"--{transport} {address}{group}"
+
+
+def refuse(deployment: Deployment, what: str, text: str, character: str, why: str) -> ConfigError:
+    """Return the error for a value whose grammar has no way to write a character."""
+    return ConfigError(f"{what} {text!r}: {deployment.server} cannot have {character!r} there ({why}); choose another")

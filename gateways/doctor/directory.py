@@ -1,0 +1,62 @@
+"""Examines a directory: every script in it, and its ``.htaccess``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+
+from gateways.doctor.accounts import closed_directory, web_account
+from gateways.doctor.findings import ERROR, WARNING, Finding, declare
+from gateways.doctor.htaccess import NO_HANDLER, examine_htaccess
+from gateways.doctor.modes import cannot_enter
+from gateways.doctor.script import examine_script
+from gateways.doctor.targets import Options
+from gateways.errors import ConfigError
+
+NOTHING = declare(
+    "directory-without-scripts", WARNING, "There is no script in the directory that a web server could start."
+)
+
+#: What is looked at, before a person is asked to name the one that is meant.
+_MAX_SCRIPTS = 20
+
+
+def examine_directory(path: str, options: Options) -> Iterator[Finding]:
+    """Yield what is wrong with the scripts of a directory, and with its ``.htaccess``."""
+    path = os.path.abspath(path)
+    account = web_account(options)
+    closed = closed_directory(account, os.path.join(path, "."))
+    if closed:
+        yield cannot_enter(path, account, closed)
+    htaccess = os.path.join(path, ".htaccess")
+    refused = False
+    if os.path.isfile(htaccess):
+        for finding in examine_htaccess(htaccess, options):
+            refused = refused or finding.severity == ERROR
+            yield finding
+    scripts = scripts_in(path)
+    if not scripts:
+        yield NOTHING.found(path, "there is no script in it", f"gateways init {shlex.quote(path)}")
+    elif len(scripts) > _MAX_SCRIPTS:
+        raise ConfigError(f"{path!r} has {len(scripts)} scripts: name those that do not work")
+    for script in scripts:
+        for finding in examine_script(script, options):
+            if not (refused and finding.code == NO_HANDLER.name):  # what Apache refuses may have been meant as that
+                yield finding
+
+
+def scripts_in(path: str) -> list[str]:
+    """Return the scripts of a directory: by their ending, or executable with ``#!`` in a directory for scripts."""
+    try:
+        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
+    return [entry.path for entry in entries if entry.is_file() and _is_script(entry, "cgi" in os.path.basename(path))]
+
+
+def _is_script(entry: os.DirEntry[str], for_scripts: bool) -> bool:
+    if entry.name.endswith((".cgi", ".fcgi")):
+        return True
+    return for_scripts and bool(entry.stat().st_mode & stat.S_IXUSR) and not entry.name.startswith(".")

@@ -1,0 +1,115 @@
+"""Says what is wrong with an ``.htaccess``, or missing in it for the scripts beside it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+
+from gateways.doctor import rewriting
+from gateways.doctor.accounts import READ, Account, allowed, described, web_account
+from gateways.doctor.findings import ERROR, WARNING, Finding, declare
+from gateways.doctor.htaccessfile import HANDLERS, Read, files_for, read_file, read_files
+from gateways.doctor.targets import Options
+
+UNREADABLE = declare(
+    "htaccess-unreadable",
+    ERROR,
+    "The web server's account may not read `.htaccess`: Apache then answers everything below with 403.",
+)
+NO_EXECCGI = declare(
+    "htaccess-no-execcgi",
+    ERROR,
+    "A handler for scripts is set, and `Options +ExecCGI` is not: Apache answers 403. A `cgi-bin` has it already.",
+)
+NO_HANDLER = declare(
+    "htaccess-no-handler",
+    ERROR,
+    "Nothing says that files with this ending are scripts: Apache sends their source to everybody who asks.",
+)
+ABSENT = declare(
+    "htaccess-absent",
+    WARNING,
+    "There is no `.htaccess` beside the script, nor above it. Unless the server's configuration makes it a script, as "
+    "in a `cgi-bin`, Apache sends its source.",
+)
+NO_AUTHORIZATION = declare(
+    "htaccess-no-authorization",
+    WARNING,
+    "Apache keeps the Authorization header from scripts, so logins by it and by tokens do not work.",
+)
+SOURCE = declare(
+    "htaccess-source-readable",
+    WARNING,
+    "Python files lie in a directory that the web server sends files from, passwords in them included.",
+)
+
+
+def examine_htaccess(path: str, options: Options) -> Iterator[Finding]:
+    """Look at a file by itself."""
+    account = web_account(options)
+    yield from _readable(path, account)
+    read = read_file(path)
+    yield from read.findings
+    yield from rewriting.examine(read.named("rewriteengine", "rewritecond", "rewriterule", "rewritebase"), path)
+    if read.named("addhandler", "sethandler") and _sets_handler(read) and not _allows_cgi(read):
+        directive = next(d for d in read.named("addhandler", "sethandler") if d.words and d.words[0] in HANDLERS)
+        remedy = f"sed -i '1i Options +ExecCGI' {shlex.quote(path)}"
+        yield NO_EXECCGI.found(directive.where, "scripts are not allowed here: Options has no +ExecCGI", remedy)
+    if _sets_handler(read) and not _passes_authorization(read):
+        remedy = f"echo 'CGIPassAuth On' >> {shlex.quote(path)}"
+        yield NO_AUTHORIZATION.found(path, "the Authorization header does not reach the script", remedy)
+    yield from _source(path, read)
+
+
+def examine_beside(script: str, account: Account) -> Iterator[Finding]:
+    """Look at what the files beside and above a script leave out for it."""
+    directory = os.path.dirname(os.path.abspath(script))
+    name = os.path.basename(script)
+    if "cgi" in os.path.basename(directory).lower() or not name.endswith((".cgi", ".fcgi")):
+        return  # a cgi-bin, where the server's configuration makes everything a script
+    files = files_for(directory)
+    if not files:
+        remedy = f"gateways init {shlex.quote(directory)}"
+        yield ABSENT.found(script, "there is no .htaccess beside or above it", remedy)
+    elif not read_files(files).handler(name):
+        ending = os.path.splitext(name)[1]
+        handler = "fcgid-script" if ending == ".fcgi" else "cgi-script"
+        remedy = f"echo 'AddHandler {handler} {ending}' >> {shlex.quote(files[-1])}"
+        yield NO_HANDLER.found(files[-1], f"nothing makes {name} a script: its source is sent", remedy)
+
+
+def _readable(path: str, account: Account) -> Iterator[Finding]:
+    if not allowed(account, path, READ):
+        what = f"{account.name} may not read it ({described(path)})"
+        yield UNREADABLE.found(path, what, f"chmod 644 {shlex.quote(path)}")
+
+
+def _sets_handler(read: Read) -> bool:
+    return any(d.words and d.words[0].lower() in HANDLERS for d in read.named("addhandler", "sethandler"))
+
+
+def _allows_cgi(read: Read) -> bool:
+    words = [word.lower() for directive in read.named("options") for word in directive.words]
+    return bool({"+execcgi", "execcgi", "all", "+all"} & set(words))
+
+
+def _passes_authorization(read: Read) -> bool:
+    for directive in read.named("cgipassauth", "fcgidpassheader", "rewriterule", "setenvif", "setenvifnocase"):
+        text = " ".join(directive.words).lower()
+        if text == "on" or "authorization" in text:
+            return True
+    return False
+
+
+def _source(path: str, read: Read) -> Iterator[Finding]:
+    directory = os.path.dirname(os.path.abspath(path))
+    sources = sorted(name for name in os.listdir(directory) if name.endswith(".py"))
+    closed = any(
+        directive.words[:2] == ("all", "denied") or (directive.name == "deny" and directive.words[:1] == ("from",))
+        for directive in read.named("require", "deny")
+    )
+    if sources and _sets_handler(read) and not closed and not read.handler(sources[0]):
+        section = r'<FilesMatch "\\.(py|pyc|toml)$">\nRequire all denied\n</FilesMatch>\n'
+        remedy = f"printf '{section}' >> {shlex.quote(path)}"
+        yield SOURCE.found(path, f"everybody can read the source, {sources[0]} for one", remedy)

@@ -1,0 +1,205 @@
+"""What keeps a web server from an application at a Unix socket or a port: what there is to see without asking it."""
+
+from __future__ import annotations
+
+import glob
+import grp
+import os
+import re
+import socket
+import stat
+from collections.abc import Iterator
+
+from gateways.addresses import Address, parse_address
+from gateways.declared import nearest
+from gateways.doctor.accounts import WRITE, Account, allowed, closed_directory, described, opening, web_account
+from gateways.doctor.asking import ask
+from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
+from gateways.doctor.targets import Options
+
+ABSENT = declare(
+    "socket-absent", ERROR, "No such socket file: the application does not run, or listens somewhere else (nginx: 502)."
+)
+NOT_A_SOCKET = declare("socket-is-file", ERROR, "What lies at the path of the socket is a file or a directory.")
+DIRECTORY = declare(
+    "socket-directory", ERROR, "The web server's account cannot enter a directory on the way to the socket."
+)
+MODE = declare("socket-mode", ERROR, "The web server's account may not write to the socket, and connecting is writing.")
+PRIVATE = declare(
+    "socket-private-tmp", WARNING,
+    "The web server's unit has `PrivateTmp` or `ProtectHome`: it sees another directory there, without the socket.",
+)  # fmt: skip
+OPEN = declare(
+    "socket-open-to-all", NOTE,
+    "Every user of the machine may connect and can claim to be anybody, as the web server does with `REMOTE_USER`.",
+)  # fmt: skip
+ELSEWHERE = declare("port-elsewhere", ERROR, "The port is listened on, at another address than the one that was given.")
+
+#: Where units of systemd are, and those of web servers.
+UNIT_DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+UNITS = ("nginx", "apache2", "httpd", "lighttpd", "caddy", "h2o", "haproxy")
+
+#: Directories that a unit may have of its own, and the line that gives them to it.
+_PRIVATE = {
+    **dict.fromkeys(("tmp", "var/tmp"), "PrivateTmp"),
+    **dict.fromkeys(("home", "root", "run/user"), "ProtectHome"),
+}
+_YES = re.compile(r"^\s*(PrivateTmp|ProtectHome)\s*=\s*(?:1|yes|true|on|tmpfs|disconnected)\s*$", re.MULTILINE)
+_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+def examine_socket(what: str, options: Options) -> Iterator[Finding]:
+    """Examine the address of a backend, or the path of its socket; with ``options.run`` also talk to it."""
+    address = parse_address(what if not os.path.lexists(what) else f"unix:{os.path.abspath(what)}")
+    yield from examine_address(address, web_account(options), options)
+
+
+def examine_address(
+    address: Address, account: Account, options: Options, where: str = "", *, look_at_file: bool = True
+) -> Iterator[Finding]:
+    """Yield what keeps ``account`` from the backend at ``address``. ``where`` is who names it, if not a person."""
+    place = where or str(address)
+    if address.kind == "unix" and look_at_file:
+        seen = list(look(address.path, account, place, options.protocol or "fastcgi"))
+        yield from seen
+        if any(finding.code in (ABSENT.name, NOT_A_SOCKET.name) for finding in seen):
+            return
+    if address.kind == "tcp" and options.run:
+        others = listeners(address)
+        if others:
+            yield ELSEWHERE.found(
+                place,
+                f"nothing listens at {address}, but at {' and '.join(others)}",
+                f"give the web server that address, or let the application listen at {address}",
+            )
+            return
+    if options.run:
+        yield from ask(address, options, place)
+
+
+def look(
+    path: str, account: Account, where: str, protocol: str = "fastcgi", units: tuple[str, ...] = UNITS
+) -> Iterator[Finding]:
+    """Yield what the file system says of a socket. ``units`` are those that the web server may have."""
+    closed = closed_directory(account, path)
+    if closed:
+        yield DIRECTORY.found(where, *entering(closed, path, account))
+    try:
+        mode = os.stat(path).st_mode
+    except PermissionError:
+        yield ABSENT.found(where, f"{path} cannot be looked at by this user", "run as root: sudo gateways doctor ...")
+        return
+    except OSError as error:
+        yield ABSENT.found(where, f"{path}: {_absent(path, error)}", _start(path, protocol))
+        yield from _private(path, where, units)
+        return
+    if not stat.S_ISSOCK(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "a file" if stat.S_ISREG(mode) else "something else"
+        remedy = "give the path of the socket that the application listens at"
+        yield NOT_A_SOCKET.found(where, f"{path} is {kind}, not a socket", remedy)
+        return
+    if not allowed(account, path, WRITE):
+        yield MODE.found(
+            where,
+            f"{account.name} may not write to {path} ({described(path)})",
+            f"start the application with --socket-group {_group_of(account)} (--socket-mode 660, the default)",
+        )
+    elif mode & stat.S_IWOTH and not closed_directory(_ANYBODY, path):
+        remedy = f"--socket-mode 660 --socket-group {_group_of(account)}"
+        yield OPEN.found(where, f"every user of this machine may connect to {path} ({described(path)})", remedy)
+    yield from _private(path, where, units)
+
+
+def entering(directory: str, path: str, account: Account) -> tuple[str, str]:
+    """Return what is wrong with a directory that the account cannot enter on its way to ``path``, and the remedy."""
+    what = f"{account.name} cannot enter {directory} ({described(directory)}), and so not reach {path}"
+    if directory == "/root":
+        return what, "put it somewhere else, such as /run/gateways or /srv: /root is root's own"
+    return what, f"{opening(account, directory, 'x')} {directory}"
+
+
+def listeners(address: Address) -> list[str]:
+    """Return where a port of this machine is listened on instead of ``address``, which is free; [] if it is not so."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.bind((place[0], 0))  # only an address of this machine can be
+    except OSError:
+        return []
+    wanted = str(place[0])
+    hosts = _listening(address.port)
+    if not hosts or wanted in hosts or "::" in hosts or ("0.0.0.0" in hosts and family == socket.AF_INET):
+        return []
+    return [str(Address("tcp", host=host, port=address.port)) for host in hosts]
+
+
+def _listening(port: int) -> list[str]:
+    """Return the addresses of this machine at which the port is listened on, as the kernel has them (Linux)."""
+    found = []
+    for name in ("tcp", "tcp6"):
+        try:
+            with open(f"/proc/net/{name}", encoding="ascii") as file:
+                rows = [line.split() for line in file.readlines()[1:]]
+        except OSError:
+            continue
+        for row in rows:
+            host, _, number = row[1].partition(":")
+            if row[3] == _LISTEN and int(number, 16) == port:
+                found.append(_decoded(host))
+    return sorted(set(found))
+
+
+def _decoded(host: str) -> str:
+    """Read an address of /proc/net/tcp: words of four bytes, each in the byte order of the machine."""
+    words = [bytes.fromhex(host[start : start + 8])[::-1] for start in range(0, len(host), 8)]
+    data = b"".join(words)
+    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
+
+
+def _absent(path: str, error: OSError) -> str:
+    directory, name = os.path.split(path)
+    if not os.path.isdir(directory):
+        gone = " (everything below /run is gone after a restart of the machine)" if path.startswith("/run/") else ""
+        return f"there is no directory {directory}{gone}"
+    try:
+        there = [entry for entry in os.listdir(directory) if stat.S_ISSOCK(os.lstat(f"{directory}/{entry}").st_mode)]
+    except OSError:
+        there = []
+    hint = nearest(name, there) or (there[0] if len(there) == 1 else "")
+    return "there is no such socket" + (f"; beside it is {os.path.join(directory, hint)}" if hint else "")
+
+
+def _start(path: str, protocol: str) -> str:
+    return f"start the application (gateways serve app:application --{protocol} unix:{path}), or give its path"
+
+
+def _private(path: str, where: str, units: tuple[str, ...]) -> Iterator[Finding]:
+    """A web server that is started by systemd may have a /tmp of its own."""
+    line = next((line for directory, line in _PRIVATE.items() if path.startswith(f"/{directory}/")), None)
+    if line is None:
+        return
+    found = sorted({name for name in units for text in _unit(name) if line in _YES.findall(text)})
+    if found:
+        remedy = "listen below /run: --fastcgi unix:/run/gateways/app.sock"
+        what = f"with {line}= in its unit, as {' and '.join(found)} has it here, a web server does not see {path}"
+        yield PRIVATE.found(where, what, remedy)
+
+
+def _unit(name: str) -> Iterator[str]:
+    for directory in UNIT_DIRECTORIES:
+        for path in (f"{directory}/{name}.service", *glob.glob(f"{directory}/{name}.service.d/*.conf")):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    yield file.read()
+            except OSError:
+                pass
+
+
+def _group_of(account: Account) -> str:
+    try:
+        return grp.getgrgid(account.gid).gr_name
+    except KeyError:
+        return account.name
+
+
+_ANYBODY = Account("anybody", -1, -1, frozenset())

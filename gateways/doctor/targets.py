@@ -1,0 +1,109 @@
+"""Tells what a text of the command line is: a URL, a directory, a script, another file, or an address."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Callable
+
+from gateways.addresses import parse_address
+from gateways.declared import nearest
+from gateways.doctor.findings import Finding
+from gateways.errors import ConfigError
+
+URL, DIRECTORY, SCRIPT, HTACCESS, LOG, CONFIGURATION, SOCKET = (
+    "URL", "directory", "script", ".htaccess", "error log", "configuration file", "socket",
+)  # fmt: skip
+
+#: Where the examination of each kind is; a module is imported when it is needed.
+EXAMINATIONS = {
+    URL: "live:examine_url",
+    DIRECTORY: "directory:examine_directory",
+    SCRIPT: "script:examine_script",
+    HTACCESS: "htaccess:examine_htaccess",
+    LOG: "errorlog:examine_errorlog",
+    CONFIGURATION: "configuration:examine_configuration",
+    SOCKET: "sockets:examine_socket",
+}
+
+_SCRIPT_ENDINGS = (".cgi", ".fcgi", ".fpl", ".py", ".pl", ".wsgi")
+_LOG = re.compile(r"\.log(\.1)?$|error[._-]?log", re.IGNORECASE)
+#: Bytes of a file that are looked at to tell a script.
+_BEGINNING = 256
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person said on the command line, for every examination.
+
+    ``user``      the account of the web server, or None: it is found out
+    ``protocol``  what a socket speaks, or None: it is found out
+    ``timeout``   how long a program or a peer may be silent, seconds
+    ``run``       whether programs may be started and requests be sent; otherwise all is only looked at
+    ``suexec``    whether the web server starts scripts as their owner, by suexec
+    ``secret``    what an AJP13 backend asks for, or None
+    """
+
+    user: str | None = None
+    protocol: str | None = None
+    timeout: float = 30.0
+    run: bool = True
+    suexec: bool = False
+    secret: str | None = None
+
+
+def kind_of(what: str) -> str:
+    """Return which examination is meant. Raises ``ConfigError`` for what is nothing of all that."""
+    if what.startswith(("http://", "https://")):
+        return URL
+    if os.path.lexists(what):
+        return _kind_of_file(what)
+    if what.startswith(("unix:", "@")) or ("/" not in what and ":" in what):
+        parse_address(what)
+        return SOCKET
+    directory, name = os.path.split(what)
+    try:
+        slip = nearest(name, os.listdir(directory or "."))
+    except OSError:
+        slip = ""
+    hint = f"; did you mean {os.path.join(directory, slip)}?" if slip else ""
+    raise ConfigError(f"{what!r}: there is no such file{hint}")
+
+
+def examine(what: str, options: Options) -> Iterator[Finding]:
+    """Yield what is found. Raises ``ConfigError`` for what cannot be examined."""
+    module, _, name = EXAMINATIONS[kind_of(what)].partition(":")
+    examination: Callable[[str, Options], Iterator[Finding]]
+    examination = getattr(importlib.import_module(f"gateways.doctor.{module}"), name)
+    return examination(what, options)
+
+
+def _kind_of_file(path: str) -> str:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may see it") from None
+    if stat.S_ISDIR(mode):
+        return DIRECTORY
+    if stat.S_ISSOCK(mode):
+        return SOCKET
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"{path!r} is neither a file, a directory nor a socket")
+    if os.path.basename(path).endswith(".htaccess"):
+        return HTACCESS
+    if _LOG.search(os.path.basename(path)):
+        return LOG
+    return SCRIPT if path.endswith(_SCRIPT_ENDINGS) or _has_shebang(path) else CONFIGURATION
+
+
+def _has_shebang(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(_BEGINNING)
+    except OSError as error:
+        raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
+    return beginning.lstrip(b"\xef\xbb\xbf\r\n ").startswith(b"#!")

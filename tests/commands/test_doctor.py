@@ -1,0 +1,65 @@
+"""``gateways doctor``: what is printed, and the exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateways.cli import main
+from gateways.commands import doctor
+from gateways.doctor.findings import ERROR, OK, Finding
+from gateways.doctor.targets import Options
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Options]]:
+    """Stand in for every examination: what has "bad" in its name is."""
+    asked: list[tuple[str, Options]] = []
+
+    def examine(what: str, options: Options) -> Iterator[Finding]:
+        asked.append((what, options))
+        if "bad" in what:
+            yield Finding("x-bad", ERROR, what, "it is bad", "mend it")
+        else:
+            yield Finding("x-ok", OK, what, "it is well")
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    return asked
+
+
+def test_errors_are_status_1(asked: Any, capsys: Capture) -> None:
+    assert main(["doctor", "bad.cgi", "good.cgi"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "error: bad.cgi: it is bad; mend it [x-bad]\n"
+    assert err == "gateways: 1 error\n"
+
+
+def test_nothing_wrong_is_status_0(asked: Any, capsys: Capture) -> None:
+    assert main(["doctor", "good.cgi"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "ok: good.cgi: it is well [x-ok]\n"
+    assert err == "gateways: nothing wrong was found\n"
+
+
+def test_json(asked: Any, capsys: Capture) -> None:
+    assert main(["doctor", "--json", "bad.cgi"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["findings"][0]["code"] == "x-bad"
+    assert err == ""
+
+
+def test_the_flags_reach_the_examination(asked: list[tuple[str, Options]]) -> None:
+    assert main(["doctor", "--user", "www", "--no-run", "--timeout", "5s", "--suexec", "a", "--scgi", ":4000"]) == 0
+    first, second = asked
+    assert first == ("a", Options(user="www", timeout=5.0, run=False, suexec=True))
+    assert second == (":4000", Options("www", "scgi", 5.0, False, True))
+
+
+def test_nothing_to_look_at_is_a_wrong_use(capsys: Capture) -> None:
+    assert main(["doctor"]) == 2
+    assert "nothing to look at" in capsys.readouterr().err

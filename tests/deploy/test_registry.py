@@ -1,0 +1,81 @@
+"""What each server can do: the usual description, and refusals that say what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateways.deploy.registry import SERVERS, describe, generate
+from gateways.errors import ConfigError
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_every_server_has_a_usual_configuration(server: str) -> None:
+    deployment = describe(server)
+    files = generate(deployment)
+    assert files
+    for file in files:
+        assert file.text.endswith("\n")
+        assert f"  {deployment.command()}\n" in file.text
+
+
+@pytest.mark.parametrize(
+    ("server", "values", "said"),
+    [
+        ("ngnix", {}, "did you mean nginx?"),
+        ("nginx", {"transport": "ajp"}, "it cannot speak AJP13: give --fastcgi"),
+        ("nginx", {"transport": "spawn"}, "it cannot start an application"),
+        ("nginx", {"multiplex": 8}, "--multiplex with nginx: "),
+        ("nginx", {"variant": "other"}, "--variant other with nginx: "),
+    ],
+)
+def test_what_is_not_possible(server: str, values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        generate(describe(server, **values))
+    assert said in str(caught.value)
+
+
+#: For each flag a value that is not the usual one; where a server needs more to make use of it, that as well.
+OTHER: dict[str, Any] = {
+    "app": "other:app",
+    "name": "other",
+    "mount": "/other",
+    "server_name": "other.example",
+    "root": "/srv/other",
+    "static": (("/other", "/srv/other"),),
+    "private": (("/other", "/srv/other"),),
+    "upload_limit": 12345,
+    "timeout": 77.0,
+    "unbuffered": True,
+    "tls": ("/other.pem", "/other.pem.key"),
+    "authorizer": "unix:/run/other.sock",
+    "multiplex": 77,
+    "ping": "/other",
+    "user": "other",
+    "group": "other",
+    "workers": 77,
+    "script": "/srv/other.fcgi",
+    "python": "/opt/other/python",
+}
+#: Servers that pass on every response piece by piece anyway, and those where nothing has a name.
+EXEMPT = {"unbuffered": ("lighttpd", "caddy", "haproxy", "h2o"), "name": ("caddy", "h2o")}
+
+
+@pytest.mark.parametrize("server", ["nginx", "lighttpd", "caddy", "haproxy", "h2o"])
+@pytest.mark.parametrize("field", OTHER)
+def test_a_flag_does_something_or_is_refused(server: str, field: str) -> None:
+    def written(transport: str, **values: Any) -> list[str]:
+        try:
+            (file,) = generate(describe(server, transport, mount="/app" if field == "root" else "", **values))
+        except ConfigError:
+            return []
+        return [line for line in file.text.splitlines() if "gateways conf" not in line]
+
+    different = []
+    for transport in SERVERS[server].transports:
+        several = ["10.0.0.1:1", "10.0.0.2:1"] if field == "workers" and transport in SERVERS[server].several else ()
+        usual = written(transport, addresses=several)
+        other = written(transport, addresses=several, **{field: OTHER[field]}) if field != "mount" else []
+        different.append(other != usual)
+    assert any(different) or server in EXEMPT.get(field, ())

@@ -1,0 +1,92 @@
+"""What an .htaccess leaves out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateways.doctor.accounts import account_of
+from gateways.doctor.findings import Finding
+from gateways.doctor.htaccess import examine_beside, examine_htaccess
+from gateways.doctor.targets import Options
+
+GOOD = "Options +ExecCGI\nAddHandler cgi-script .cgi\nCGIPassAuth On\n"
+US = Options(user=str(os.geteuid()))
+
+
+def examine(path: Path) -> list[Finding]:
+    return list(examine_htaccess(str(path), US))
+
+
+@pytest.fixture
+def htaccess(tmp_path: Path) -> Path:
+    path = tmp_path / "site" / ".htaccess"
+    path.parent.mkdir()
+    path.write_text(GOOD)
+    return path
+
+
+def test_nothing_is_wrong(htaccess: Path) -> None:
+    assert examine(htaccess) == []
+
+
+@pytest.mark.parametrize(
+    ("without", "code"),
+    [("Options +ExecCGI\n", "htaccess-no-execcgi"), ("CGIPassAuth On\n", "htaccess-no-authorization")],
+)
+def test_a_line_is_missing(htaccess: Path, without: str, code: str) -> None:
+    htaccess.write_text(GOOD.replace(without, ""))
+    [finding] = examine(htaccess)
+    assert finding.code == code
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert examine(htaccess) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SetEnvIf Authorization (.*) HTTP_AUTHORIZATION=$1",
+        "RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+        "FcgidPassHeader Authorization",
+    ],
+)
+def test_other_ways_to_pass_authorization(htaccess: Path, line: str) -> None:
+    htaccess.write_text(GOOD.replace("CGIPassAuth On", f"RewriteEngine On\n{line}"))
+    assert examine(htaccess) == []
+
+
+def test_source_that_everybody_can_read(htaccess: Path) -> None:
+    (htaccess.parent / "app.py").touch()
+    [finding] = examine(htaccess)
+    assert finding.code == "htaccess-source-readable"
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert '<FilesMatch "\\.(py|pyc|toml)$">\nRequire all denied\n' in htaccess.read_text()
+    assert examine(htaccess) == []
+
+
+def test_a_file_of_other_things_only(htaccess: Path) -> None:
+    (htaccess.parent / "app.py").touch()
+    htaccess.write_text("ErrorDocument 404 /404.html\n")
+    assert examine(htaccess) == []
+
+
+def test_a_script_without_a_handler(htaccess: Path) -> None:
+    us = account_of(os.geteuid())
+    script = htaccess.parent / "app.fcgi"
+    [finding] = examine_beside(str(script), us)
+    assert finding.code == "htaccess-no-handler"
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert htaccess.read_text().endswith("AddHandler fcgid-script .fcgi\n")
+    assert list(examine_beside(str(script), us)) == []
+
+
+def test_no_htaccess(tmp_path: Path) -> None:
+    us = account_of(os.geteuid())
+    (tmp_path / "site").mkdir()
+    [finding] = examine_beside(str(tmp_path / "site" / "app.cgi"), us)
+    assert finding.code == "htaccess-absent"
+    assert list(examine_beside(str(tmp_path / "cgi-bin" / "app.cgi"), us)) == []
+    assert list(examine_beside(str(tmp_path / "site" / "app.py"), us)) == []

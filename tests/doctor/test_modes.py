@@ -1,0 +1,138 @@
+"""Modes, owners and mounts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateways.doctor import modes
+from gateways.doctor.accounts import Account, account_of
+from gateways.doctor.findings import ERROR, WARNING, Finding
+from gateways.doctor.modes import examine_interpreter_modes, examine_modes, mount_point
+
+US = account_of(os.geteuid())
+STRANGER = Account("stranger", 54321, 54321, frozenset([54321]))
+
+
+@pytest.fixture(autouse=True)
+def tmp_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever pytest has made above the directories of the tests."""
+    monkeypatch.setattr(modes, "closed_directory", lambda account, path: "")
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "site" / "app.cgi"
+    path.parent.mkdir()
+    path.touch()
+    path.chmod(0o755)
+    return path
+
+
+def examine(path: Path, account: Account = STRANGER, suexec: bool = False) -> list[Finding]:
+    return list(examine_modes(str(path), account, suexec))
+
+
+def test_nothing_is_wrong(script: Path) -> None:
+    assert examine(script) == []
+    assert examine(script, US) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "codes"),
+    [
+        (0o644, ["script-not-executable"]),
+        (0o744, ["script-not-executable"]),
+        (0o711, ["script-unreadable"]),
+        (0o700, ["script-not-executable", "script-unreadable"]),
+    ],
+)
+def test_what_others_may(script: Path, mode: int, codes: list[str]) -> None:
+    script.chmod(mode)
+    found = examine(script)
+    assert [finding.code for finding in found] == codes
+    for finding in found:
+        subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert examine(script) == []
+
+
+@pytest.mark.parametrize("name", ["script", "directory"])
+def test_others_may_write(script: Path, name: str) -> None:
+    place = script if name == "script" else script.parent
+    place.chmod(0o777)
+    [finding] = examine(script)
+    assert (finding.code, finding.severity) == ("script-writable", WARNING)
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert examine(script) == []
+
+
+def test_a_directory_as_tmp(script: Path) -> None:
+    script.parent.chmod(0o1777)
+    assert examine(script) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_suexec_wants_nobody_else_to_write(script: Path) -> None:
+    os.chown(script, 12345, 12345)
+    os.chown(script.parent, 12345, 12345)
+    assert examine(script, suexec=True) == []
+    script.chmod(0o775)
+    [finding] = examine(script, suexec=True)
+    assert (finding.code, finding.severity) == ("script-writable", ERROR)
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert examine(script, suexec=True) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_suexec_wants_one_owner(script: Path) -> None:
+    os.chown(script, 12345, 12345)
+    os.chown(script.parent, 12346, 12345)
+    [finding] = examine(script, suexec=True)
+    assert finding.code == "suexec-owner"
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert examine(script, suexec=True) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_suexec_starts_nothing_for_root(script: Path) -> None:
+    assert [finding.code for finding in examine(script, suexec=True)] == ["suexec-uid"]
+
+
+def test_a_setuid_bit(script: Path) -> None:
+    script.chmod(0o4755)
+    [finding] = examine(script)
+    assert finding.code == "script-setuid"
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert examine(script) == []
+
+
+def test_a_mount_with_noexec(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modes, "_is_noexec", lambda path: True)
+    [finding] = examine(script)
+    assert finding.code == "mount-noexec"
+    assert finding.remedy == f"mount -o remount,exec {mount_point(str(script))}"
+    assert os.path.ismount(mount_point(str(script)))
+
+
+def test_a_closed_directory(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modes, "closed_directory", lambda account, path: str(script.parent))
+    script.parent.chmod(0o700)
+    finding = examine(script)[0]
+    assert finding.code == "directory-closed"
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert script.parent.stat().st_mode & 0o777 == 0o701
+    [finding] = examine_interpreter_modes(str(script), str(script), STRANGER)
+    assert finding.code == "interpreter-closed"
+
+
+def test_an_interpreter_that_others_may_not_execute(script: Path) -> None:
+    python = script.with_name("python")
+    python.touch()
+    python.chmod(0o700)
+    [finding] = examine_interpreter_modes(str(script), str(python), STRANGER)
+    assert finding.code == "interpreter-closed"
+    assert list(examine_interpreter_modes(str(script), str(python), US)) == []
+    assert list(examine_interpreter_modes(str(script), "/nowhere", STRANGER)) == []
