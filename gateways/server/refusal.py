@@ -76,8 +76,10 @@ class Refusal:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         self._asked = True
         failure = BootError(self.reason)
-        failure.__context__ = self._error  # for the debug page; as its cause it would be in the log at each request
-        failure.__cause__ = self._error if self._tell else None
+        if self._tell:
+            failure.__cause__ = self._error
+        else:
+            failure.__context__ = self._error  # for the debug page alone: the log has had it
         raise failure
 
     def look(self) -> str:
