@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
+from gateways.addresses import parse_address
 from gateways.declared import nearest
 from gateways.deploy import (
     apache,
@@ -198,10 +199,15 @@ def describe(server: str, transport: str = "", addresses: Sequence[str] = (), **
         raise ConfigError(f"{row.title} passes requests on to one address by {SPEECH[chosen]}; {_several(row)}")
     given = {
         "transport": "fastcgi" if chosen == "spawn" else chosen,
-        "addresses": tuple(addresses),
+        "addresses": tuple(_canonical(text) for text in addresses),
         **values,
     }
     return Deployment(server, **given)  # type: ignore[arg-type]
+
+
+def _canonical(text: str) -> str:
+    """Return an address with its host, and without what URLs have; a relative path is to be refused."""
+    return str(parse_address(text)) if text.startswith("unix:/") or not text.startswith("unix:") else text
 
 
 def generate(deployment: Deployment) -> list[File]:
