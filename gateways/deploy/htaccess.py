@@ -82,7 +82,7 @@ def _limit(deployment: Deployment) -> list[str]:
     if deployment.upload_limit:
         lines = [
             "# Larger uploads are answered 413.",
-            f'RewriteCond expr "%{{HTTP:Content-Length}} -gt {deployment.upload_limit}"',
+            f"RewriteCond expr \"req_novary('Content-Length') -gt {deployment.upload_limit}\"",
             "RewriteRule ^ - [R=413,L]",
         ]
     if deployment.transport != "cgi":

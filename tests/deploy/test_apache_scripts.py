@@ -42,7 +42,7 @@ def test_the_limits_of_mod_fcgid() -> None:
     for line in ("FcgidMaxRequestLen 5242880", "FcgidIOTimeout 7200", "FcgidBusyTimeout 7200"):
         assert line in lines
     assert "FcgidMaxProcessesPerClass 7" in lines
-    assert '<If "%{HTTP:Content-Length} -gt 5242880">' in lines
+    assert "<If \"req_novary('Content-Length') -gt 5242880\">" in lines
     lines = lines_of("spawn", upload_limit=0)
     assert f"FcgidMaxRequestLen {1 << 40}" in lines
     assert not [line for line in lines if line.startswith("<If")]
