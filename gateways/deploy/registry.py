@@ -70,6 +70,8 @@ _NOT_HERE = {
 _OF_A_WEB_SERVER = ("multiplex", "script", "authorizer", "static", "private", "unbuffered", "timeout", "server_name")
 """Fields that mean nothing where no web server is configured."""
 
+_WEB_SERVERS = ("nginx", "lighttpd", "caddy", "haproxy", "h2o", "apache", "htaccess")
+
 _PORTS = {"ajp": "127.0.0.1:8009", "http": "127.0.0.1:8000"}
 
 
@@ -225,7 +227,7 @@ def find(server: str) -> Server:
 
 def _does_not_speak(row: Server, transport: str) -> str:
     others = ", ".join(f"--{name}" for name in row.transports)
-    known = [name for name, other in SERVERS.items() if transport in other.transports]
+    known = [name for name, other in SERVERS.items() if transport in other.transports and name in _WEB_SERVERS]
     elsewhere = f"; {', '.join(known)} can" if known else ""
     what = "start an application" if transport == "spawn" else f"speak {SPEECH[transport]}"
     return f"--{transport} with {row.title}: it cannot {what}: give {others}{elsewhere}"
