@@ -43,6 +43,8 @@ class Server:
     several: tuple[str, ...] = ()
     """Transports that it can speak to several machines."""
     variants: tuple[str, ...] = ()
+    web: bool = True
+    """Whether it is a web server, which passes requests on."""
     refuses: Mapping[str, str] = field(default_factory=dict)
     """Fields of the description that it can do nothing with, each with the reason and what to do instead."""
 
@@ -69,8 +71,6 @@ _NOT_HERE = {
 
 _OF_A_WEB_SERVER = ("multiplex", "script", "authorizer", "static", "private", "unbuffered", "timeout", "server_name")
 """Fields that mean nothing where no web server is configured."""
-
-_WEB_SERVERS = ("nginx", "lighttpd", "caddy", "haproxy", "h2o", "apache", "htaccess")
 
 _PORTS = {"ajp": "127.0.0.1:8009", "http": "127.0.0.1:8000"}
 
@@ -141,6 +141,7 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         variants=(systemd.STANDALONE, systemd.MASTER),
+        web=False,
         refuses=_without(*_OF_A_WEB_SERVER),
     ),
     "supervisor": Server(
@@ -149,12 +150,14 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         variants=(supervisor.FCGI_PROGRAM,),
+        web=False,
         refuses=_without(*_OF_A_WEB_SERVER),
     ),
     "kubernetes": Server(
         "Kubernetes",
         kubernetes.write,
         ("fastcgi", "scgi", "uwsgi", "http"),
+        web=False,
         refuses={
             **{name: _NOT_HERE[name] for name in ("multiplex", "script", "authorizer", "user", "group", "python")},
             **kubernetes.REFUSES,
@@ -164,6 +167,7 @@ SERVERS: dict[str, Server] = {
         "a container",
         container.write,
         ("fastcgi", "scgi", "uwsgi", "http"),
+        web=False,
         refuses={**_without("multiplex", "script", "authorizer", "group", "python"), **container.REFUSES},
     ),
     "toml": Server(
@@ -172,6 +176,7 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         several=TRANSPORTS,
+        web=False,
         refuses=_without(*_OF_A_WEB_SERVER, "python"),
     ),
 }
@@ -189,6 +194,8 @@ def describe(server: str, transport: str = "", addresses: Sequence[str] = (), **
     if not addresses and chosen not in ("cgi", "spawn"):
         addresses = [row.addresses.get(chosen, row.address)]
     if len(addresses) > 1 and chosen not in row.several:
+        if not row.web:
+            raise ConfigError(f"{row.title}: give one address; gateways conf toml can have the application at several")
         raise ConfigError(f"{row.title} passes requests on to one address by {SPEECH[chosen]}; {_several(row)}")
     given = {
         "transport": "fastcgi" if chosen == "spawn" else chosen,
@@ -227,7 +234,7 @@ def find(server: str) -> Server:
 
 def _does_not_speak(row: Server, transport: str) -> str:
     others = ", ".join(f"--{name}" for name in row.transports)
-    known = [name for name, other in SERVERS.items() if transport in other.transports and name in _WEB_SERVERS]
+    known = [name for name, other in SERVERS.items() if other.web and transport in other.transports]
     elsewhere = f"; {', '.join(known)} can" if known else ""
     what = "start an application" if transport == "spawn" else f"speak {SPEECH[transport]}"
     return f"--{transport} with {row.title}: it cannot {what}: give {others}{elsewhere}"

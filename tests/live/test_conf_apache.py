@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import ssl
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -290,3 +291,58 @@ def test_tls(apache: Booted, kind: str) -> None:
         assert environ["SSL_PROTOCOL"].startswith("TLSv1.")
     answer = apache.ask(name, "/app/x?y=z")
     assert (answer.status, answer.headers["Location"]) == (301, f"https://{name}/app/x?y=z")
+
+
+#: What Debian enables at the installation, as far as it matters here.
+ENABLED = (
+    *("mpm_event", "authn_core", "authz_core", "authz_host", "auth_basic", "authn_file", "authz_user", "access_compat"),
+    *(
+        "alias",
+        "dir",
+        "env",
+        "filter",
+        "mime",
+        "negotiation",
+        "setenvif",
+        "autoindex",
+        "deflate",
+        "reqtimeout",
+        "status",
+    ),
+)
+
+GUARDED: dict[str, tuple[str, list[str], dict[str, Any]]] = {
+    "authnz_fcgi": ("fastcgi", ["127.0.0.1:9000"], {"authorizer": "127.0.0.1:9001"}),
+    "fcgid-authorizer": (
+        "spawn",
+        [],
+        {"authorizer": str(CHECKOUT / "cgi-bin/app.fcgi"), "mount": "/app"},
+    ),  # it has to be there
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *GUARDED])
+def test_the_modules_it_names_are_enough(kind: str, tmp_path: Path) -> None:
+    """With what ``a2enmod`` would load, in Debian's order, Apache accepts the file."""
+    program = requirements.require_program("apache2")
+    available = requirements.require_file("/etc/apache2/mods-available/alias.load", "apache2").parent
+    (tmp_path / "public").mkdir()
+    everything = {
+        "static": (("/static", "/srv/static"),),
+        "private": (("/private", "/srv/private"),),
+        "tls": tuple(str(CHECKOUT / "tests/support/tls" / name) for name in ("server.crt", "server.key")),
+        "server_name": "*.example.org",
+    }
+    transport, addresses, more = GUARDED.get(kind) or (KINDS[kind][0], ["127.0.0.1:1"] * KINDS[kind][1], KINDS[kind][2])
+    for values in ({}, everything):
+        [file] = generate(describe("apache", transport, addresses, root=str(tmp_path), **{**values, **more}))
+        [line] = re.findall(r"^#   a2enmod (.*) && a2ensite example$", file.text, re.MULTILINE)
+        modules = [*ENABLED, *line.split()]
+        for module in modules:  # it grows
+            needed = re.findall("^# Depends: (.*)$", (available / f"{module}.load").read_text(), re.MULTILINE)
+            modules += [other for words in needed for other in words.split() if other not in modules]
+        loaded = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in sorted(set(modules))]
+        head = [f"DefaultRuntimeDir {tmp_path}", f"ErrorLog {tmp_path}/log", "Listen 127.0.0.1:1", "ServerName x"]
+        (tmp_path / "x.conf").write_text("\n".join([*head, *loaded, file.text]))
+        result = subprocess.run([program, "-t", "-f", tmp_path / "x.conf"], capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stderr.strip()) == (0, "Syntax OK")
