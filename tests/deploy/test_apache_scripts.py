@@ -25,7 +25,16 @@ def test_another_script() -> None:
     lines = lines_of("spawn", script="/opt/x/run.fcgi", python="/opt/py/bin/python3")
     assert "ScriptAlias / /opt/x/run.fcgi/" in lines
     assert "<Directory /opt/x>" in lines
-    assert "# #!/opt/py/bin/python3" in lines
+    assert "#   #!/opt/py/bin/python3" in lines
+
+
+def test_the_lines_of_the_script() -> None:
+    assert '#   run_with_cgi("it\'s:app")' in lines_of("cgi", app="it's:app")
+    assert '#   run("app:application")' in lines_of("spawn")
+
+
+def test_a_script_that_is_silent() -> None:
+    assert "CGIDScriptTimeout 77" in lines_of("cgi", timeout=77.0)
 
 
 def test_the_limits_of_mod_fcgid() -> None:
