@@ -36,6 +36,7 @@ add_module_names = False
 html_theme = "furo"
 html_title = f"gateways {version}"
 html_static_path = ["static"]
+html_favicon = "static/favicon.svg"
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_copy_source = False

@@ -57,6 +57,7 @@ def rewrite_links(app: Sphinx, page: str, source: list[str]) -> None:
     directory = posixpath.dirname(f"docs/{page}")
     if page in PAGES:
         source[0] = (ROOT / PAGES[page]).read_text(encoding="utf-8")
+        app.env.note_dependency(str(ROOT / PAGES[page]))
         directory = ""
 
     def target(match: re.Match[str]) -> str:

@@ -17,13 +17,14 @@ def names(module: str) -> list[str]:
     return [name for name in importlib.import_module(module).__all__ if not name.startswith("__")]
 
 
-def directives() -> str:
-    """Return the part of the page that Sphinx fills."""
+def directives(app: Sphinx) -> str:
+    """Return the part of the page that Sphinx fills, and have it made anew when a docstring has changed."""
     text = ""
     for module in MODULES:
         text += f"\n\n## {module}\n\n```{{eval-rst}}\n"
         for name in names(module):
             value = getattr(importlib.import_module(module), name)
+            app.env.note_dependency(str(inspect.getsourcefile(value)))
             text += f".. auto{'class' if inspect.isclass(value) else 'function'}:: {module}.{name}\n"
             text += "   :members:\n\n" if inspect.isclass(value) else "\n"
         text += "```\n"
@@ -33,7 +34,7 @@ def directives() -> str:
 def append(app: Sphinx, page: str, source: list[str]) -> None:
     """Add them to the page."""
     if page == PAGE:
-        source[0] += directives()
+        source[0] += directives(app)
 
 
 def setup(app: Sphinx) -> dict[str, object]:

@@ -8,8 +8,9 @@ import re
 import shlex
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from tests.support.source import CHECKOUT
 
 pytestmark = pytest.mark.live
 
-MOUNTS = ("", "/app", "/a/b", "/a b/ü", "/x.+(y)[z]*$'|{2}^&;<>~!")
+MOUNTS = ("", "/app", "/a b/ü", "/x.+(y)[z]*$'|{2}^&;<>~!")
 LIMIT = 200_000
 """Bytes; more than mod_fcgid's 131072."""
 
@@ -46,7 +47,8 @@ KINDS: Mapping[str, tuple[str, int, dict[str, Any]]] = {
     "http-balancer": ("http", 2, {}),
 }
 TCP = ("fcgi-tcp", *(kind for kind in KINDS if kind.endswith("-balancer")))
-SITES = [(kind, number) for kind in KINDS for number in range(len(MOUNTS))]
+HTACCESS = {"htaccess-cgi": "cgi", "htaccess-fcgid": "spawn"}
+SITES = [(kind, number) for kind in (*KINDS, *HTACCESS) for number in range(len(MOUNTS))]
 NAMES = {site: f"{site[0]}-{MOUNTS[site[1]] or '/'}" for site in SITES}
 
 
@@ -74,24 +76,25 @@ class Booted:
     port: int
     tls_port: int
 
-    def ask(self, site: tuple[str, int], target: str, method: str = "GET", *, tls: bool = False, **more: Any) -> Answer:
-        """Send a request for a path of the host; without ``tls`` to the plain port."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        if tls:
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            connection = http.client.HTTPSConnection("127.0.0.1", self.tls_port, timeout=PATIENCE, context=context)
-        headers = {"Host": host(*site), "X-Application": "probe", **more.pop("headers", {})}
-        try:
+    def connect(self, *, tls: bool = False) -> http.client.HTTPConnection:
+        """A connection to one of the two ports."""
+        if not tls:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection("127.0.0.1", self.tls_port, timeout=PATIENCE, context=context)
+
+    def ask(self, name: str, target: str, method: str = "GET", *, tls: bool = False, **more: Any) -> Answer:
+        """Send a request for a path of a host."""
+        headers = {"Host": name, "X-Application": "probe", **more.pop("headers", {})}
+        with closing(self.connect(tls=tls)) as connection:
             connection.request(method, target, headers=headers, **more)
             response = connection.getresponse()
             return Answer(response.status, response.read(), dict(response.getheaders()))
-        finally:
-            connection.close()
 
 
 def host(kind: str, number: int) -> str:
-    """The virtual host: TLS has its own."""
+    """The virtual host."""
     return f"{kind}-{number}.example.org"
 
 
@@ -159,6 +162,32 @@ def write(kind: str, number: int, backends: Backends, **changes: Any) -> str:
     return text
 
 
+def host_for_customers(kind: str, number: int, box: Sandbox) -> str:
+    """Write an .htaccess, and return the virtual host of who owns the machine."""
+    directory = box.srv / f"{kind}-{number}"
+    directory.mkdir()
+    [file] = generate(describe("htaccess", HTACCESS[kind], mount=MOUNTS[number], upload_limit=LIMIT))
+    (directory / ".htaccess").write_text(file.text)
+    (directory / "style.css").write_text((box.srv / "static" / "style.css").read_text())
+    box.install_script(CHECKOUT / "cgi-bin" / ("app.cgi" if kind == "htaccess-cgi" else "app.fcgi"), directory)
+    box.install_application(directory)
+    where = f'Alias "{MOUNTS[number]}" {directory}' if MOUNTS[number] else ""
+    return f"""\
+<VirtualHost *:80>
+    ServerName {host(kind, number)}
+    DocumentRoot {box.srv / "public" if where else directory}
+    {where}
+    FcgidMaxRequestLen 104857600
+    <Directory {box.srv}>
+        Require all granted
+    </Directory>
+    <Directory {directory}>
+        AllowOverride All
+    </Directory>
+</VirtualHost>
+"""
+
+
 def flags_of(text: str) -> tuple[str, ...]:
     """The flags of ``gateways serve`` in the comment, without addresses and what is for several machines."""
     [command] = re.findall(r"^#   gateways serve (.*)$", text, re.MULTILINE)
@@ -183,14 +212,14 @@ def apache(machine: Sandbox) -> Iterator[Booted]:
     tls_port = free_port()
     with ExitStack() as stack:
         backends = Backends(machine, stack)
-        texts = [write(*site, backends) for site in SITES]
+        texts = [write(*site, backends) for site in SITES if site[0] in KINDS]
+        texts += [host_for_customers(*site, machine) for site in SITES if site[0] in HTACCESS]
         texts += [
             write(kind, 1, backends, server_name=f"tls-{kind}.example.org", name=f"tls-{kind}", tls=certificate)
             for kind in KINDS
         ]
-        extra = [
-            f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in ("socache_shmcb", "ssl")
-        ]
+        modules = ("dir", "socache_shmcb", "ssl")
+        extra = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules]
         extra += [f"LoadModule xsendfile_module {module}", f"Listen 127.0.0.1:{tls_port}"]
         text = "\n".join([*extra, *texts])
         text = text.replace("<VirtualHost *:443>", f"<VirtualHost 127.0.0.1:{tls_port}>")
@@ -206,19 +235,58 @@ def test_a_site(apache: Booted, site: tuple[str, int]) -> None:
     script = mount.encode().decode("latin-1")
     for path, seen in (("", ""), ("/", "/"), ("/x%20y/%C3%A9/", "/x y/\xc3\xa9/"), (mounted(site), script)):
         target = mounted(site) + path
-        if target:
-            environ = apache.ask(site, target, headers={"Authorization": "Basic eDp5"}).environ
+        if not path and site[0] in HTACCESS:
+            assert not mount or apache.ask(host(*site), target).status == 301, "to the directory"
+        elif target:
+            environ = apache.ask(host(*site), target, headers={"Authorization": "Basic eDp5"}).environ
             if not path and site[0].startswith("uwsgi"):
                 seen = "/"  # mod_proxy_uwsgi asks for no empty path, and crashes where <Proxy> would keep the whole one
             assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == (script, seen)
             assert environ["HTTP_AUTHORIZATION"] == "Basic eDp5"
-    for path in ("/static", f"{mounted(site)}/files"):
-        answer = apache.ask(site, f"{path}/style.css")
+    for path in [mounted(site)] if site[0] in HTACCESS else ["/static", f"{mounted(site)}/files"]:
+        answer = apache.ask(host(*site), f"{path}/style.css")
         assert (answer.status, answer.body) == (200, b"body { color: black }\n")
     if mount:
-        assert apache.ask(site, "/index.html").body == b"other content\n"
-        assert apache.ask(site, f"{mounted(site)}le").status == 404
+        assert apache.ask(host(*site), "/index.html").body == b"other content\n"
+        assert apache.ask(host(*site), f"{mounted(site)}le").status == 404
     for size, status in ((LIMIT - 5000, 200), (LIMIT + 5000, 413)):
-        answer = apache.ask(site, f"{mounted(site)}/", "POST", body=bytes(size))
+        answer = apache.ask(host(*site), f"{mounted(site)}/", "POST", body=bytes(size))
         assert answer.status == status
         assert status != 200 or json.loads(answer.body)["body"]["length"] == size
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_streamed_page_leaves_at_once(apache: Booted, kind: str) -> None:
+    released = apache.box.signal(kind)
+    with closing(apache.connect()) as connection:
+        headers = {"Host": host(kind, 1), "X-Application": "probe"}
+        connection.request("GET", f"/app/do/stream?file={quote(str(released))}", headers=headers)
+        response = connection.getresponse()
+        assert response.readline() == b"first\n"
+        released.touch()
+        assert response.read() == b"released\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_apache_sends_the_file_that_the_application_names(apache: Booted, kind: str) -> None:
+    def ask(path: Path) -> Answer:
+        return apache.ask(host(kind, 1), f"/app/do/hand-over?header=X-Sendfile&value={quote(str(path))}")
+
+    answer = ask(apache.box.srv / "private" / "a b.txt")
+    assert (answer.status, answer.body) == (200, b"for you alone\n")
+    assert "X-Sendfile" not in answer.headers
+    assert ask(apache.box.srv / "static" / "style.css").status == 404, "not one that is somewhere else"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tls(apache: Booted, kind: str) -> None:
+    name = f"tls-{kind}.example.org"
+    environ = apache.ask(name, "/app/x", tls=True).environ
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/x")
+    if kind.startswith("http"):
+        assert environ["HTTP_X_FORWARDED_PROTO"] == "https"
+    else:
+        assert environ["wsgi.url_scheme"] == "https"
+        assert environ["SSL_PROTOCOL"].startswith("TLSv1.")
+    answer = apache.ask(name, "/app/x?y=z")
+    assert (answer.status, answer.headers["Location"]) == (301, f"https://{name}/app/x?y=z")

@@ -100,6 +100,11 @@ class Browser:
         """Be used by somebody who likes ``dark`` or ``light``."""
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
+    def resize(self, width: int, height: int) -> None:
+        """Be a window of this size, in pixels; a narrow one is a phone's."""
+        mobile = width < 500
+        self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+
     def allow_scripts(self, allowed: bool) -> None:
         """Run the scripts of pages that are opened from now on, or do not."""
         self._call("Emulation.setScriptExecutionDisabled", value=not allowed)

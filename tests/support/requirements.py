@@ -60,9 +60,9 @@ def require_file(path: str | Path, package: str) -> Path:
     return Path(path) if Path(path).is_file() else missing(f"{path} is missing: apt-get install {package}")
 
 
-def require_module(name: str) -> ModuleType:
-    """Import and return a Python module of the ``test`` extra."""
+def require_module(name: str, extra: str = "test") -> ModuleType:
+    """Import and return a Python module of an extra."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        missing(f"{error.name} is not installed: pip install 'gateways[test]'")
+        missing(f"{error.name} is not installed: pip install 'gateways[{extra}]'")

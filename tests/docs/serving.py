@@ -1,0 +1,127 @@
+"""``gateways`` for the commands of a page: ``serve`` and ``front`` go on in the background, and have to answer.
+
+As for somebody who presses Ctrl-C before he tries the next: only one of each runs at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from gateways.addresses import connect, parse_address
+from gateways.client import request
+from gateways.commands import front as front_command
+from gateways.commands import serve as serve_command
+from gateways.config import Plan, load_plan
+from gateways.errors import ConnectError, GatewayError
+from gateways.server.transports import TRANSPORTS
+from gateways.settings import Settings
+
+ROOT = Path(os.environ.get("DOCS_ROOT", "/nonexistent"))
+PATIENCE = 45.0
+LAST_WORDS = 10.0
+"""Seconds for a process that has not answered to end, and to say why by its status."""
+
+
+def main(words: list[str]) -> int:
+    """Run one command."""
+    command = [sys.executable, "-m", "gateways", *words]
+    if words[:1] not in (["serve"], ["front"]):
+        os.execv(sys.executable, command)
+    kind = words[0]
+    if kind == "front" and "--http" not in words:
+        command += ["--http", f"127.0.0.1:{os.environ['DOCS_PORT_8000']}"]
+    stop(ROOT, kind)
+    log = ROOT / f"var/log/{kind}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    (ROOT / f"run/{kind}.pid").write_text(str(process.pid))
+    try:
+        for transport, address, settings in listening(kind, command[4:]):
+            wait(process, address)
+            ask(transport, address, settings)
+    except (GatewayError, AssertionError, OSError) as error:
+        print(f"{error}\n{log.read_text(errors='replace')}", file=sys.stderr)
+        try:
+            return process.wait(LAST_WORDS) or 1
+        except subprocess.TimeoutExpired:
+            return 1
+    return 0
+
+
+def stop(root: Path, kind: str) -> None:
+    """End the one that was started before, and wait for it."""
+    path = root / f"run/{kind}.pid"
+    if not path.exists() or not path.read_text():  # nginx -t makes an empty one
+        return
+    pid = int(path.read_text())
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        end = time.monotonic() + PATIENCE
+        while alive(pid) and time.monotonic() < end:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                break
+            time.sleep(0.02)
+    path.unlink(missing_ok=True)
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def listening(kind: str, words: list[str]) -> list[tuple[str, str, Settings | None]]:
+    """Return what it listens on, by its own parser."""
+    parser = argparse.ArgumentParser()
+    module = serve_command if kind == "serve" else front_command
+    module.add_arguments(parser)
+    given = vars(parser.parse_args(words))
+    if kind == "front":
+        return [("http", str(given["listen"]), None)]
+    flags = {name: value for name, value in given.items() if name in Settings.settings and value is not None}
+    plan: Plan = load_plan(given["config"], given["application"], flags)
+    return [
+        (name, str(address), pool.settings)
+        for pool in plan.pools
+        for name in TRANSPORTS
+        for address in getattr(pool.settings, name)
+    ]
+
+
+def wait(process: subprocess.Popen[bytes], address: str) -> None:
+    """Wait until somebody listens."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None, f"ended with {process.returncode}"
+        try:
+            connect(parse_address(address), 1.0).close()
+        except ConnectError:
+            assert time.monotonic() < end, f"nobody listens at {address}"
+            time.sleep(0.02)
+        else:
+            return
+
+
+def ask(transport: str, address: str, settings: Settings | None) -> None:
+    """Ask for a page, where this machine may: anything but an error is right."""
+    if settings and (settings.allowed_clients or settings.certfile or settings.proxy_protocol):
+        return
+    protocol = "fastcgi" if transport == "listen" else transport
+    secret = settings.ajp_secret if settings and transport == "ajp" else None
+    with request(protocol, address, target="/", timeout=PATIENCE, secret=secret) as response:
+        assert response.status < 500, f"{address}: {response.status} {response.read()!r}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
