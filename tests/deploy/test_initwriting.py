@@ -60,6 +60,18 @@ def test_what_was_written_before_is_renewed(tmp_path: Path) -> None:
     assert 'run("other:app")' in (tmp_path / "shop.fcgi").read_text()
 
 
+def test_the_other_kind_of_script_is_taken_away(tmp_path: Path) -> None:
+    make(tmp_path)
+    assert actions(make(tmp_path, cgi=True)) == {
+        "app.cgi": "wrote",
+        "app.py": "unchanged",
+        ".htaccess": "wrote",
+        "app.fcgi": "removed",
+    }
+    (tmp_path / "app.fcgi").write_text("# mine\n")
+    assert "app.fcgi" not in actions(make(tmp_path, cgi=True))
+
+
 def test_a_script_that_lost_its_mode_gets_it_back(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "app.fcgi").chmod(0o644)
