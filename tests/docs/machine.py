@@ -97,7 +97,7 @@ class Machine:
 
     def close(self) -> None:
         """End everything."""
-        for kind in ("front", "serve", "nginx"):
+        for kind in ("trace", "front", "serve", "nginx"):
             serving.stop(self.root, kind)
         shutil.rmtree(self.root, ignore_errors=True)
 

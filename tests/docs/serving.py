@@ -1,4 +1,4 @@
-"""``gateways`` for the commands of a page: ``serve`` and ``front`` go on in the background, and have to answer.
+"""``gateways`` for the commands of a page: ``serve``, ``front``, ``trace`` go on in the background, and have to answer.
 
 As for somebody who presses Ctrl-C before he tries the next: only one of each runs at a time.
 """
@@ -15,8 +15,10 @@ from pathlib import Path
 
 from gateways.addresses import connect, parse_address
 from gateways.client import request
+from gateways.client.transports import TRANSPORTS as CLIENT_TRANSPORTS
 from gateways.commands import front as front_command
 from gateways.commands import serve as serve_command
+from gateways.commands import trace as trace_command
 from gateways.config import Plan, load_plan
 from gateways.errors import ConnectError, GatewayError
 from gateways.server.transports import TRANSPORTS
@@ -31,7 +33,7 @@ LAST_WORDS = 10.0
 def main(words: list[str]) -> int:
     """Run one command."""
     command = [sys.executable, "-m", "gateways", *words]
-    if words[:1] not in (["serve"], ["front"]):
+    if words[:1] not in (["serve"], ["front"], ["trace"]) or "--read" in words:
         os.execv(sys.executable, command)
     kind = words[0]
     if kind == "front" and "--http" not in words:
@@ -84,11 +86,14 @@ def alive(pid: int) -> bool:
 def listening(kind: str, words: list[str]) -> list[tuple[str, str, Settings | None]]:
     """Return what it listens on, by its own parser."""
     parser = argparse.ArgumentParser()
-    module = serve_command if kind == "serve" else front_command
+    module = {"serve": serve_command, "front": front_command, "trace": trace_command}[kind]
     module.add_arguments(parser)
     given = vars(parser.parse_args(words))
     if kind == "front":
         return [("http", str(given["listen"]), None)]
+    if kind == "trace":
+        [(protocol, address)] = [(name, given[name]) for name in CLIENT_TRANSPORTS if given[name]]
+        return [(protocol, str(given["listen"] or address), None)]
     flags = {name: value for name, value in given.items() if name in Settings.settings and value is not None}
     plan: Plan = load_plan(given["config"], given["application"], flags)
     return [

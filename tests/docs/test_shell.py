@@ -34,6 +34,13 @@ BEFORE: dict[str, dict[int, str]] = {
         "gateways serve shop.wsgi --workers 1 --fastcgi :9000 --control /run/control --pid-file /run/app.pid",
         2: "export GATEWAYS_CONTROL=/run/control",
     },
+    "howto/see-what-passes": {
+        0: "gateways serve app:application --fastcgi unix:/run/gateways/app.sock",
+        1: "touch /run/gateways/app.sock.behind-trace",
+        2: "gateways serve app:application --fastcgi :9000 --scgi unix:/run/app.sock --uwsgi :3031 --ajp :8009 "
+        "--http :8000",
+        3: "gateways serve app:application --fastcgi unix:/run/gateways/app.sock",
+    },
     "howto/several-machines": {
         2: "cp conf/nginx/several-machines.conf /etc/nginx/conf.d/example.conf",
         3: "gateways serve app --workers 1 --fastcgi :9000 --control /run/gateways/control",
