@@ -2,6 +2,10 @@
 
 import os
 import sys
+from distutils.ccompiler import new_compiler
+from distutils.command.build_scripts import build_scripts
+from distutils.errors import CCompilerError
+from distutils.sysconfig import customize_compiler
 
 from setuptools import Extension, setup
 
@@ -17,4 +21,25 @@ SPEEDUPS = Extension(
 )
 wanted = sys.platform == "linux" and os.environ.get("GATEWAYS_PURE", "0") in ("", "0")
 
-setup(ext_modules=[SPEEDUPS] if wanted else [])
+RESIDENT = "gateways/resident/gateways-cgi"
+
+
+class BuildScripts(build_scripts):
+    """Puts the program in C in the place of its twin in Python, where it can be compiled."""
+
+    def run(self):
+        self.force = True  # of two builds with different settings, the second counts
+        super().run()
+        if not wanted:
+            return
+        temporary = self.get_finalized_command("build").build_temp
+        compiler = new_compiler()
+        customize_compiler(compiler)
+        try:
+            objects = compiler.compile([f"{RESIDENT}.c"], output_dir=temporary, extra_preargs=["-std=c11"])
+            compiler.link_executable(objects, "gateways-cgi", output_dir=self.build_dir)
+        except CCompilerError as error:
+            print(f"warning: gateways-cgi is in Python, and slower: {error}", file=sys.stderr)
+
+
+setup(ext_modules=[SPEEDUPS] if wanted else [], scripts=[RESIDENT], cmdclass={"build_scripts": BuildScripts})

@@ -18,14 +18,17 @@ COMMANDS = {
     "serve": "serve an application behind a web server: FastCGI, SCGI, uwsgi, AJP13, HTTP",
     "check-config": "check the configuration file, and say everything that is wrong with it",
     "conf": "write the configuration of a web server or a service manager from one description",
+    "init": "set up a site on a shared host: the script and .htaccess for an application",
     "doctor": "find out why a script, a configuration, a socket or a URL does not work, and what to do",
     "get": "request a page from a backend, as a web server would",
     "front": "a small web server in front of a backend, for development",
+    "conform": "run protocol cases, hostile ones among them, against a backend, and print a table",
     "status": "show what a master and its workers are doing",
     "reload": "have a master load the application anew, and wait until the new workers serve",
     "reopen": "have a master open its log files anew, after they were renamed",
     "upgrade": "have a master replace itself by the program that is installed now",
     "stop": "have a master finish what is in hand, and end",
+    "resident": "show and stop the processes that stay for CGI scripts",
 }
 _INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
 
@@ -35,6 +38,8 @@ class _Parser(argparse.ArgumentParser):
 
     #: Says what a flag of another program is called here, or "".
     explain_flag: Callable[[str], str] | None = None
+    #: Whether flags may stand between the words of a command that takes any number of them.
+    intermixed = False
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (see {self.prog} --help)")
@@ -44,7 +49,8 @@ class _Parser(argparse.ArgumentParser):
         flags = [arg.partition("=")[0] for arg in args[: args.index("--") if "--" in args else None]]
         unknown = [flag for flag in flags if flag.startswith("--") and flag not in self._option_string_actions]
         if not unknown:
-            arguments, unknown = self.parse_known_args(args)
+            mixed = self.intermixed and "--" not in args
+            arguments, unknown = self.parse_known_intermixed_args(args) if mixed else self.parse_known_args(args)
         if unknown:
             self.error(f"unknown argument {unknown[0]!r}{self._hint(unknown[0])}")
         return arguments
@@ -83,6 +89,7 @@ def _run(argv: list[str]) -> int:
     parser = _Parser(prog=f"gateways {name}", description=_sentence(COMMANDS[name]), allow_abbrev=False)
     command = importlib.import_module(f"gateways.commands.{name.replace('-', '_')}")
     parser.explain_flag = getattr(command, "explain_flag", None)
+    parser.intermixed = getattr(command, "INTERMIXED", False)
     command.add_arguments(parser)
     code: int = command.run(parser.parse(argv[1:]))
     return code

@@ -18,9 +18,12 @@ HANDOVER = PREFIX + "HANDOVER"
 #: What a program that a web server started tells the one that takes its place (server/origin.py).
 SUCCEEDS = PREFIX + "SUCCEEDS"
 
+#: What a process that stays for a CGI script, and whoever starts it, are told (resident/).
+_RESIDENT = tuple(f"{PREFIX}RESIDENT{name}" for name in ("", "_DIR", "_MAX", "_PASS"))
+
 #: Variables with our prefix that are read elsewhere: the configuration file, which protocol a process with an inherited
 #: socket speaks, and whether the C part is left alone.
-OTHER_VARIABLES = (PREFIX + "CONFIG", PREFIX + "PROTOCOL", PREFIX + "PURE", HANDOVER, SUCCEEDS)
+OTHER_VARIABLES = (PREFIX + "CONFIG", PREFIX + "PROTOCOL", PREFIX + "PURE", HANDOVER, SUCCEEDS, *_RESIDENT)
 
 
 #: Characters of a value that an error quotes.

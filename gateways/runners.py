@@ -82,6 +82,10 @@ def run(application: Application | str, **settings: Any) -> None:
 def _run(application: Application | str, keywords: dict[str, Any]) -> None:
     if _is_plainly_cgi():
         return _run_with_cgi(application, keywords)
+    if "GATEWAYS_RESIDENT" in os.environ:
+        from gateways.resident.process import serve_resident
+
+        return serve_resident(application, keywords)
     from gateways.server.spawned import detect
     from gateways.settings import Settings
     from gateways.settings.listening import LISTENERS

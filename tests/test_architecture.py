@@ -17,7 +17,7 @@ LAYERS = [
     ["compat"],
     ["runners", "simple"],
     ["doctor"],
-    ["deploy", "front", "manager"],
+    ["conform", "deploy", "front", "manager", "resident"],
     ["client", "server"],
     ["config"],
     ["hooks"],

@@ -50,6 +50,8 @@ def run_with_cgi(
     request was answered, with an error page too. Raises ``SystemExit`` with status 1 when the response could not be
     completed, the only way a CGI program has to say so; with 2 when this is no CGI request or an argument is wrong.
     """
+    if "GATEWAYS_RESIDENT" in os.environ:  # this is the process that stays for the script
+        return _stay(application, script_name, environ, debug, interface)
     transport = CGI(*_take_standard_streams())
     os.environ.pop("HTTP_PROXY", None)  # httpoxy, CVE-2016-1000110: HTTP clients would take a request header for it
     errors = Errors(_write_stderr)
@@ -89,6 +91,23 @@ def run_with_cgi(
         code = 1
     if code:
         raise SystemExit(code)
+    return None
+
+
+def _stay(
+    application: Application | str,
+    script_name: str | None,
+    environ: Mapping[str, str] | Iterable[tuple[str, str]],
+    debug: bool | str,
+    interface: str,
+) -> None:
+    """Serve until nobody needs this process (resident/)."""
+    import gateways
+
+    settings = {"debug": bool(debug), "debug_secrets": debug == "secrets", "interface": interface}
+    if script_name is not None:
+        settings["script_name"] = script_name
+    gateways.run(application, environ=environ, **settings)
 
 
 class CGI:

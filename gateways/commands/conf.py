@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateways.commands.arguments import kind
-from gateways.deploy.description import SIZE, TIME, TRANSPORTS, read_mount, read_pair
+from gateways.deploy.description import SIZE, TIME, TRANSPORTS, Deployment, read_mount, read_pair
 from gateways.deploy.registry import SERVERS, describe, generate
 from gateways.deploy.text import SPEECH, File
 from gateways.errors import ConfigError
@@ -106,6 +106,7 @@ def _add_site(parser: argparse.ArgumentParser) -> None:
 def _add_others(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the files")
     group.add_argument("--name", help="what files, services and variables are called (default: example)")
+    group.add_argument("--image", metavar="NAME", help="the container image of the application (kubernetes)")
     group.add_argument("--variant", metavar="NAME", help="another way to write it, where the server has several")
     group.add_argument(
         "--output", metavar="DIR", help="write below this directory, and print the names; default: print the text"
@@ -131,7 +132,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(arguments: argparse.Namespace) -> list[File]:
     """Return the files. Raises ``ConfigError``."""
-    return generate(describe(arguments.server, *_transport(arguments), **_values(arguments)))
+    return generate(describe_arguments(arguments))
+
+
+def describe_arguments(arguments: argparse.Namespace) -> Deployment:
+    """Return the description that is given. Raises ``ConfigError``."""
+    return describe(arguments.server, *_transport(arguments), **_values(arguments))
 
 
 def _transport(arguments: argparse.Namespace) -> tuple[str, list[str]]:
@@ -147,7 +153,7 @@ def _values(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of the description that are given."""
     plain = (
         *("app", "script", "python", "workers", "user", "group", "authorizer", "ping", "multiplex", "ajp_secret"),
-        *("server_name", "root", "upload_limit", "timeout", "name", "variant"),
+        *("server_name", "root", "upload_limit", "timeout", "name", "image", "variant"),
     )
     values = {name: getattr(arguments, name) for name in plain if getattr(arguments, name) is not None}
     if arguments.mount is not None:

@@ -14,9 +14,9 @@ from gateways.errors import ConfigError
 from gateways.values import Duration
 
 EPILOG = """\
-WHAT is a script (.cgi, .fcgi), a directory with scripts and .htaccess, a configuration file of a web server, the ADDR
-of a socket, or a URL. Each fault is one line: how bad it is, where, what, and what to type. docs/reference/doctor.md
-explains the code at its end.
+WHAT is a script (.cgi, .fcgi), a directory with scripts and .htaccess, a configuration file or the error log of a web
+server, the ADDR of a socket, or a URL. Each fault is one line: how bad it is, where, what, and what to type.
+docs/reference/doctor.md explains the code at its end.
 
 exit status:
   0  no error was found; there may be warnings

@@ -157,7 +157,7 @@ def _by_http(deployment: Deployment) -> list[str]:
 def _private(name: str, url: str, directory: str, deployment: Deployment) -> list[str]:
     return [
         "# Files that only the application gives out: with the response header X-Accel-Redirect:",
-        f"# {url}/name, percent-encoded, in place of a body.",
+        f"# {url}/name in place of a body, as it is: nginx wants it percent-encoded, Caddy does not.",
         f"{name} header X-Accel-Redirect {_word(url + '/*', '--private', deployment)}",
         f"handle_response {name} {{",
         f"{_TAB}root * {_word(directory, '--private', deployment)}",

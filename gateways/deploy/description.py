@@ -27,6 +27,7 @@ _NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,31}")
 _LABEL = "(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _ACCOUNT = re.compile("[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_IMAGE = re.compile("[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 #: What a path may consist of where it is written into addresses, commands and first lines of scripts.
 _SIMPLE = re.compile("[A-Za-z0-9._/@+,=~-]+")
 
@@ -65,7 +66,7 @@ class Deployment:
     tls: tuple[str, str] | None = None
     """The files of certificate and key."""
     authorizer: str = ""
-    """The address of a FastCGI authorizer that is asked first."""
+    """The address of a FastCGI authorizer that is asked first; without ``addresses`` also the path of its script."""
     multiplex: int = 0
     """Requests at a time on a connection (HAProxy)."""
     ping: str = ""
@@ -80,6 +81,8 @@ class Deployment:
     """What the web server starts; empty: app.cgi or app.fcgi in cgi-bin."""
     python: str = ""
     """The Python that has gateways; empty: that of venv."""
+    image: str = ""
+    """The container image of the application (Kubernetes)."""
     variant: str = ""
     """Another way to write the file, where the server has several: the registry names them."""
 
@@ -97,19 +100,31 @@ class Deployment:
                 _check_url(flag, url)
                 _check_directory(flag, directory)
         _check_unique([url for url, _ in (*self.static, *self.private)])
-        for flag, account in (("--user", self.user), ("--group", self.group)):
-            if account:
-                _match(flag, account, _ACCOUNT, "the name of an account")
+        for flag, name, pattern, allowed in (
+            ("--user", self.user, _ACCOUNT, "the name of an account"),
+            ("--group", self.group, _ACCOUNT, "the name of an account"),
+            ("--image", self.image, _IMAGE, "the name of a container image, such as registry.example.org/app:1"),
+        ):
+            if name:
+                _match(flag, name, pattern, allowed)
         for flag, path in self._simple_paths():
             _check_simple(flag, path)
-        for address in (*self.addresses, *([self.authorizer] if self.authorizer else [])):
+        for address in self.addresses:
             _check_address(address)
+        if self.authorizer:
+            self._check_authorizer()
         if self.ping:
             _check_simple("--ping", self.ping)
         if self.transport not in ("cgi", *TRANSPORTS):
             raise ConfigError(f"there is no transport {self.transport!r}: give cgi, {', '.join(TRANSPORTS)}")
         if self.transport == "cgi" and self.addresses:
             raise ConfigError("--cgi: a script has no address; leave the address out, or --cgi")
+
+    def _check_authorizer(self) -> None:
+        if self.spawned and self.authorizer.startswith("/"):
+            _check_simple("--authorizer", self.authorizer)
+        else:
+            _check_address(self.authorizer)
 
     def _simple_paths(self) -> list[tuple[str, str]]:
         given = [("--script", self.script), ("--python", self.python)]
@@ -180,7 +195,7 @@ def _flag(field: str, value: object) -> list[str]:
     if field == "upload_limit":
         return [flag, SIZE.show(value)]
     if field == "timeout":
-        return [flag, TIME.show(value)]
+        return [flag, f"{value:.9f}".rstrip("0").rstrip(".") + "s"]
     return [flag, str(value)]
 
 

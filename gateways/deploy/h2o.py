@@ -48,8 +48,7 @@ def _listen(deployment: Deployment) -> list[str]:
     ]
     if not deployment.tls:
         return [*lines, *comment(encrypted)]
-    # One "listen" with a list: two keys of the same name would be no YAML.
-    return ["listen:", "  - port: 80", "  - port: 443", *(f"  {line}" for line in encrypted[2:])]
+    return [*lines, *encrypted]
 
 
 def _hosts(deployment: Deployment) -> list[str]:

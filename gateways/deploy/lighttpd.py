@@ -39,7 +39,9 @@ def write(deployment: Deployment) -> list[File]:
         raise ConfigError(
             "--authorizer with lighttpd: the application has to be served by FastCGI as well; give --fastcgi"
         )
-    if deployment.transport == "cgi" and deployment.variant and deployment.mount:
+    if deployment.variant and deployment.transport != "cgi":
+        raise ConfigError("--variant directory with lighttpd: it is about scripts; give --cgi")
+    if deployment.variant and deployment.mount:
         raise ConfigError("--variant directory: the scripts are below /cgi-bin/; leave out --mount")
     modules = ['"mod_alias"'] if _aliases(deployment) else []
     modules += ['"mod_openssl"', '"mod_redirect"'] if deployment.tls else []
@@ -88,6 +90,7 @@ def _heading(deployment: Deployment) -> list[str]:
         title = "lighttpd starts the application's processes by itself, and stops them: nothing else has to run."
     install = [
         f"Copy to /etc/lighttpd/conf-available/50-{deployment.name}.conf, then",
+        *(["  apt install lighttpd-mod-openssl"] if deployment.tls else []),
         f"  lighty-enable-mod {deployment.name} && systemctl reload lighttpd",
     ]
     lines = heading(deployment, [title], install)

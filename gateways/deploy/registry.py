@@ -6,8 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from gateways.declared import nearest
-from gateways.deploy import caddy, h2o, haproxy, lighttpd, nginx
-from gateways.deploy.description import Deployment
+from gateways.deploy import (
+    apache,
+    caddy,
+    container,
+    h2o,
+    haproxy,
+    htaccess,
+    kubernetes,
+    lighttpd,
+    nginx,
+    supervisor,
+    systemd,
+    toml,
+)
+from gateways.deploy.description import TRANSPORTS, Deployment
 from gateways.deploy.text import SPEECH, File
 from gateways.errors import ConfigError
 
@@ -40,17 +53,28 @@ _NOT_HERE = {
     "ajp_secret": "it is for AJP13 alone; leave it out, or give --ajp",
     "python": "it starts no Python; leave it out",
     "user": "it does not start the application; systemd and supervisor do",
+    "workers": "it starts no processes; give the number to gateways serve",
     "group": "it uses no Unix socket; leave it out",
     "mount": "it has the application at the root of the site only; leave it out",
     "private": "it gives out no files for an application; nginx, lighttpd and caddy do",
     "static": "it serves no files; let nginx or the application do that",
     "authorizer": "it asks no authorizer; nginx, lighttpd and apache do",
+    "unbuffered": "it passes nothing on; give it to the web server",
+    "timeout": "it waits for no answers; give it to the web server",
+    "server_name": "it knows no host names; give it to the web server",
+    "image": "it runs no images; kubernetes does",
 }
 
 
+_OF_A_WEB_SERVER = ("multiplex", "script", "authorizer", "static", "private", "unbuffered", "timeout", "server_name")
+"""Fields that mean nothing where no web server is configured."""
+
+_PORTS = {"ajp": "127.0.0.1:8009", "http": "127.0.0.1:8000"}
+
+
 def _without(*names: str) -> dict[str, str]:
-    """Return what a server can do nothing with."""
-    return {name: _NOT_HERE[name] for name in names}
+    """Return what a server can do nothing with; no web server can with an image."""
+    return {name: _NOT_HERE[name] for name in (*names, "image")}
 
 
 SERVERS: dict[str, Server] = {
@@ -90,7 +114,62 @@ SERVERS: dict[str, Server] = {
         "h2o",
         h2o.write,
         ("fastcgi",),
-        refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user", "authorizer", "private"),
+        refuses=_without(
+            "script", "python", "user", "multiplex", "ping", "ajp_secret", "authorizer", "private", "workers"
+        ),
+    ),
+    "apache": Server(
+        "Apache",
+        apache.write,
+        ("fastcgi", "spawn", "cgi", "scgi", "uwsgi", "ajp", "http"),
+        several=("fastcgi", "scgi", "uwsgi", "ajp", "http"),
+        variants=(apache.SETHANDLER,),
+        refuses=_without("multiplex", "ping", "user"),
+    ),
+    "htaccess": Server(
+        "an .htaccess",
+        htaccess.write,
+        ("cgi", "spawn"),
+        refuses={**_without("multiplex", "ping", "user", "group", "authorizer"), **htaccess.REFUSES},
+    ),
+    "systemd": Server(
+        "systemd",
+        systemd.write,
+        TRANSPORTS,
+        addresses=_PORTS,
+        variants=(systemd.STANDALONE, systemd.MASTER),
+        refuses=_without(*_OF_A_WEB_SERVER),
+    ),
+    "supervisor": Server(
+        "supervisor",
+        supervisor.write,
+        TRANSPORTS,
+        addresses=_PORTS,
+        variants=(supervisor.FCGI_PROGRAM,),
+        refuses=_without(*_OF_A_WEB_SERVER),
+    ),
+    "kubernetes": Server(
+        "Kubernetes",
+        kubernetes.write,
+        ("fastcgi", "scgi", "uwsgi", "http"),
+        refuses={
+            **{name: _NOT_HERE[name] for name in ("multiplex", "script", "authorizer", "user", "group", "python")},
+            **kubernetes.REFUSES,
+        },
+    ),
+    "container": Server(
+        "a container",
+        container.write,
+        ("fastcgi", "scgi", "uwsgi", "http"),
+        refuses={**_without("multiplex", "script", "authorizer", "group", "python"), **container.REFUSES},
+    ),
+    "toml": Server(
+        "a configuration file of gateways",
+        toml.write,
+        TRANSPORTS,
+        addresses=_PORTS,
+        several=TRANSPORTS,
+        refuses=_without(*_OF_A_WEB_SERVER, "python"),
     ),
 }
 

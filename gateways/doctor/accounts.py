@@ -75,6 +75,11 @@ def web_account(options: Options, script: str | None = None) -> Account:
     return account_of(os.geteuid(), "you: this system has no account for web servers")
 
 
+def running_programs() -> set[str]:
+    """Return the names of the web servers that run here."""
+    return {program for _, program in _running()}
+
+
 def allowed(account: Account, path: str, wanted: int) -> bool:
     """Say whether ``account`` may do ``wanted`` (``READ``, ``WRITE``, ``EXECUTE``) with what is at ``path``."""
     status = os.stat(path)

@@ -55,10 +55,10 @@ def ask(address: Address, options: Options, where: str = "") -> Iterator[Finding
             yield UNKNOWN.found(place, f"what listens at {address} speaks none of the known protocols", remedy)
             return
     except ConnectError as error:
-        yield _unreachable(address, error, place)
+        yield _unreachable(address, error, place, options.protocol)
         return
     except BackendTimeout:
-        yield _silent(address, min(options.timeout, _TRIAL), place)
+        yield silent(address, min(options.timeout, _TRIAL), place)
         return
     yield from _request(protocol, address, options, place)
 
@@ -70,9 +70,9 @@ def _request(protocol: str, address: Address, options: Options, where: str) -> I
             page = _beginning(response)
             yield from _judge(protocol, response, page, where)
     except ConnectError as error:
-        yield _unreachable(address, error, where)
+        yield _unreachable(address, error, where, protocol)
     except BackendTimeout:
-        yield _other(protocol, address, options, where) or _silent(address, options.timeout, where)
+        yield _other(protocol, address, options, where) or silent(address, options.timeout, where)
     except ProtocolError as error:
         broken = BROKEN.found(where, str(error), "look into the log of the application: it broke off its answer")
         yield _other(protocol, address, options, where) or broken
@@ -122,7 +122,7 @@ def wrong_protocol(asked: str, found: str, address: Address, where: str) -> Find
     return OTHER.found(where, what, f"{speak}, or gateways serve --{asked} {address}")
 
 
-def _unreachable(address: Address, error: ConnectError, where: str) -> Finding:
+def _unreachable(address: Address, error: ConnectError, where: str, protocol: str | None) -> Finding:
     number = getattr(error.__context__, "errno", None)  # what the system said
     reason = str(error).partition(": ")[2]
     cause, _, remedy = reason.partition("; ")
@@ -130,8 +130,10 @@ def _unreachable(address: Address, error: ConnectError, where: str) -> Finding:
         text = f"the socket file {address.path} is there, and nobody listens at it"
         return STALE.found(where, text, "start the application again; it replaces the file by itself")
     if number == errno.ECONNREFUSED:
-        text = f"nothing listens at {address}"
-        return CLOSED.found(where, text, f"start the application: gateways serve app:application --fastcgi {address}")
+        text, protocol = f"nothing listens at {address}", protocol or "fastcgi"
+        return CLOSED.found(
+            where, text, f"start the application: gateways serve app:application --{protocol} {address}"
+        )
     if number == errno.EAGAIN:
         text = f"{address} takes no more connections: its queue is full"
         return FULL.found(where, text, _BUSY)
@@ -141,7 +143,8 @@ def _unreachable(address: Address, error: ConnectError, where: str) -> Finding:
 _BUSY = "see what the workers do (gateways status, slow_log), then restart it or give it more workers and threads"
 
 
-def _silent(address: Address, timeout: float, where: str) -> Finding:
+def silent(address: Address, timeout: float, where: str) -> Finding:
+    """Return that ``address`` takes connections and says nothing."""
     what = f"{address} takes connections and answers nothing for {timeout:g} s: its workers are busy, stuck or gone"
     return SILENT.found(where, what, _BUSY)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from gateways.doctor.accounts import Account
 from gateways.doctor.findings import ERROR, Finding, declare, quoted
-from gateways.doctor.shebang import SERVER_PATH, Interpreter, replace_line
-from gateways.doctor.starting import identity
+from gateways.doctor.shebang import Interpreter, replace_line
+from gateways.doctor.starting import ENVIRON, identity
 
 FAILS = declare(
     "interpreter-fails",
@@ -102,15 +102,13 @@ def examine_interpreter(
         yield NO_GATEWAYS.found(path, what, _install(path, interpreter, answer["prefix"], suggestion))
 
 
-def ask(
-    interpreter: Interpreter, script: str, account: Account, timeout: float, environ: dict[str, str] | None = None
-) -> tuple[dict[str, Any] | None, str]:
+def ask(interpreter: Interpreter, script: str, account: Account, timeout: float) -> tuple[dict[str, Any] | None, str]:
     """Return what the interpreter says of itself and the script, or None and its last words."""
     try:
         result = subprocess.run(
             [interpreter.program, *interpreter.arguments, "-c", _PROBE, os.path.abspath(script)],
             cwd="/",
-            env={"PATH": SERVER_PATH} if environ is None else environ,
+            env=ENVIRON,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from gateways.doctor.accounts import Account, web_account
 from gateways.doctor.findings import ERROR, NOTE, Finding, declare
+from gateways.doctor.host import examine_host
 from gateways.doctor.htaccess import examine_beside
 from gateways.doctor.htaccessfile import files_for, read_files
 from gateways.doctor.interpreter import examine_interpreter, suggest
@@ -48,7 +49,7 @@ def examine_script(path: str, options: Options) -> Iterator[Finding]:
         findings += examine_interpreter_modes(path, interpreter.program, account)
     if interpreter is not None and options.run and not _wrong(findings):
         findings += examine_interpreter(path, data, interpreter, account, suggestion, options.timeout)
-    findings += examine_beside(path, account)
+    findings += [*examine_beside(path, account), *examine_host(path, is_fastcgi(path))]
     yield from findings
     if interpreter is not None and options.run and not _wrong(findings):
         yield from _try(path, data, account, interpreter.program, options)
@@ -84,7 +85,7 @@ def _try(path: str, data: bytes, account: Account, interpreter: str, options: Op
 
 
 def _wrong(findings: list[Finding]) -> bool:
-    return any(finding.severity == ERROR for finding in findings if not finding.code.startswith("htaccess-"))
+    return any(finding.severity == ERROR for finding in findings if not finding.code.startswith(("htaccess-", "host-")))
 
 
 def _unasked() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import grp
 import os
 import re
 import socket
@@ -11,9 +12,9 @@ from collections.abc import Iterator
 
 from gateways.addresses import Address, parse_address
 from gateways.declared import nearest
+from gateways.doctor.accounts import WRITE, Account, allowed, closed_directory, described, opening, web_account
 from gateways.doctor.asking import ask
 from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
-from gateways.doctor.reach import WRITE, Account, account_of, closed_directory, described, may
 from gateways.doctor.targets import Options
 
 ABSENT = declare(
@@ -40,8 +41,8 @@ UNITS = ("nginx", "apache2", "httpd", "lighttpd", "caddy", "h2o", "haproxy")
 
 #: Directories that a unit may have of its own, and the line that gives them to it.
 _PRIVATE = {
-    **dict.fromkeys(("/tmp/", "/var/tmp/"), "PrivateTmp"),
-    **dict.fromkeys([f"/{name}/" for name in ("home", "root", "run/user")], "ProtectHome"),
+    **dict.fromkeys(("tmp", "var/tmp"), "PrivateTmp"),
+    **dict.fromkeys(("home", "root", "run/user"), "ProtectHome"),
 }
 _YES = re.compile(r"^\s*(PrivateTmp|ProtectHome)\s*=\s*(?:1|yes|true|on|tmpfs|disconnected)\s*$", re.MULTILINE)
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
@@ -50,14 +51,16 @@ _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 def examine_socket(what: str, options: Options) -> Iterator[Finding]:
     """Examine the address of a backend, or the path of its socket; with ``options.run`` also talk to it."""
     address = parse_address(what if not os.path.lexists(what) else f"unix:{os.path.abspath(what)}")
-    yield from examine_address(address, account_of(options.user), options)
+    yield from examine_address(address, web_account(options), options)
 
 
-def examine_address(address: Address, account: Account, options: Options, where: str = "") -> Iterator[Finding]:
+def examine_address(
+    address: Address, account: Account, options: Options, where: str = "", *, look_at_file: bool = True
+) -> Iterator[Finding]:
     """Yield what keeps ``account`` from the backend at ``address``. ``where`` is who names it, if not a person."""
     place = where or str(address)
-    if address.kind == "unix":
-        seen = list(look(address.path, account, place))
+    if address.kind == "unix" and look_at_file:
+        seen = list(look(address.path, account, place, options.protocol or "fastcgi"))
         yield from seen
         if any(finding.code in (ABSENT.name, NOT_A_SOCKET.name) for finding in seen):
             return
@@ -74,8 +77,10 @@ def examine_address(address: Address, account: Account, options: Options, where:
         yield from ask(address, options, place)
 
 
-def look(path: str, account: Account, where: str) -> Iterator[Finding]:
-    """Yield what the file system says of a socket."""
+def look(
+    path: str, account: Account, where: str, protocol: str = "fastcgi", units: tuple[str, ...] = UNITS
+) -> Iterator[Finding]:
+    """Yield what the file system says of a socket. ``units`` are those that the web server may have."""
     closed = closed_directory(account, path)
     if closed:
         yield DIRECTORY.found(where, *entering(closed, path, account))
@@ -85,24 +90,24 @@ def look(path: str, account: Account, where: str) -> Iterator[Finding]:
         yield ABSENT.found(where, f"{path} cannot be looked at by this user", "run as root: sudo gateways doctor ...")
         return
     except OSError as error:
-        yield ABSENT.found(where, f"{path}: {_absent(path, error)}", _start(path))
-        yield from _private(path, where)
+        yield ABSENT.found(where, f"{path}: {_absent(path, error)}", _start(path, protocol))
+        yield from _private(path, where, units)
         return
     if not stat.S_ISSOCK(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "a file" if stat.S_ISREG(mode) else "something else"
         remedy = "give the path of the socket that the application listens at"
         yield NOT_A_SOCKET.found(where, f"{path} is {kind}, not a socket", remedy)
         return
-    if not may(account, path, WRITE):
+    if not allowed(account, path, WRITE):
         yield MODE.found(
             where,
             f"{account.name} may not write to {path} ({described(path)})",
             f"start the application with --socket-group {_group_of(account)} (--socket-mode 660, the default)",
         )
-    elif mode & stat.S_IWOTH and closed_directory(_ANYBODY, path) is None:
+    elif mode & stat.S_IWOTH and not closed_directory(_ANYBODY, path):
         remedy = f"--socket-mode 660 --socket-group {_group_of(account)}"
         yield OPEN.found(where, f"every user of this machine may connect to {path} ({described(path)})", remedy)
-    yield from _private(path, where)
+    yield from _private(path, where, units)
 
 
 def entering(directory: str, path: str, account: Account) -> tuple[str, str]:
@@ -110,7 +115,7 @@ def entering(directory: str, path: str, account: Account) -> tuple[str, str]:
     what = f"{account.name} cannot enter {directory} ({described(directory)}), and so not reach {path}"
     if directory == "/root":
         return what, "put it somewhere else, such as /run/gateways or /srv: /root is root's own"
-    return what, f"chmod o+x {directory}, or for this user only: setfacl -m u:{account.name}:x {directory}"
+    return what, f"{opening(account, directory, 'x')} {directory}"
 
 
 def listeners(address: Address) -> list[str]:
@@ -164,21 +169,19 @@ def _absent(path: str, error: OSError) -> str:
     return "there is no such socket" + (f"; beside it is {os.path.join(directory, hint)}" if hint else "")
 
 
-def _start(path: str) -> str:
-    return (
-        f"start the application: gateways serve app:application --fastcgi unix:{path}; or give the path it listens at"
-    )
+def _start(path: str, protocol: str) -> str:
+    return f"start the application (gateways serve app:application --{protocol} unix:{path}), or give its path"
 
 
-def _private(path: str, where: str) -> Iterator[Finding]:
+def _private(path: str, where: str, units: tuple[str, ...]) -> Iterator[Finding]:
     """A web server that is started by systemd may have a /tmp of its own."""
-    line = next((line for directory, line in _PRIVATE.items() if path.startswith(directory)), None)
+    line = next((line for directory, line in _PRIVATE.items() if path.startswith(f"/{directory}/")), None)
     if line is None:
         return
-    units = sorted({name for name in UNITS for text in _unit(name) if line in _YES.findall(text)})
-    if units:
+    found = sorted({name for name in units for text in _unit(name) if line in _YES.findall(text)})
+    if found:
         remedy = "listen below /run: --fastcgi unix:/run/gateways/app.sock"
-        what = f"with {line}= in its unit, as {' and '.join(units)} has it here, a web server does not see {path}"
+        what = f"with {line}= in its unit, as {' and '.join(found)} has it here, a web server does not see {path}"
         yield PRIVATE.found(where, what, remedy)
 
 
@@ -193,7 +196,10 @@ def _unit(name: str) -> Iterator[str]:
 
 
 def _group_of(account: Account) -> str:
-    return account.name if account.uid >= 0 else "GROUP-OF-THE-WEB-SERVER"
+    try:
+        return grp.getgrgid(account.gid).gr_name
+    except KeyError:
+        return account.name
 
 
-_ANYBODY = Account("anybody", -1, frozenset())
+_ANYBODY = Account("anybody", -1, -1, frozenset())

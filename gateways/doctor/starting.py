@@ -20,6 +20,9 @@ from gateways.doctor.accounts import Account
 from gateways.doctor.shebang import SERVER_PATH
 from gateways.errors import ConnectError, GatewayError
 
+#: The environment of a web server's scripts, before the variables of a request. Nothing is to stay of a trial.
+ENVIRON = {"PATH": SERVER_PATH, "PYTHONDONTWRITEBYTECODE": "1"}
+
 #: Bytes of what a script prints that are kept: the beginning, where the head is, and the end, where the reason is.
 _KEPT = 65536
 
@@ -63,7 +66,7 @@ def identity(account: Account) -> dict[str, Any]:
 def run_cgi(path: str, account: Account, around: Surroundings, timeout: float) -> Outcome:
     """Send a GET for / to a script by CGI. Raises ``OSError`` when it cannot be started."""
     path = os.path.abspath(path)
-    environ = {"PATH": SERVER_PATH, **around.environ, **_variables(path)}
+    environ = {**ENVIRON, **around.environ, **_variables(path)}
     begun = time.monotonic()
     kinds: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([path], env=environ, **kinds, **_start(path, account, around)) as process:
@@ -102,7 +105,7 @@ def run_fastcgi(path: str, account: Account, around: Surroundings, timeout: floa
                 stdin=listening.fileno(),
                 stdout=log,
                 stderr=log,
-                env={"PATH": SERVER_PATH},
+                env=ENVIRON,
                 **_start(path, account, around),
             ) as process,
         ):

@@ -1,9 +1,10 @@
-"""Tells what a text of the command line is: a URL, a directory, a script, a configuration file, or an address."""
+"""Tells what a text of the command line is: a URL, a directory, a script, another file, or an address."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from gateways.declared import nearest
 from gateways.doctor.findings import Finding
 from gateways.errors import ConfigError
 
-URL, DIRECTORY, SCRIPT, HTACCESS, CONFIGURATION, SOCKET = (
-    "URL", "directory", "script", ".htaccess", "configuration file", "socket",
+URL, DIRECTORY, SCRIPT, HTACCESS, LOG, CONFIGURATION, SOCKET = (
+    "URL", "directory", "script", ".htaccess", "error log", "configuration file", "socket",
 )  # fmt: skip
 
 #: Where the examination of each kind is; a module is imported when it is needed.
@@ -24,11 +25,13 @@ EXAMINATIONS = {
     DIRECTORY: "directory:examine_directory",
     SCRIPT: "script:examine_script",
     HTACCESS: "htaccess:examine_htaccess",
+    LOG: "errorlog:examine_errorlog",
     CONFIGURATION: "configuration:examine_configuration",
     SOCKET: "sockets:examine_socket",
 }
 
 _SCRIPT_ENDINGS = (".cgi", ".fcgi", ".fpl", ".py", ".pl", ".wsgi")
+_LOG = re.compile(r"\.log(\.1)?$|error[._-]?log", re.IGNORECASE)
 #: Bytes of a file that are looked at to tell a script.
 _BEGINNING = 256
 
@@ -92,6 +95,8 @@ def _kind_of_file(path: str) -> str:
         raise ConfigError(f"{path!r} is neither a file, a directory nor a socket")
     if os.path.basename(path).endswith(".htaccess"):
         return HTACCESS
+    if _LOG.search(os.path.basename(path)):
+        return LOG
     return SCRIPT if path.endswith(_SCRIPT_ENDINGS) or _has_shebang(path) else CONFIGURATION
 
 

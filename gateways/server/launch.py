@@ -60,14 +60,17 @@ def launch(
     settings: Settings,
     notices: Sequence[str] = (),
     status: Callable[[str, Settings, Sequence[Listener]], Status] | None = None,
+    server: type[SpawnedServer] | None = None,
 ) -> int:
     """Serve ``application`` on the addresses of ``settings``, or else on the sockets this process was started with.
 
     What needs root is opened first: the logs and the listeners. The application is loaded and served as ``user``.
 
     ``notices`` are lines for the error log. ``status`` is called with the name of the application when it is to be
-    served behind a status path. Returns the exit code of ``Server.run``: 0 when all requests in hand were finished, 1
-    when ``graceful_timeout`` passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
+    served behind a status path. ``server`` serves in the place of ``SpawnedServer``.
+
+    Returns the exit code of ``Server.run``: 0 when all requests in hand were finished, 1 when ``graceful_timeout``
+    passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
     ``BindError``.
     """
     if HANDOVER in os.environ:
@@ -106,16 +109,17 @@ def launch(
         routed = with_routes(hooks.wrap(application), settings, shown.application if shown else None)
         given = (routed, listeners, settings, error_log, access_log)
         slot = shown.slot if shown else None
-        server = _make_server(given, settings, spawned, not privileges.needed, slot)
+        kind = (server or SpawnedServer) if spawned else Server
+        made = _make_server(kind, given, settings, not privileges.needed, slot)
         hooks.ready(worker)
         for listener in listeners:
             threads = count(settings.threads, "greenlet" if settings.worker == "gevent" else "thread")
             error_log.notice(f"serving {listener.spoken} on {listener.address}: {name}, {threads}")
-        code = server.run()
-        interface.end(server.stopped_at)
-        hooks.exit(worker, server.retired or "stopped")
-        if isinstance(server, SpawnedServer):
-            server.begin_anew()
+        code = made.run()
+        interface.end(made.stopped_at)
+        hooks.exit(worker, made.retired or "stopped")
+        if isinstance(made, SpawnedServer):
+            made.begin_anew()
         error_log.notice("stopped" if code == 0 else "stopped with requests in hand")
         return code
 
@@ -128,11 +132,12 @@ def _replace_waits(settings: Settings) -> bool:
     return green.patch()
 
 
-def _make_server(given: Any, settings: Settings, spawned: bool, may_renew: bool, slot: Slot | None) -> Server:
-    if spawned:
+def _make_server(kind: type[Server], given: Any, settings: Settings, may_renew: bool, slot: Slot | None) -> Server:
+    if settings.worker == "gevent":
+        kind = green.with_greenlets(kind)
+    if issubclass(kind, SpawnedServer):
         # What has been opened as root cannot be opened again by the user that it has become.
-        kind = green.with_greenlets(SpawnedServer) if settings.worker == "gevent" else SpawnedServer
         return kind(*given, slot=slot, may_renew=may_renew)
     for setting in sorted(_WITHOUT_EFFECT & settings.given):
         given[3].notice(f"{settings.label(setting)}: it has no effect without workers")
-    return (green.with_greenlets(Server) if settings.worker == "gevent" else Server)(*given, slot=slot)
+    return kind(*given, slot=slot)

@@ -25,13 +25,19 @@ if TYPE_CHECKING:
     from gateways.core.types import Environ
 
 
-def answer_for(script: str, error: BaseException | None) -> None:
-    """Serve in the place of ``script``, which raised ``error`` or just ended. Does nothing when it has served."""
+def answer_for(
+    script: str, error: BaseException | None, server: type[SpawnedServer] = SpawnedServer, tell: bool = False
+) -> None:
+    """Serve in the place of ``script``, which raised ``error`` or just ended. Does nothing when it has served.
+
+    ``server`` is what serves. ``tell`` has each request tell its web server the traceback, too: where the error log is
+    another than that server's.
+    """
     complete_standard_streams()
     start = detect(os.environ)
     if start.kind not in TRANSPORTS:
         return  # descriptor 0 is taken already
-    refusal = Refusal(script, error)
+    refusal = Refusal(script, error, tell)
     settings = _settings(start.protocol, start.addresses)
     with ExitStack() as stack:
         error_log = ErrorLog(settings.error_log, settings.log_level)
@@ -40,9 +46,9 @@ def answer_for(script: str, error: BaseException | None) -> None:
             error_log.exception(refusal.reason, error)
         error_log.error(f"{refusal.reason}; requests are answered with 500 until it can be run")
         listeners = listen(addresses_to_serve(settings), settings, stack)
-        server = SpawnedServer(refusal, listeners, settings, error_log, look=refusal.look)
-        code = server.run()
-        server.begin_anew()
+        refusing = server(refusal, listeners, settings, error_log, look=refusal.look)
+        code = refusing.run()
+        refusing.begin_anew()
         raise SystemExit(code)
 
 
@@ -57,9 +63,10 @@ def _settings(protocol: str, addresses: tuple[str, ...]) -> Settings:
 class Refusal:
     """A WSGI application that raises the reason, and says when the script should be tried again."""
 
-    def __init__(self, script: str, error: BaseException | None) -> None:
+    def __init__(self, script: str, error: BaseException | None, tell: bool = False) -> None:
         self.reason = f"{script} failed: {_describe(error)}"
         self._error = error
+        self._tell = tell
         self._asked = False
         # Those that it was about to load are no modules yet, but in the traceback.
         self._failed = tuple(dict.fromkeys([os.path.abspath(script), *_files(error)]))
@@ -69,7 +76,10 @@ class Refusal:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         self._asked = True
         failure = BootError(self.reason)
-        failure.__context__ = self._error  # for the debug page; as its cause it would be in the log at each request
+        if self._tell:
+            failure.__cause__ = self._error
+        else:
+            failure.__context__ = self._error  # for the debug page alone: the log has had it
         raise failure
 
     def look(self) -> str:

@@ -61,7 +61,7 @@ class SpawnedServer(Server):
             return
         self._successor = Successor(listeners, self._parent.parent if self._parent is not None else 0)
         self._left = list(origin.children)
-        self._look = look or _look(settings)
+        self._look = look or look_at_files(settings)
         wanted = self._look_around if self._look is not None or self._left else None
         self._renewal = make_renewal(settings, wanted, settings.graceful_timeout / 2)
 
@@ -105,7 +105,8 @@ class SpawnedServer(Server):
         super()._break_off()
 
 
-def _look(settings: Settings) -> Callable[[], str] | None:
+def look_at_files(settings: Settings) -> Callable[[], str] | None:
+    """Return what says which file of the application has changed; None where ``renew_on`` wants nothing of it."""
     if settings.renew_on == "never":
         return None
     more = (settings.restart_file,) if settings.restart_file is not None else ()

@@ -29,6 +29,9 @@ class Service:
     is that server's log, which gets the text as FCGI_STDERR already.
     """
 
+    #: Whether SCRIPT_NAME is always a real script, as with CGI.
+    trust_script = False
+
     def __init__(
         self,
         application: Application,
@@ -68,6 +71,7 @@ class Service:
                 multithread=settings.threads > 1,
                 multiprocess=spawned or managed,
                 delimited=transport.delimited,
+                trust_script=self.trust_script,
                 max_name_size=settings.max_name_size,
             )
             for transport in TRANSPORTS.values()

@@ -74,7 +74,8 @@ class Managing(Declared):
         10.0,
         Duration(0.1),
         WORKERS,
-        "With ondemand, a worker that was idle for this time is stopped.",
+        "With ondemand, a worker that was idle for this time is stopped. A process that stays for a CGI script ends "
+        "then, by default after 5 minutes.",
     )
     preload: bool = setting(
         False,

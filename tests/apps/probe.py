@@ -187,6 +187,13 @@ def hold(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return text(start_response, "released\n" if wait_for(asked(environ, "file"), 60.0) else "nobody released it\n")
 
 
+def hand_over(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Have the web server send a file: the query string names the header, and what it says."""
+    names = parse_qs(environ["QUERY_STRING"])
+    start_response("200 OK", [TEXT, (names["header"][0], names["value"][0])])
+    return [b"the web server does not know that header\n"]
+
+
 def text(start_response: Any, body: str) -> list[bytes]:
     """A short plain answer."""
     start_response("200 OK", [TEXT])
@@ -214,6 +221,7 @@ ACTIONS = {
     "error": error,
     "error-in-iterator": error_in_iterator,
     "error-late": error_late,
+    "hand-over": hand_over,
     "headers": headers,
     "hold": hold,
     "large": large,

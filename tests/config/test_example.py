@@ -21,11 +21,17 @@ IDLE = re.compile(r"^#(\w+) = (.*)$", re.MULTILINE)
 
 def test_it_can_be_used_as_it_is() -> None:
     result = load_plan(str(EXAMPLE), None, {}, {})
+    assert [(pool.name, pool.settings.workers, pool.settings.pm) for pool in result.pools] == [("shop", 8, "static")]
+    assert result.notices == ()
+
+
+def test_the_other_pool_can_be_taken_in(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(re.sub(r"^# (\[|\w+ = )", r"\1", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE))
+    result = load_plan(str(tmp_path / "x.toml"), None, {}, {})
     assert [(pool.name, pool.settings.workers, pool.settings.pm) for pool in result.pools] == [
         ("shop", 8, "static"),
         ("blog", 2, "ondemand"),
     ]
-    assert result.notices == ()
 
 
 def test_it_has_every_setting() -> None:

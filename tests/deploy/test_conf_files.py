@@ -8,10 +8,7 @@ import pytest
 
 from tests.tools import conf
 
-#: Written by hand.
-OTHERS = ("apache", "container", "gateways.toml", "kubernetes", "supervisor", "systemd")
-
-FILES = [path for path in conf.files() if path.relative_to(conf.CONF).parts[0] not in OTHERS]
+FILES = conf.files()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(conf.CONF)))

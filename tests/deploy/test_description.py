@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import shlex
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateways.commands import conf
 from gateways.deploy.description import Deployment
+from gateways.deploy.registry import describe
 from gateways.errors import ConfigError
 
 
@@ -47,3 +53,33 @@ def test_refused(values: dict[str, Any], said: str) -> None:
         Deployment("nginx", **values)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+WORDS = st.text("abc \xfc'+&$(;{", min_size=1, max_size=8).map(lambda text: f"/{text}x")
+PAIRS = st.lists(st.tuples(WORDS, WORDS), max_size=2, unique_by=lambda pair: pair[0]).map(tuple)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "app": st.sampled_from(["shop:app", "a b", "shop:make('x')"]),
+            "mount": WORDS,
+            "root": WORDS,
+            "static": PAIRS,
+            "upload_limit": st.integers(0, 1 << 40),
+            "timeout": st.sampled_from([1.0, 1.5, 60.0, 86400.0, 33.333333333]),
+            "unbuffered": st.booleans(),
+            "tls": st.just(("/c.pem", "/k.pem")),
+            "multiplex": st.integers(2, 1000),
+            "workers": st.integers(1, 1000),
+            "server_name": st.sampled_from(["localhost", "*.example.com", "127.0.0.1"]),
+        },
+    ),
+    st.sampled_from([("cgi", ()), ("spawn", ()), ("fastcgi", ("unix:/run/a.sock",)), ("http", ("[::1]:1", "a:2"))]),
+)
+def test_the_command_describes_the_same(values: dict[str, Any], way: tuple[str, tuple[str, ...]]) -> None:
+    deployment = describe("lighttpd", *way, **values)
+    parser = argparse.ArgumentParser()
+    conf.add_arguments(parser)
+    assert conf.describe_arguments(parser.parse_args(shlex.split(deployment.command())[2:])) == deployment

@@ -34,3 +34,48 @@ def test_what_is_not_possible(server: str, values: dict[str, Any], said: str) ->
     with pytest.raises(ConfigError) as caught:
         generate(describe(server, **values))
     assert said in str(caught.value)
+
+
+#: For each flag a value that is not the usual one; where a server needs more to make use of it, that as well.
+OTHER: dict[str, Any] = {
+    "app": "other:app",
+    "name": "other",
+    "mount": "/other",
+    "server_name": "other.example",
+    "root": "/srv/other",
+    "static": (("/other", "/srv/other"),),
+    "private": (("/other", "/srv/other"),),
+    "upload_limit": 12345,
+    "timeout": 77.0,
+    "unbuffered": True,
+    "tls": ("/other.pem", "/other.pem.key"),
+    "authorizer": "unix:/run/other.sock",
+    "multiplex": 77,
+    "ping": "/other",
+    "user": "other",
+    "group": "other",
+    "workers": 77,
+    "script": "/srv/other.fcgi",
+    "python": "/opt/other/python",
+}
+#: Servers that pass on every response piece by piece anyway, and those where nothing has a name.
+EXEMPT = {"unbuffered": ("lighttpd", "caddy", "haproxy", "h2o"), "name": ("caddy", "h2o")}
+
+
+@pytest.mark.parametrize("server", ["nginx", "lighttpd", "caddy", "haproxy", "h2o"])
+@pytest.mark.parametrize("field", OTHER)
+def test_a_flag_does_something_or_is_refused(server: str, field: str) -> None:
+    def written(transport: str, **values: Any) -> list[str]:
+        try:
+            (file,) = generate(describe(server, transport, mount="/app" if field == "root" else "", **values))
+        except ConfigError:
+            return []
+        return [line for line in file.text.splitlines() if "gateways conf" not in line]
+
+    different = []
+    for transport in SERVERS[server].transports:
+        several = ["10.0.0.1:1", "10.0.0.2:1"] if field == "workers" and transport in SERVERS[server].several else ()
+        usual = written(transport, addresses=several)
+        other = written(transport, addresses=several, **{field: OTHER[field]}) if field != "mount" else []
+        different.append(other != usual)
+    assert any(different) or server in EXEMPT.get(field, ())

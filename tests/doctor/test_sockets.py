@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from gateways.doctor import sockets
-from gateways.doctor.reach import Account
+from gateways.doctor.accounts import Account
 from gateways.doctor.sockets import examine_socket, look
 from gateways.doctor.targets import Options
 from gateways.errors import ConfigError
 from tests.support.serving import PATIENCE, Recorder, serving
 
-STRANGER = Account("stranger", 60_001, frozenset((60_001,)))
-MEMBER = Account("member", 60_002, frozenset((60_002, os.getegid())))
+STRANGER = Account("stranger", 60_001, 60_001, frozenset((60_001,)))
+MEMBER = Account("member", 60_002, 60_002, frozenset((60_002, os.getegid())))
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ def test_a_directory_that_is_closed(path, place):
     os.chmod(path, 0o666)  # which is safe there
     [finding] = look(path, STRANGER, "here")
     assert finding.code == "socket-directory"
-    assert f"stranger cannot enter {place} (drwx------" in finding.what
+    assert f"stranger cannot enter {place} (mode 700" in finding.what
     assert f"chmod o+x {place}" in finding.remedy
 
 

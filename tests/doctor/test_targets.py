@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.doctor.targets import CONFIGURATION, DIRECTORY, HTACCESS, SCRIPT, SOCKET, URL, kind_of
+from gateways.doctor.targets import CONFIGURATION, DIRECTORY, HTACCESS, LOG, SCRIPT, SOCKET, URL, kind_of
 from gateways.errors import ConfigError
 
 
@@ -38,6 +38,9 @@ def test_what_is_no_file(what: str, kind: str) -> None:
         ("index", b"\n#!/bin/sh\n", SCRIPT),
         (".htaccess", b"", HTACCESS),
         ("fcgid.htaccess", b"", HTACCESS),
+        ("error.log", b"", LOG),
+        ("error_log", b"", LOG),
+        ("app.log.1", b"", LOG),
         ("nginx.conf", b"# a comment\n", CONFIGURATION),
         ("Caddyfile", b"", CONFIGURATION),
     ],

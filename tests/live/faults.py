@@ -277,6 +277,6 @@ FAULTS = (
     Fault("htaccess-no-handler", lambda p: p.replace("AddHandler cgi-script .cgi\n", ""), 200),
     Fault("htaccess-rewrite-loop", _no_conditions),
     Fault("htaccess-rewrite-off", _rewrite_nothing, 404),
-    Fault("htaccess-rewrite-slash", lambda p: p.replace("RewriteRule ^ ", "RewriteRule ^/ "), 404),
+    Fault("htaccess-rewrite-slash", lambda p: p.replace("RewriteRule ^ app", "RewriteRule ^/ app"), 404),
     Fault("htaccess-rewrite-target", lambda p: p.replace("^ app.cgi", "^ index.cgi"), 404),
 )  # fmt: skip

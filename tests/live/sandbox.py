@@ -80,10 +80,11 @@ class Sandbox:
     - srv/example/hosting: a document root for .htaccess
     - run, log: sockets and logs; signals: files by which tests and applications tell each other what happened
 
-    Without ``applications``, the first and its Python are left out: that saves some seconds.
+    Without ``applications``, the first and its Python are left out: that saves some seconds. Without ``frameworks``
+    only Flask and Django are.
     """
 
-    def __init__(self, *, applications: bool = True) -> None:
+    def __init__(self, *, applications: bool = True, frameworks: bool = True) -> None:
         # Short, because a Unix socket's path holds 107 bytes at most.
         self.root = Path(tempfile.mkdtemp(prefix="gw-", dir="/tmp"))
         self.account = as_web_account()
@@ -102,7 +103,7 @@ class Sandbox:
         self.own(self.run, self.logs, self.signals)
         self.signals.chmod(0o777)
         if applications:
-            self.python = self._make_venv()
+            self.python = self._make_venv(frameworks)
             self._install_scripts()
 
     def close(self) -> None:
@@ -156,13 +157,13 @@ class Sandbox:
             for path in paths:
                 shutil.chown(path, ACCOUNT, ACCOUNT)
 
-    def _make_venv(self) -> Path:
+    def _make_venv(self, frameworks: bool) -> Path:
         """A virtual environment with this checkout's gateways, and with the tests' own Flask and Django."""
         venv = self.srv / "venv"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, stdout=subprocess.DEVNULL)
         library = self.root / "lib"
         shutil.copytree(PACKAGE, library / "gateways", ignore=shutil.ignore_patterns("__pycache__"))
-        found = importlib.util.find_spec("flask")
+        found = importlib.util.find_spec("flask") if frameworks else None
         if found and found.origin:
             _copy_frameworks(Path(found.origin).parents[1], library)
         # Owned, so that what is compiled can be kept: or every CGI request would compile the framework anew.

@@ -291,13 +291,14 @@ def start_backend(
     address: tuple[str, int] | str,
     log: Path,
     application: str = "app:application",
+    directory: Path | None = None,
 ) -> Process:
     """Run `gateways serve` with the Python that runs the tests, and wait until it listens."""
     group = ["--socket-group", "www-data"] if sandbox.account and isinstance(address, str) else []
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     process = Process(
         [sys.executable, "-m", "gateways", "serve", application, *arguments, *group],
-        log=log, cwd=sandbox.scripts, env={**os.environ, "PYTHONPATH": path},
+        log=log, cwd=directory or sandbox.scripts, env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     process.wait_for(address)
     return process

@@ -175,7 +175,7 @@ def test_the_composition_waits_and_has_what_nginx_asks_for() -> None:
     grace = re.search(r"stop_grace_period: (\d+)s", compose)
     assert grace
     assert int(grace[1]) > DEFAULTS.graceful_timeout
-    (socket,) = set(re.findall(r"unix:([^;\s]+);", (CONF / "nginx/fastcgi.conf").read_text()))
+    (socket,) = set(re.findall(r"unix:([^;\s]+);", (CONF / "container/nginx.conf").read_text()))
     assert option(json.loads(instructions("CMD")[0]), "--fastcgi") == f"unix:{socket}"
 
 

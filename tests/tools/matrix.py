@@ -44,7 +44,7 @@ Other files of `conf/`, and tests of their own in `tests/`.
 | FastCGI [authorizer](../howto/authorizer.md) | {guards} | `live/test_authorizer.py` |
 | FastCGI [filter](../explain/fastcgi.md) | no web server sends this role: our own client | `server/test_filtering.py` |
 | several requests on one connection | haproxy: `{multiplexed}` | `live/test_multiplex.py` |
-| below a path, by the words of the how-tos | caddy, haproxy, h2o | `live/test_mounted.py` |
+| `gateways conf`, several mount points | nginx, lighttpd, caddy, haproxy, h2o | `live/test_generated.py` |
 | [ASGI](../howto/asgi.md) | nginx, `fastcgi_pass` | `live/test_asgi.py` |
 | [any protocol on one port](../howto/one-port.md) | our own client, each protocol | `server/test_anyport.py` |
 """

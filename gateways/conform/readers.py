@@ -1,0 +1,135 @@
+"""Take apart what a backend sent: leniently, since what breaks the protocol has to be shown and not to end the run."""
+
+from __future__ import annotations
+
+from gateways.adapters.ajp import packets as ajp
+from gateways.adapters.fastcgi import records as fcgi
+from gateways.conform.seen import Answer, Seen, show
+from gateways.errors import ProtocolError
+
+_PONG = b"\x64\0\0\1"
+
+
+def read_fastcgi(data: bytes, ended: bool) -> Seen:
+    """Read the records of an application; an answer for each request, in the order in which they end."""
+    seen = Seen()
+    open_answers: dict[int, Answer] = {}
+    at = 0
+    while at < len(data):
+        if data[at] != fcgi.VERSION:
+            seen.trouble = f"not FastCGI: {show(data[at:])}"
+            break
+        if len(data) < at + fcgi.HEADER_LENGTH:
+            break
+        _, kind, request_id, length, padding = fcgi.HEADER.unpack_from(data, at)
+        content = data[at + fcgi.HEADER_LENGTH : at + fcgi.HEADER_LENGTH + length]
+        at += fcgi.HEADER_LENGTH + length + padding
+        if at > len(data):
+            break
+        if kind in (fcgi.GET_VALUES_RESULT, fcgi.UNKNOWN_TYPE):
+            seen.notes.append(_management(kind, request_id, content))
+            continue
+        answer = open_answers.setdefault(request_id, Answer(request_id))
+        if kind == fcgi.STDOUT:
+            answer.text += content
+        elif kind == fcgi.END_REQUEST and len(content) == fcgi.END_BODY.size:
+            answer.app_status, answer.protocol_status = fcgi.END_BODY.unpack(content)
+            answer.whole = True
+            seen.answers.append(open_answers.pop(request_id))
+        elif kind not in (fcgi.STDERR, fcgi.ABORT_REQUEST):
+            seen.trouble = f"record of type {kind} with {length} bytes for request {request_id}"
+            break
+    seen.answers += [answer for answer in open_answers.values() if answer.text]
+    if ended and at != len(data) and not seen.trouble:
+        seen.trouble = "a record that breaks off"
+    return seen
+
+
+def _management(kind: int, request_id: int, content: bytes) -> str:
+    if kind == fcgi.UNKNOWN_TYPE and request_id == 0 and len(content) == fcgi.UNKNOWN_BODY.size:
+        return f"UNKNOWN_TYPE {content[0]}"
+    if kind == fcgi.GET_VALUES_RESULT and request_id == 0:
+        try:
+            pairs = [f"{name.decode('latin-1')}={show(value)}" for name, value in fcgi.decode_pairs(content)]
+        except ProtocolError:
+            return f"GET_VALUES_RESULT {show(content)}"
+        return " ".join(["GET_VALUES_RESULT", *(pairs or ["without a pair"])])
+    return f"record of type {kind} with id {request_id}"
+
+
+def read_stream(data: bytes, ended: bool) -> Seen:
+    """Read the one response of SCGI or uwsgi, which ends where the connection does, and pongs before it."""
+    seen = Seen()
+    while data.startswith(_PONG):
+        seen.notes.append("pong")
+        data = data[len(_PONG) :]
+    if data:
+        answer = Answer(text=data, whole=ended)
+        seen.answers.append(answer)
+        if ended and not answer.status:
+            seen.trouble = f"no response: {show(data)}"
+    return seen
+
+
+def read_ajp(data: bytes, ended: bool) -> Seen:
+    """Read the packets of an application."""
+    seen = Seen()
+    answer: Answer | None = None
+    at = 0
+    while at < len(data):
+        if not ajp.FROM_APPLICATION.startswith(data[at : at + 2]):
+            seen.trouble = f"not AJP13: {show(data[at:])}"
+            break
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        payload = data[at + ajp.HEADER_SIZE : at + ajp.HEADER_SIZE + length]
+        at += ajp.HEADER_SIZE + length
+        if at > len(data):
+            break
+        kind = payload[0] if payload else 0
+        if not payload or length > ajp.PACKET_SIZE - ajp.HEADER_SIZE:
+            seen.trouble = f"a packet of {length} bytes"
+            break
+        if kind == ajp.CPONG:
+            seen.notes.append("CPONG")
+        elif kind == ajp.GET_BODY_CHUNK:
+            seen.notes.append("GET_BODY_CHUNK")
+        elif kind == ajp.END_RESPONSE:
+            ending = answer or Answer()
+            ending.whole = True
+            ending.reuse = payload[1:2] == b"\1"
+            seen.answers.append(ending)
+            answer = None
+        elif kind in (ajp.SEND_HEADERS, ajp.SEND_BODY_CHUNK):
+            answer = answer or Answer()
+            answer.text += _head(payload) if kind == ajp.SEND_HEADERS else _piece(payload)
+        else:
+            seen.trouble = f"a packet of type {kind}"
+            break
+    if answer is not None:
+        seen.answers.append(answer)
+    if ended and at != len(data) and not seen.trouble:
+        seen.trouble = "a packet that breaks off"
+    return seen
+
+
+def _head(payload: bytes) -> bytes:
+    """Write SEND_HEADERS as the head of a response in CGI form; what cannot be read ends it."""
+    fields = ajp.Reader(payload[1:], "SEND_HEADERS")
+    lines = []
+    try:
+        lines.append(b"Status: %d %b" % (fields.integer(), fields.string() or b""))
+        for _ in range(fields.integer()):
+            code = fields.peek()
+            if code >> 8 == 0xA0:  # noqa: SIM108 - as it is read
+                name = ajp.RESPONSE_HEADERS[(fields.integer() & 0xFF) - 1]
+            else:
+                name = fields.string() or b""
+            lines.append(name + b": " + (fields.string() or b""))
+    except (ProtocolError, IndexError):
+        return b""
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def _piece(payload: bytes) -> bytes:
+    length = int.from_bytes(payload[1:3], "big")
+    return payload[3 : 3 + length]

@@ -1,0 +1,140 @@
+"""Reads Apache's configuration into directives that know where they stand; included files in their places.
+
+What is in <IfModule>, <IfVersion> or <IfFile> counts as if it stood outside, and not what needs the contrary (!): which
+modules are loaded is seldom in the file.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+
+from gateways.doctor.directives import DEEPEST, Directive, Fault, read_text
+
+_SECTION = re.compile(r"<(/?)([A-Za-z]\w*)\s*(.*?)>\s*")
+_WORD = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+))')
+_ESCAPED = re.compile(r"\\([\"'\\])")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_EXPORT = re.compile(r"^\s*(?:export\s+)?(\w+)=([^\s#;]*)", re.MULTILINE)
+
+#: Sections that say when, and not for what.
+_CONDITIONS = {"ifmodule", "ifversion", "iffile", "ifdirective", "ifsection", "ifdefine"}
+_OTHERWISE = {"else", "elseif"}
+
+
+class Reader:
+    """Reads one configuration. ``root_directory`` is Apache's ServerRoot, where relative paths start."""
+
+    def __init__(self, asked: str, root_directory: str) -> None:
+        self._asked = os.path.realpath(asked)
+        self.root_directory = root_directory
+        self.variables: dict[str, str] = {}
+        self.missing: list[tuple[Directive, str]] = []
+        envvars = os.path.join(root_directory, "envvars")  # Debian's
+        if os.path.isfile(envvars):
+            self.variables.update(_EXPORT.findall(read_text(envvars)))
+
+    def read(self, path: str) -> Directive:
+        """Return a block with all that the file says. Raises ``Fault``, and ``OSError`` if it cannot be read."""
+        root = Directive("", (), path, 0, False, None, [])
+        self._into(root, path, 0)
+        return root
+
+    def _into(self, block: Directive, path: str, depth: int, asked: bool = False) -> None:
+        if depth > DEEPEST:
+            raise Fault(f"{path}:1", "files include each other without an end")
+        asked = asked or os.path.realpath(path) == self._asked
+        stack = [block]
+        skipped: list[str] = []  # sections whose content does not count
+        conditions: list[str] = []  # those that count as if they were not there
+        for line, text in _lines(read_text(path)):
+            section = _SECTION.fullmatch(text)
+            if section is None:
+                if text.startswith("<"):
+                    raise Fault(f"{path}:{line}", f"{text} is a section without its >")
+                if not skipped:
+                    self._add(stack[-1], path, line, text, asked, depth)
+                continue
+            end, name, rest = section[1], section[2].lower(), section[3]
+            if end:
+                self._end(path, line, name, stack, skipped, conditions)
+            elif skipped or name in _OTHERWISE or (name in _CONDITIONS and _unlikely(name, rest)):
+                skipped.append(name)
+            elif name in _CONDITIONS:
+                conditions.append(name)
+            else:
+                directive = Directive(name, tuple(self._words(rest)), path, line, asked, stack[-1], [])
+                _children(stack[-1]).append(directive)
+                stack.append(directive)
+        if len(stack) > 1:
+            raise Fault(stack[-1].where, f"<{stack[-1].name}> is not closed")
+
+    def _end(
+        self, path: str, line: int, name: str, stack: list[Directive], skipped: list[str], conditions: list[str]
+    ) -> None:
+        if skipped:
+            if skipped[-1] != name:
+                raise Fault(f"{path}:{line}", f"</{name}> closes <{skipped[-1]}>")
+            skipped.pop()
+        elif conditions and name in _CONDITIONS:
+            conditions.pop()
+        elif len(stack) > 1 and stack[-1].name == name:
+            stack.pop()
+        else:
+            inner = f"<{stack[-1].name}> of line {stack[-1].line}" if len(stack) > 1 else "nothing"
+            raise Fault(f"{path}:{line}", f"</{name}> closes {inner}")
+
+    def _add(self, block: Directive, path: str, line: int, text: str, asked: bool, depth: int) -> None:
+        name, _, rest = text.partition(" ") if "\t" not in text.split(" ", maxsplit=1)[0] else text.partition("\t")
+        directive = Directive(name.lower(), tuple(self._words(rest)), path, line, asked, block)
+        if directive.name == "define" and directive.args:
+            self.variables[directive.value] = directive.args[1] if len(directive.args) > 1 else ""
+        if directive.name == "serverroot" and directive.args:
+            self.root_directory = directive.value
+        if directive.name not in ("include", "includeoptional"):
+            _children(block).append(directive)
+            return
+        pattern = os.path.join(self.root_directory, directive.value)
+        found = sorted(glob.glob(pattern))
+        if not found and directive.name == "include" and not glob.has_magic(pattern):
+            self.missing.append((directive, directive.value))
+        for name in found:
+            if os.path.isfile(name):
+                self._into(block, name, depth + 1, asked)
+
+    def _words(self, text: str) -> Iterator[str]:
+        for match in _WORD.finditer(text):
+            word = (
+                match[3]
+                if match[3] is not None
+                else _ESCAPED.sub(r"\1", match[1] if match[1] is not None else match[2])
+            )
+            yield _VARIABLE.sub(lambda variable: self.variables.get(variable[1], variable[0]), word)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Give the lines that say something, with their numbers; what a backslash continues is one line."""
+    pending, start = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        start = start or number
+        if line.endswith("\\"):
+            pending += line[:-1] + " "
+            continue
+        whole = (pending + line).strip()
+        if whole and not whole.startswith("#"):
+            yield start, whole
+        pending, start = "", 0
+    if pending.strip():
+        yield start, pending.strip()
+
+
+def _unlikely(name: str, rest: str) -> bool:
+    """Say whether a condition is probably not so: the contrary of one, or a name that has to be defined."""
+    return rest.strip().strip('"').startswith("!") != (name == "ifdefine")
+
+
+def _children(block: Directive) -> list[Directive]:
+    assert block.children is not None
+    return block.children

@@ -1,0 +1,102 @@
+"""Examines a configuration file: of nginx, Apache or lighttpd, or gateways.toml. What it is, its content says."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Iterator
+from typing import Callable
+
+from gateways.config import read_plan
+from gateways.doctor.findings import ERROR, OK, WARNING, Finding, declare
+from gateways.doctor.targets import Options
+from gateways.errors import ConfigError
+from gateways.server.preflight import inspect
+
+READ = declare("configuration-read", OK, "The file was read, and this many places were found that hand requests on.")
+SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with this setting of gateways.toml.")
+DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
+
+NGINX, APACHE, LIGHTTPD, GATEWAYS = "nginx", "apache", "lighttpd", "gateways.toml"
+
+#: The first that is found in a file decides, comments left out.
+_MARKS = (
+    (GATEWAYS, re.compile(r"^\s*\[(gateways|pool\.[^\]]+)\]\s*$", re.MULTILINE)),
+    (LIGHTTPD, re.compile(r"""^\s*[\w-]+\.[\w-]+\s*(\+|:)?=\s|\$(HTTP|SERVER|REQUEST_HEADER)\s*\[""", re.MULTILINE)),
+    (
+        APACHE,
+        re.compile(
+            r"^\s*(<(VirtualHost|Directory|DirectoryMatch|Location|LocationMatch|Proxy|IfModule|Files|FilesMatch|Macro)\b"
+            r"|(ProxyPass|ProxyPassMatch|ScriptAlias|ScriptAliasMatch|SetHandler|AddHandler|RewriteEngine|RewriteRule"
+            r"|LoadModule|CGIPassAuth|Fcgid\w+|DocumentRoot)\s)",
+            re.MULTILINE | re.IGNORECASE,
+        ),
+    ),
+    (
+        NGINX,
+        re.compile(r"^\s*(server|location|upstream|http|events|map)\b[^;{\n]*\{|\b\w+_(pass|param)\s", re.MULTILINE),
+    ),
+)
+_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+#: More than this of a file is not needed to tell what it is.
+_BEGINNING = 1 << 20
+
+
+def examine_configuration(what: str, options: Options) -> Iterator[Finding]:
+    """Yield what is wrong with a configuration file.
+
+    Without ``options.run`` it is only read: what it names need not be on this machine. Raises ``ConfigError`` for a
+    file of a kind that is not known.
+    """
+    kind = kind_of(what)
+    if kind == GATEWAYS:
+        yield from _examine_plan(what)
+        return
+    examine: Callable[[str, Options], Iterator[Finding]]
+    examine = importlib.import_module(f"gateways.doctor.{kind}").examine
+    found = 0
+    for finding in examine(what, options):
+        found += 1
+        yield finding
+    if not found:
+        yield READ.found(what, f"nothing is wrong with this configuration of {kind}")
+
+
+def kind_of(path: str) -> str:
+    """Return whose configuration a file is. Raises ``ConfigError`` for one that is nobody's."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = _COMMENT.sub("", file.read(_BEGINNING))
+    except OSError as error:
+        raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
+    for kind, mark in _MARKS:
+        if mark.search(text):
+            return kind
+    raise ConfigError(
+        f"{path!r} is not a file that doctor knows: it reads scripts, .htaccess, gateways.toml, and configurations of "
+        "nginx, Apache and lighttpd"
+    )
+
+
+def _examine_plan(path: str) -> Iterator[Finding]:
+    problems: list[str] = []
+    plan = read_plan(path, None, {}, os.environ, problems)
+    notices = list(plan.notices) if plan is not None else []
+    if plan is not None and not problems:
+        for pool in plan.pools:
+            for finding in inspect(pool.settings):
+                given = finding.setting in pool.settings.given
+                label = pool.settings.label(finding.setting) if given else f"pool {pool.name}: {finding.setting}"
+                (problems if finding.fatal else notices).append(f"{label}: {finding.text}")
+    for code, texts in ((SETTING, problems), (DOUBTFUL, notices)):
+        for text in dict.fromkeys(texts):
+            yield code.found(path, *_parts(text.removeprefix(f"{path}: ") if hasattr(text, "removeprefix") else text))
+    if not problems and not notices:
+        yield READ.found(path, "gateways serve can use it")
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Divide a message into what is wrong and what to do, where it has both."""
+    what, _, remedy = text.partition("; ")
+    return what, remedy

@@ -1,0 +1,75 @@
+"""What the configurations of nginx and Apache are made of: directives in blocks, each with its file and line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+#: Bytes of a file that are read: no configuration is larger, and a log file given by mistake may be.
+MAX_SIZE = 4 << 20
+#: Files that include each other must end somewhere.
+DEEPEST = 16
+
+
+class Fault(Exception):
+    """A file that the web server would not read. ``where`` is FILE:LINE."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(what)
+        self.where = where
+
+
+@dataclass(eq=False)
+class Directive:
+    """One directive. ``children`` is None where it is no block; ``asked``: it is of the file in question.
+
+    The names of Apache's are in small letters.
+    """
+
+    name: str
+    args: tuple[str, ...]
+    file: str
+    line: int
+    asked: bool
+    parent: Directive | None = None
+    children: list[Directive] | None = field(default=None, repr=False)
+
+    @property
+    def where(self) -> str:
+        """FILE:LINE, as editors and compilers write it."""
+        return f"{self.file}:{self.line}"
+
+    @property
+    def value(self) -> str:
+        """The first argument, or nothing."""
+        return self.args[0] if self.args else ""
+
+    def all(self, *names: str) -> Iterator[Directive]:
+        """Give the directives with one of these names directly in this block."""
+        return (child for child in self.children or () if child.name in names)
+
+    def walk(self) -> Iterator[Directive]:
+        """Give all directives below this one."""
+        for child in self.children or ():
+            yield child
+            yield from child.walk()
+
+    def up(self) -> Iterator[Directive]:
+        """Give the blocks around this directive, the innermost first."""
+        block = self.parent
+        while block is not None:
+            yield block
+            block = block.parent
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file, with any bytes in it. Raises ``OSError``."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read(MAX_SIZE)
+
+
+def glob_expression(pattern: str) -> str:
+    """Return a pattern of file names as a regular expression; a star does not match a slash."""
+    parts = re.split(r"([*?])", pattern)
+    return "".join({"*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part)) for part in parts)

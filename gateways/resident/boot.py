@@ -1,0 +1,59 @@
+"""The program of a resident process: runs the script as its ``__main__``, and answers for it when it fails.
+
+The listening socket is descriptor 0, so ``run`` in the script serves it. Run as ``python -m gateways.resident.boot``.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from typing import TYPE_CHECKING
+
+import gateways.server.origin
+from gateways.resident import streams
+from gateways.resident.starting import SOCKET
+
+if TYPE_CHECKING:
+    from gateways.core.types import Application
+
+
+def main() -> None:
+    """Run the script that ``sys.argv`` names, as Python runs it."""
+    streams.install()
+    _take_over_wsgiref()
+    del sys.argv[0]
+    script = sys.argv[0]
+    if not getattr(sys.flags, "safe_path", sys.flags.isolated):
+        sys.path[0] = os.path.dirname(os.path.realpath(script))
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        _answer_for(script, error)
+        raise
+    _answer_for(script, None)
+
+
+def _answer_for(script: str, error: BaseException | None) -> None:
+    if SOCKET not in os.environ:
+        return  # it has served
+    from gateways.resident.process import ResidentServer
+    from gateways.server.refusal import answer_for
+
+    answer_for(script, error, server=ResidentServer, tell=True)
+
+
+def _take_over_wsgiref() -> None:
+    """Have scripts that were written for the standard library serve as well."""
+    from wsgiref.handlers import CGIHandler
+
+    def run(self: CGIHandler, application: Application) -> None:
+        gateways.run(application)
+
+    CGIHandler.run = run  # type: ignore[method-assign,assignment]
+
+
+if __name__ == "__main__":
+    main()

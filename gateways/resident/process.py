@@ -1,0 +1,170 @@
+"""The server of a resident process: one that a web server started, except that it ends when nobody needs it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from gateways.declared import Layer
+from gateways.errors import ConfigError
+from gateways.resident import comments, place
+from gateways.resident.notes import Note
+from gateways.resident.starting import MAX_LOG, SOCKET, failures_name
+from gateways.resident.streams import attributed
+from gateways.server.launch import launch
+from gateways.server.respawning import SpawnedServer, look_at_files
+from gateways.server.unixsockets import SocketFile
+from gateways.settings import Settings
+from gateways.settings.listening import LISTENERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from threading import Lock
+    from typing import Any
+
+    from gateways.core.types import Application
+    from gateways.server.accesslog import AccessLog
+    from gateways.server.errorlog import ErrorLog
+    from gateways.server.listeners import Listener
+    from gateways.server.slot import Slot
+
+#: Seconds without a request, unless idle_timeout says otherwise.
+IDLE = 300.0
+#: The share of the processor time it may use (RLIMIT_CPU) after which it ends, before the system kills it.
+_SHARE = 0.8
+#: Names in comments and variables that are for whoever starts the process.
+_STARTING = frozenset(("resident_max", "resident_pass", "resident_dir"))
+
+
+class OwnSocket(socket.socket):
+    """A listening Unix socket that takes connections of this user, and of root, alone."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection. Raises ``PermissionError`` for a stranger's."""
+        sock, address = super().accept()
+        user = place.peer(sock)
+        if user not in (None, 0, os.geteuid()):
+            sock.close()
+            raise PermissionError(1, f"user {user} may not connect")
+        return sock, address
+
+
+class ResidentServer(SpawnedServer):
+    """A ``SpawnedServer`` on the socket that ``gateways-cgi`` has bound, which ends when it is idle for too long."""
+
+    #: SCRIPT_NAME is what a web server says to a CGI script.
+    trust_script = True
+
+    def __init__(
+        self,
+        application: Application,
+        listeners: Sequence[Listener],
+        settings: Settings,
+        error_log: ErrorLog,
+        access_log: AccessLog | None = None,
+        *,
+        look: Callable[[], str] | None = None,
+        slot: Slot | None = None,
+        may_renew: bool = True,
+    ) -> None:
+        self._path = os.environ.pop(SOCKET)
+        for listener in listeners:
+            listener.sock = OwnSocket(fileno=listener.sock.detach())
+        self._file: SocketFile | None = None
+        try:
+            self._file = SocketFile(self._path)
+        except OSError:
+            pass  # removed already: it serves those who have connected, and ends
+        self._listening = list(listeners)
+        self._files = look or look_at_files(settings)
+        super().__init__(
+            attributed(application),
+            listeners, settings, error_log, access_log, look=self._look_after_itself, slot=slot, may_renew=may_renew,
+        )  # fmt: skip
+        for listener in listeners:
+            listener.fast_path = None  # it would accept by itself, whoever comes
+        self._idle_timeout = settings.idle_timeout if "idle_timeout" in settings.given else IDLE
+        self._idle_since = time.monotonic()
+        self._seen = 0
+        self._note = Note(self._path, sys.argv[0])
+
+    def _look_after_itself(self) -> str:
+        """Once a second: return why to begin anew, and end where there is another reason."""
+        served = self._board.served
+        now = time.monotonic()
+        if served != self._seen or self._connections:
+            self._seen, self._idle_since = served, now
+            self._note.write(served)
+        _empty_log()
+        reason = self._why_end(now)
+        if reason and not self.stopping:
+            self.error_log.notice(f"{reason}; ending")
+            self.stop()
+        return self._files() if self._files is not None and not self.stopping else ""
+
+    def _why_end(self, now: float) -> str:
+        if self._file is None or not self._file.is_ours():
+            return f"{self._path} is not there any more"  # nobody can come
+        if now - self._idle_since >= self._idle_timeout:
+            return f"no request for {self._idle_timeout:g} s (idle_timeout)"
+        limit, _ = resource.getrlimit(resource.RLIMIT_CPU)
+        if limit != resource.RLIM_INFINITY and time.process_time() > limit * _SHARE:
+            return f"{time.process_time():.0f} s of processor time used, and {limit} s are allowed"
+        return ""
+
+    def _close_down(self, gate: Lock) -> None:
+        """Take the socket away first, unless it is kept for the next program: who comes later starts a process."""
+        if not self._becomes_another:
+            for listener in self._listening:
+                listener.inherited, listener.file = False, self._file  # so what waits in the backlog is served
+            self._file = None
+            self._note.remove()
+            try:
+                os.unlink(failures_name(self._path))
+            except OSError:
+                pass
+        super()._close_down(gate)
+
+
+def serve_resident(application: Application | str, keywords: Mapping[str, Any]) -> None:
+    """Serve ``application`` as the process that stays for the script; ``keywords`` are those of ``run``.
+
+    Raises what ``launch`` does, and ``SystemExit`` as ``serve`` does.
+    """
+    code = launch(application, resident_settings(keywords), server=ResidentServer)
+    if code:
+        raise SystemExit(code)
+
+
+def resident_settings(keywords: Mapping[str, Any]) -> Settings:
+    """Return the settings: of comments in the script, of variables, and of ``keywords``, which win.
+
+    Raises ``ConfigError``, for workers too: there is one process, and it has no master.
+    """
+    script = sys.argv[0]
+    written = {name: value for name, value in comments.read(script).items() if name not in _STARTING}
+    variables, ignored = Settings.variables(os.environ)
+    settings = Settings.from_layers(
+        [
+            Layer(f"{script}: setting", str, written),
+            variables,
+            Layer("keyword", str, {**keywords, **dict.fromkeys(LISTENERS, ()), "fastcgi": ("fd:0",)}),
+        ],
+        ignored,
+    )
+    if settings.workers:
+        raise ConfigError(f"{settings.label('workers')}: a resident process is one; set threads")
+    return settings
+
+
+def _empty_log() -> None:
+    """Keep the log from filling the disk; a process that prints a lot has its end at least."""
+    try:
+        if os.fstat(2).st_size > MAX_LOG:
+            os.ftruncate(2, 0)
+    except OSError:
+        pass

@@ -1,0 +1,63 @@
+"""gateways conform: its table, its flags, its exit status."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateways.cli import main
+from tests.conform.support import broken, nobody, ours
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_a_backend_that_passes(capsys: Capture) -> None:
+    with ours("scgi") as address:
+        assert main(["conform", "--scgi", address]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"scgi at {address}; the application is ours: all is checked\n")
+    assert out.endswith("\n33 pass, 0 differ, 0 fail\n")
+    assert "\x1b" not in out
+
+
+def test_cases_can_be_chosen(capsys: Capture) -> None:
+    with ours("fastcgi") as address:
+        assert main(["conform", "--fastcgi", address, "--case", "f19,F01", "--case", "F43", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [case["number"] for case in document["cases"]] == ["F19", "F01", "F43"]
+    assert document["pass"] == 3
+
+
+def test_a_backend_that_fails(capsys: Capture) -> None:
+    with broken() as address:
+        assert main(["conform", "--fastcgi", address, "--case", "F43,F17", "--quiet", "--timeout", "1s"]) == 1
+    out = capsys.readouterr().out
+    assert "F43  fail" in out
+    assert out.count("pass") == 1, "of the cases that pass, only their number"
+
+
+def test_the_list_needs_no_backend(capsys: Capture) -> None:
+    assert main(["conform", "--uwsgi", nobody(), "--list"]) == 0
+    out = capsys.readouterr().out
+    assert "U03  modifier1 22: evaluate Python code" in out
+    assert main(["conform", "--ajp", nobody(), "--list"]) == 0
+    assert "A23  (not run)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--fastcgi", ":1", "--case", "X1"], 2, "there is no case 'X1' for fastcgi"),
+        (["--http", ":1"], 2, "there are no cases for http"),
+        ([], 2, "--fastcgi --scgi --uwsgi --ajp --http is required"),
+    ],
+)
+def test_what_cannot_be_done(capsys: Capture, arguments: list[str], status: int, message: str) -> None:
+    assert main(["conform", *arguments]) == status
+    assert message in capsys.readouterr().err
+
+
+def test_nobody_is_there(capsys: Capture) -> None:
+    assert main(["conform", "--fastcgi", nobody()]) == 5
+    assert "nothing listens there" in capsys.readouterr().err

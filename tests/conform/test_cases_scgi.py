@@ -1,0 +1,12 @@
+"""Every number of scgi is a case, or has a reason why it cannot be run."""
+
+from __future__ import annotations
+
+from gateways.conform.case import Fair
+from gateways.conform.cases_scgi import NOT_RUN, cases
+
+
+def test_every_number_is_there_once() -> None:
+    numbers = [case.number for case in cases(Fair())]
+    assert sorted([*numbers, *NOT_RUN]) == [f"S{number:02}" for number in range(1, 34)]
+    assert numbers == sorted(numbers)

@@ -1,0 +1,57 @@
+"""The file for lighttpd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateways.errors import ConfigError
+from tests.deploy.breakout import check_that_values_stay_values, text
+
+
+@pytest.mark.parametrize("transport", ["fastcgi", "spawn", "cgi", "http"])
+def test_values_stay_values(transport: str) -> None:
+    check_that_values_stay_values("lighttpd", transport, ("mount", "root", "static", "private"))
+
+
+@pytest.mark.parametrize(
+    ("transport", "values", "said"),
+    [
+        ("fastcgi", {"mount": "/app"}, '$HTTP["url"] !~ "^/app[^/]" {'),
+        ("fastcgi", {"mount": "/a.b"}, '$HTTP["url"] =~ "^/a[.]b" {'),
+        ("fastcgi", {"upload_limit": 1025}, "server.max-request-size = 2 "),
+        ("fastcgi", {"timeout": 0.5 + 1}, '"read-timeout" => 2,'),
+        ("fastcgi", {"tls": ("/c", "/k")}, 'ssl.privkey = "/k"'),
+        ("fastcgi", {"private": (("/p", "/srv/p"),)}, '"x-sendfile-docroot" => ( "/srv/p/" ),'),
+        ("cgi", {"private": (("/p", "/srv/p"),)}, 'cgi.x-sendfile-docroot = ( "/srv/p/" )'),
+        ("cgi", {"script": "/srv/x.cgi"}, 'alias.url  += ( "/" => "/srv/x.cgi/" )'),
+        ("spawn", {"workers": 7}, '"max-procs" => 7,'),
+        ("spawn", {"python": "/opt/python"}, "#!/opt/python"),
+        ("uwsgi", {}, 'scgi.protocol = "uwsgi"'),
+    ],
+)
+def test_what_a_flag_writes(transport: str, values: dict[str, Any], said: str) -> None:
+    assert said in text("lighttpd", transport, **values)
+
+
+@pytest.mark.parametrize(
+    ("transport", "values", "said"),
+    [
+        ("scgi", {"authorizer": "unix:/a"}, "give --fastcgi"),
+        ("spawn", {"authorizer": "unix:/a"}, "give --fastcgi"),
+        ("fastcgi", {"script": "/srv/x.cgi"}, "starts nothing here"),
+        ("cgi", {"variant": "directory", "mount": "/app"}, "leave out --mount"),
+        ("fastcgi", {"variant": "directory"}, "give --cgi"),
+    ],
+)
+def test_refused(transport: str, values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        text("lighttpd", transport, **values)
+
+
+def test_several_machines() -> None:
+    written = text("lighttpd", "scgi", ("10.0.0.1:4000", "[::1]:4000"))
+    assert '"host" => "10.0.0.1",' in written
+    assert '"host" => "::1",' in written
+    assert 'scgi.balance = "least-connection"' in written

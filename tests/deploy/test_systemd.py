@@ -1,0 +1,107 @@
+"""systemd's units: which there are, and that no value of a description is more than one word."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+
+from gateways.deploy.registry import describe, generate
+from gateways.errors import ConfigError
+from tests.deploy import hostile
+
+
+def units(transport: str = "", *addresses: str, **values: object) -> dict[str, list[tuple[str, str]]]:
+    """The settings of each unit, in order."""
+    found = {}
+    for file in generate(describe("systemd", transport, addresses, **values)):
+        lines = re.sub(r"\\\n\s*", "", file.text).split("\n")
+        pairs = [line.partition("=")[::2] for line in lines if line and line[0] not in "#["]
+        found[file.path.partition("/")[2]] = pairs
+    return found
+
+
+def unquoted(text: str) -> list[str]:
+    """Split as systemd does, and put in what stands for specifiers and variables. There are no backslashes."""
+    found = []
+    for double, plain in re.findall(r'"([^"]*)"(?!\S)|([^\s"]+)', text):
+        word = double or plain
+        assert not re.search(r"%(?!%)", word.replace("%%", "")), word
+        assert "$" not in word.replace("$$", ""), word
+        found.append(word.replace("%%", "%").replace("$$", "$"))
+    return found
+
+
+def test_a_socket_and_its_service() -> None:
+    found = units("scgi", "unix:/run/shop/app.sock", name="shop", group="caddy", user="joe")
+    assert list(found) == ["shop.socket", "shop.service"]
+    socket, service = (dict(pairs) for pairs in found.values())
+    assert (socket["ListenStream"], socket["FileDescriptorName"]) == ("/run/shop/app.sock", "scgi")
+    assert (socket["SocketGroup"], service["User"], service["Group"]) == ("caddy", "joe", "caddy")
+    assert "--scgi systemd:scgi" in service["ExecStart"]
+    assert service["RuntimeDirectory"] == "shop-control", "systemd empties it when the service stops"
+
+
+def test_a_port() -> None:
+    socket = dict(units("http", "[::1]:8000")["example.socket"])
+    assert socket["ListenStream"] == "[::1]:8000"
+    assert "SocketGroup" not in socket
+
+
+@pytest.mark.parametrize(
+    ("address", "directory", "writable"),
+    [
+        ("unix:/run/a/b/app.sock", "a/b", None),
+        ("unix:/srv/x/app.sock", "example", "/srv/x"),
+        ("127.0.0.1:9000", "example", None),
+    ],
+)
+def test_a_service_alone(address: str, directory: str, writable: str | None) -> None:
+    [(name, pairs)] = units("fastcgi", address, variant="standalone").items()
+    service = dict(pairs)
+    assert name == "example-standalone.service"
+    assert f"--fastcgi {address} --control /run/{directory}/control" in service["ExecStart"]
+    assert service["RuntimeDirectory"] == directory
+    assert service.get("ReadWritePaths") == writable
+
+
+def test_what_the_service_is_told() -> None:
+    values = {"mount": "/a b", "ping": "/up", "upload_limit": 5 << 20, "tls": ("/c", "/k")}
+    service = dict(units("http", ":8000", **values)["example.service"])
+    for words in (["--script-name", "/a b"], ["--ping", "/up"], ["--max-body-size", "5M"], ["--certfile", "/c"]):
+        text = unquoted(service["ExecStart"])
+        at = text.index(words[0])
+        assert text[at : at + 2] == words
+
+
+@given(app=hostile.apps, mount=hostile.mounts, root=hostile.directories)
+def test_no_value_gets_out_of_its_word(app: str, mount: str, root: str) -> None:
+    for variant in ("", "standalone"):
+        found = units(app=app, mount=mount, root=root, variant=variant, python="/opt/bin/python")
+        usual = units(python="/opt/bin/python", variant=variant)
+        for name, pairs in found.items():
+            assert [key for key, _ in pairs] == [key for key, _ in usual[name]]
+        service = dict(list(found.values())[-1])
+        words = unquoted(service["ExecStart"])
+        assert words[:3] == ["/opt/bin/gateways", "serve", app]
+        assert words[words.index("--script-name") + 1] == mount
+        assert service["WorkingDirectory"].replace("%%", "") == root.replace("%", "")
+
+
+@pytest.mark.parametrize(
+    ("transport", "addresses", "values", "said"),
+    [
+        ("fastcgi", ["unix:/run/app.sock"], {"variant": "standalone"}, "may not write to /run itself"),
+        ("fastcgi", [], {"root": "/srv/a b"}, "give --python /path/without/spaces"),
+        ("fastcgi", [], {"tls": ("/c", "/k")}, "speaks TLS by --http only"),
+        ("fastcgi", [], {"ajp_secret": "x"}, "only AJP13 has a secret"),
+        ("fastcgi", [], {"static": (("/s", "/srv"),)}, "it serves no files"),
+        ("fastcgi", [], {"timeout": 5.0}, "give it to the web server"),
+        ("spawn", [], {}, "cannot start an application"),
+    ],
+)
+def test_what_cannot_be(transport: str, addresses: list[str], values: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        units(transport, *addresses, **values)
+    assert said in str(caught.value)

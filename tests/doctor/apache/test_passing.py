@@ -1,0 +1,85 @@
+"""What arrives behind Apache. The faults of whole configurations are in tests/live/sitefaults_apache.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doctor.asked import codes
+
+FCGI = "ProxyPass / unix:/run/a|fcgi://localhost/ flushpackets=on\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CGIPassAuth On",
+        "SetEnvIf Authorization (.*) HTTP_AUTHORIZATION=$1",
+        "SetEnvIfNoCase ^Authorization$ (.+) HTTP_AUTHORIZATION=$1",
+        "RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+        "AuthType Basic",
+        "<Location />\nCGIPassAuth on\n</Location>",
+        "<LocationMatch ^/>\nCGIPassAuth On\n</LocationMatch>",
+    ],
+)
+def test_ways_to_pass_authorization(tmp_path, line):
+    assert "authorization-lost" not in codes(tmp_path / "a", FCGI + line)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "CGIPassAuth Off", "<Location /x>\nCGIPassAuth Off\n</Location>", "SetEnvIf X . Y=1"]
+)
+def test_no_way(tmp_path, line):
+    assert "authorization-lost" in codes(tmp_path / "a", FCGI + line)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("ProxyPass / fcgi://x:1/", None),
+        ("ProxyPass / fcgi://x:1", "pass-slash"),
+        ("ProxyPass /a fcgi://x:1", None),
+        ("ProxyPass /a fcgi://x:1/", None),  # mod_proxy_fcgi leaves that slash alone
+        ("ProxyPass /a http://x:1/", "pass-slash"),
+        ("ProxyPass /a/ http://x:1/b", "pass-slash"),
+        ("ScriptAlias / /srv/a.cgi", "pass-slash"),
+        ("ScriptAlias / /srv/a.cgi/", None),
+        ("ScriptAlias /a /srv/a.cgi", None),
+        ("ScriptAlias /a /srv/a.cgi/", "pass-slash"),
+    ],
+)
+def test_slashes(tmp_path, line, code):
+    assert ("pass-slash" in codes(tmp_path / "a", line)) == (code is not None)
+
+
+def test_order(tmp_path):
+    assert codes(tmp_path / "a", f"{FCGI}ProxyPass /static/ !\n")["pass-order"] == 2
+    assert "pass-order" not in codes(tmp_path / "a", f"ProxyPass /static/ !\n{FCGI}")
+    assert codes(tmp_path / "a", "ProxyPass /a scgi://x:1\nProxyPass /a/b scgi://x:2\n")["pass-order"] == 2
+    assert "pass-order" not in codes(tmp_path / "a", "ProxyPass /a/ !\nProxyPass /a/b scgi://x:2\n")
+
+
+def test_an_address_without_a_protocol(tmp_path):
+    for text in ("unix:/run/a", "/run/a", "x:9000", "ftp://x/"):
+        assert "pass-address" in codes(tmp_path / "a", f"ProxyPass / {text}\n")
+
+
+def test_https_in_front_of_http(tmp_path):
+    text = "<VirtualHost *:443>\nSSLEngine on\nProxyPass / http://x:1/ nocanon\n</VirtualHost>\n"
+    assert codes(tmp_path / "a", text)["https-unseen"] == 3
+    line = "RequestHeader set X-Forwarded-Proto https\n"
+    assert "https-unseen" not in codes(tmp_path / "a", text.replace("</V", f"{line}</V"))
+
+
+def test_a_path_behind_the_script_is_off(tmp_path):
+    assert codes(tmp_path / "a", "ScriptAlias /a /srv/a.cgi\nAcceptPathInfo Off\n")["path-split"] == 2
+
+
+def test_settings_of_the_main_file_count(tmp_path):
+    (tmp_path / "sites-available").mkdir()
+    (tmp_path / "apache2.conf").write_text(
+        "CGIPassAuth On\nAllowEncodedSlashes On\nIncludeOptional sites-available/*.conf\n"
+    )
+    assert "authorization-lost" not in codes(tmp_path / "sites-available" / "a.conf", FCGI)
+    (tmp_path / "sites-available" / "a.conf").unlink()
+    found = codes(tmp_path / "sites-available" / "a.off", FCGI)
+    assert found.keys() >= {"config-disabled", "authorization-lost"}

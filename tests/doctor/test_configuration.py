@@ -1,0 +1,68 @@
+"""Which configuration a file is, gateways.toml, and that the files of conf/ have nothing wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateways.doctor.configuration import APACHE, GATEWAYS, LIGHTTPD, NGINX, kind_of
+from gateways.doctor.findings import ERROR, WARNING
+from gateways.doctor.targets import Options, examine
+from gateways.errors import ConfigError
+from tests.doctor.asked import ONLY_READ, findings
+from tests.support.source import CHECKOUT
+
+CONF = CHECKOUT / "conf"
+OURS = sorted(
+    path for pattern in ("nginx/*", "apache/*.conf", "lighttpd/*") for path in CONF.glob(pattern) if path.is_file()
+)
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_the_files_that_we_give_away(path: Path):
+    found = list(examine(str(path), ONLY_READ))
+    assert [finding for finding in found if finding.severity in (ERROR, WARNING)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("server { listen 80; }", NGINX),
+        ("# <VirtualHost *:80>\nlocation / {\n}\n", NGINX),
+        ("fastcgi_param A b;\n", NGINX),
+        ("<VirtualHost *:80>\n</VirtualHost>\n", APACHE),
+        ("ScriptAlias / /srv/app.fcgi/\n", APACHE),
+        ('server.modules += ( "mod_fastcgi" )\n', LIGHTTPD),
+        ('$HTTP["url"] =~ "^/" {\n}\n', LIGHTTPD),
+        ("[gateways]\nworkers = 2\n", GATEWAYS),
+        ("[pool.shop]\n", GATEWAYS),
+    ],
+)
+def test_what_it_is(tmp_path, text, kind):
+    (tmp_path / "file").write_text(text)
+    assert kind_of(str(tmp_path / "file")) == kind
+
+
+def test_what_is_none(tmp_path):
+    (tmp_path / "file").write_text("Dear Sir,\n")
+    with pytest.raises(ConfigError, match="not a file that doctor knows"):
+        kind_of(str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="No such file"):
+        kind_of(str(tmp_path / "nothing"))
+
+
+def test_nothing_wrong_is_said(tmp_path):
+    [finding] = findings(tmp_path / "file", "server { listen 80; }\n")
+    assert finding.code == "configuration-read"
+
+
+def test_our_own(tmp_path, monkeypatch):
+    monkeypatch.delenv("GATEWAYS_USER", raising=False)
+    found = findings(tmp_path / "gateways.toml", '[pool.a]\napplication = "a:b"\nthreds = 2\n')
+    assert found[0].code == "setting-wrong"
+    assert "threads" in found[0].what + found[0].remedy
+    user = "" if __import__("os").geteuid() else 'user = "root"\n'
+    text = f'[pool.a]\n{user}application = "a:b"\nhttp = ["127.0.0.1:0"]\n'
+    (tmp_path / "gateways.toml").write_text(text)
+    assert {finding.severity for finding in examine(str(tmp_path / "gateways.toml"), Options())} <= {"ok", "warning"}

@@ -1,0 +1,38 @@
+"""Directives in blocks."""
+
+from __future__ import annotations
+
+import re
+
+from gateways.doctor.directives import MAX_SIZE, Directive, glob_expression, read_text
+
+
+def test_where_and_what():
+    root = Directive("", (), "f", 0, True, None, [])
+    block = Directive("server", ("a", "b"), "f", 3, True, root, [])
+    inner = Directive("listen", (), "f", 4, True, block)
+    assert root.children is not None
+    assert block.children is not None
+    root.children.append(block)
+    block.children.append(inner)
+    assert list(root.walk()) == [block, inner]
+    assert list(inner.up()) == [block, root]
+    assert (block.where, block.value, inner.value) == ("f:3", "a", "")
+    assert list(root.all("server", "http")) == [block]
+    assert list(inner.all("server")) == []
+
+
+def test_a_file_is_not_read_without_an_end(tmp_path):
+    path = tmp_path / "huge"
+    with path.open("wb") as file:
+        file.write(b"\xff")
+        file.truncate(MAX_SIZE + 10)
+    assert len(read_text(str(path))) == MAX_SIZE
+    assert read_text(str(path))[0] == "\udcff"
+
+
+def test_patterns_of_names():
+    expression = glob_expression("/etc/nginx/conf.d/*.conf")
+    assert re.fullmatch(expression, "/etc/nginx/conf.d/a.conf")
+    assert not re.fullmatch(expression, "/etc/nginx/conf.d/a/b.conf")
+    assert not re.fullmatch(expression, "/etc/nginx/conf.d/a_conf")
