@@ -48,6 +48,8 @@ FILES = {
     "shop.wsgi": APPLICATION,
     "mysite/__init__.py": "",
     "mysite/wsgi.py": APPLICATION,
+    "/home/you/public_html/app.py": APPLICATION,
+    "/var/log/apache2/error.log": "",
     "picture.png": "not really\n",
 }
 DIRECTORIES = (
@@ -62,7 +64,7 @@ DIRECTORIES = (
         "srv/example",
         "home/you/www",
     ),
-    *("var/log/shop", "var/log/gateways", "var/log/nginx", "tmp", "bin"),
+    *("var/log/shop", "var/log/apache2", "var/log/gateways", "var/log/nginx", "tmp", "bin"),
 )
 
 
@@ -83,8 +85,8 @@ class Machine:
         for name in ("shop", "mysite", "blog"):
             (self.root / "srv" / name).symlink_to("example")
         for name, text in FILES.items():
-            self.write(f"/srv/example/{name}", text)
-            self.write(f"/home/you/gateways/{name}", text)
+            for directory in ("/srv/example", "/home/you/gateways"):
+                self.write(name if name.startswith("/") else f"{directory}/{name}", text)
         for name in ("conf", "cgi-bin"):
             ignore = shutil.ignore_patterns("__pycache__")
             shutil.copytree(CHECKOUT / name, self.directory / name, ignore=ignore)
