@@ -52,6 +52,16 @@ FILES = {
     "/var/log/apache2/error.log": "",
     "picture.png": "not really\n",
 }
+#: What gateways doctor and gateways init see of the host.
+APACHE = """\
+ServerRoot /etc/apache2
+LoadModule cgid_module modules/mod_cgid.so
+LoadModule fcgid_module modules/mod_fcgid.so
+LoadModule rewrite_module modules/mod_rewrite.so
+<Directory /home/you>
+    AllowOverride All
+</Directory>
+"""
 DIRECTORIES = (
     *("etc/nginx/conf.d", "etc/apache2/sites-available", "etc/systemd/system", "etc/lighttpd/conf-available"),
     *(
@@ -90,6 +100,7 @@ class Machine:
         for name in ("conf", "cgi-bin"):
             ignore = shutil.ignore_patterns("__pycache__")
             shutil.copytree(CHECKOUT / name, self.directory / name, ignore=ignore)
+        self.write("/etc/apache2/apache2.conf", self.translate(APACHE))
         self.write("/etc/gateways/ajp.secret", "a secret\n").chmod(0o600)
         self.write("/home/you/.curlrc", "silent\nshow-error\n")  # as where it prints to a terminal
         for name in STANDINS:

@@ -29,6 +29,7 @@ BEFORE: dict[str, dict[int, str]] = {
     "howto/h2o": {0: "cp conf/h2o/fastcgi.conf /etc/h2o/h2o.conf; sed -i s,/var/log/h2o,/tmp, /etc/h2o/h2o.conf"},
     "howto/lighttpd": {0: "cp conf/lighttpd/fastcgi.conf /etc/lighttpd/conf-available/50-example.conf"},
     "howto/nginx": {0: "cp conf/nginx/fastcgi.conf /etc/nginx/conf.d/example.conf"},
+    "howto/resident-cgi": {0: "python3 -m venv ~/venv; cd ~/; mkdir cgi-bin; cp gateways/cgi-bin/app.* cgi-bin"},
     "howto/shared-hosting": {1: "cd ~/"},
     "howto/troubleshooting": {
         0: "python3 -m venv ~/venv; ~/venv/bin/gateways init --cgi ~/public_html; cd ~/; "
