@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from gateways import cli
 from gateways.addresses import connect, parse_address
 from gateways.client import request
 from gateways.client.transports import TRANSPORTS as CLIENT_TRANSPORTS
@@ -33,6 +34,8 @@ LAST_WORDS = 10.0
 def main(words: list[str]) -> int:
     """Run one command."""
     command = [sys.executable, "-m", "gateways", *words]
+    if words[:1] in (["doctor"], ["init"]):
+        return alone(words)
     if words[:1] not in (["serve"], ["front"], ["trace"]) or "--read" in words:
         os.execv(sys.executable, command)
     kind = words[0]
@@ -56,6 +59,17 @@ def main(words: list[str]) -> int:
         except subprocess.TimeoutExpired:
             return 1
     return 0
+
+
+def alone(words: list[str]) -> int:
+    """Run a command that looks at the web servers of the machine: there is one Apache, and not those of other tests."""
+    from gateways.deploy import initserver
+    from gateways.doctor import accounts
+
+    initserver.running_configurations = lambda proc="/proc": ()
+    initserver.CONFIGURATIONS = (f"{ROOT}/etc/apache2/apache2.conf",)
+    accounts._running = list  # type: ignore[assignment]
+    return cli.main(words)
 
 
 def stop(root: Path, kind: str) -> None:
