@@ -41,15 +41,16 @@ class Place:
         """Close the directory."""
         os.close(self.fd)
 
-    def connect(self, name: str) -> _socket.socket | None:
+    def connect(self, name: str, patience: int | None = None) -> _socket.socket | None:
         """Return a connection to the process that listens there; None when there is none, or not ours.
 
-        Raises ``BusyError`` when it takes none for PATIENCE.
+        Raises ``BusyError`` when it takes none for ``patience`` milliseconds, by default PATIENCE.
         """
+        patience = PATIENCE if patience is None else patience
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
-            if self._connect(sock, name) and peer(sock) in (None, os.geteuid()):
+            if self._connect(sock, name, patience) and peer(sock) in (None, os.geteuid()):
                 found, sock = sock, None  # type: ignore[assignment]
                 return found
             return None
@@ -57,14 +58,14 @@ class Place:
             if sock is not None:
                 sock.close()
 
-    def _connect(self, sock: _socket.socket, name: str) -> bool:
+    def _connect(self, sock: _socket.socket, name: str, patience: int) -> bool:
         waited = 0
         while True:
             try:
                 self._within(sock.connect, name)
                 return True
             except BlockingIOError:
-                if waited >= PATIENCE:
+                if waited >= patience:
                     raise BusyError from None
                 import time
 

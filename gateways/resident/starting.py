@@ -62,10 +62,8 @@ def start(script: str, name: str) -> _socket.socket:
     try:
         lock = _lock(directory)
         try:
-            sock = directory.connect(name)
-            if sock is not None:
-                return sock
-            _begin(directory, script, name)
+            if not _listens(directory, name):
+                _begin(directory, script, name)
         finally:
             os.close(lock)
         sock = directory.connect(name)
@@ -74,6 +72,17 @@ def start(script: str, name: str) -> _socket.socket:
         return sock
     finally:
         directory.close()
+
+
+def _listens(directory: Place, name: str) -> bool:
+    """Say whether there is a process, however busy: nobody is waited for under the lock."""
+    try:
+        probe = directory.connect(name, 0)
+    except place.BusyError:
+        return True
+    if probe is not None:
+        probe.close()
+    return probe is not None
 
 
 def _begin(directory: Place, script: str, name: str) -> None:
@@ -159,12 +168,9 @@ def _make_room(directory: Place, limit: str) -> None:
     if len(sockets) < most:
         return
     for name in sockets:
-        probe = directory.connect(name)
-        if probe is None:
+        if not _listens(directory, name):
             _remove(directory, name)  # it was killed
             sockets = [other for other in sockets if other != name]
-        else:
-            probe.close()
     if len(sockets) >= most:
         raise Unavailable(f"there are {len(sockets)} processes already (resident_max is {most}; see gateways resident)")
 

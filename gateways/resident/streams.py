@@ -55,6 +55,9 @@ class RequestStream(io.TextIOBase):
         if _current.errors is None:
             self._other.flush()
 
+    def close(self) -> None:
+        """Stay open: the next request prints, too."""
+
     def fileno(self) -> int:
         """The descriptor that children inherit."""
         return int(self._other.fileno())

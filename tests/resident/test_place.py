@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.resident import place
+from gateways.resident import place, starting
 
 
 def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +100,8 @@ def test_a_full_backlog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert sock is not None
     with pytest.raises(place.BusyError):
         directory.connect("name")
+    assert starting._listens(directory, "name")
+    assert not starting._listens(directory, "absent")
     sock.close()
     listener.close()
     directory.close()

@@ -93,6 +93,8 @@ def test_it_is_a_text_stream(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> 
         assert sys.stdout.writable()
         assert sys.stdout.encoding == "utf-8"
         print("text \udc80", flush=True)
+        sys.stderr.close()
+        assert not sys.stderr.closed
         sys.stderr.buffer.write(b"bytes\n")
         sys.stderr.flush()
     assert (tmp_path / "log").read_bytes() == b"text \\udc80\nbytes\n"

@@ -7,6 +7,7 @@ with hosting(directory, "c") as host:
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import os
@@ -83,6 +84,7 @@ def compiled() -> Path:
     if sys.platform != "linux" or compiler is None:
         pytest.skip("no C compiler, or another system than Linux")
     directory = Path(tempfile.mkdtemp(prefix="gateways-cgi-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     extra = os.environ.get("GATEWAYS_CGI_CFLAGS", "").split()
     subprocess.run([compiler, *FLAGS, *extra, str(SOURCE), "-o", str(directory / "gateways-cgi")], check=True)
     return directory / "gateways-cgi"
