@@ -42,10 +42,13 @@ class LaxStart:
         self._start = start_response
 
     def __call__(self, status: Any, response_headers: Any, exc_info: Any = None) -> Callable[[Any], None]:
-        try:
-            write = self._start(text(status), header_list(response_headers), exc_info)
-        finally:
-            exc_info = None  # no cycle through the frame (PEP 3333)
+        if exc_info is None:  # the C part takes two arguments
+            write = self._start(text(status), header_list(response_headers))
+        else:
+            try:
+                write = self._start(text(status), header_list(response_headers), exc_info)
+            finally:
+                exc_info = None  # no cycle through the frame (PEP 3333)
 
         def lax_write(data: Any) -> None:
             write(block(data))

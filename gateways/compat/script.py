@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from gateways.adapters.cgi import run_with_cgi
@@ -29,6 +31,16 @@ class Script:
         return ()
 
 
-def serve_script(gateway: Gateway) -> None:
-    """Serve the request. Raises ``SystemExit`` as ``run_with_cgi`` does."""
+def serve_script(gateway: Gateway, reason: str) -> None:
+    """Serve the request; ``reason`` is why it is taken for CGI.
+
+    Raises ``SystemExit`` as ``run_with_cgi`` does, and with 2 where there is no request: for a person at a terminal.
+    """
+    if "REQUEST_METHOD" not in os.environ:
+        print(
+            f"gateways: no FastCGI ({reason}), and no CGI (REQUEST_METHOD is not set): give the server a bindAddress, "
+            "or let a web server start this program",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
     run_with_cgi(Script(gateway), script_name=gateway._mount(), debug=gateway._shows_errors())

@@ -263,8 +263,16 @@ sys.exit(42)
 """
 
 
-@pytest.mark.parametrize("module", ["fcgi", "fcgi_single", "scgi"])
-@pytest.mark.parametrize(("number", "value"), [(signal.SIGHUP, True), (signal.SIGTERM, False), (signal.SIGINT, False)])
+@pytest.mark.parametrize(
+    ("module", "number", "value"),
+    [
+        ("fcgi", signal.SIGHUP, True),
+        ("fcgi", signal.SIGTERM, False),
+        ("fcgi", signal.SIGINT, False),
+        ("fcgi_single", signal.SIGHUP, True),
+        ("scgi", signal.SIGHUP, True),
+    ],
+)
 def test_signals(tmp_path, module, number, value):
     with script(tmp_path, CODE.format(module=module)) as program:
         until(lambda: answers(module.partition("_")[0].replace("fcgi", "fastcgi"), f"unix:{tmp_path}/socket"))
@@ -299,9 +307,15 @@ def test_on_the_socket_of_a_web_server_and_again_after_sighup(tmp_path):
                     with client.request() as response:
                         return response.read().split()
 
+                def asked_again():
+                    try:
+                        return ask()[1] == b"2"
+                    except GatewayError:
+                        return False  # the first program was about to end, and a busy machine took its time
+
                 pid, count = ask()
                 assert (int(pid), count) == (program.process.pid, b"1")
                 program.process.send_signal(signal.SIGHUP)
-                until(lambda: ask()[1] == b"2", program.log)
+                until(asked_again, program.log)
                 program.process.send_signal(signal.SIGTERM)
                 assert program.wait() == 0

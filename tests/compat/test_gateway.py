@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateways.compat.flup.server import ajp, ajp_fork, fcgi, fcgi_fork, scgi, scgi_fork
 from gateways.compat.flup.server.fcgi import WSGIServer
 from gateways.compat.flup.server.fcgi_fork import WSGIServer as ForkingServer
 from gateways.compat.gateway import address_in, web_server_addresses
@@ -57,6 +58,19 @@ def test_plain_is_what_a_program_has_not_changed():
 )
 def test_debug_may_be_a_word(debug, answer):
     assert WSGIServer(None, debug=debug)._shows_errors() is answer
+
+
+@pytest.mark.parametrize("module", [fcgi, fcgi_fork, scgi, scgi_fork, ajp, ajp_fork])
+def test_a_monitor_wraps_the_application_in_the_base_class(monkeypatch, module):
+    """As New Relic's agent does."""
+    base = module.WSGIServer.usual
+    original = base.__init__
+
+    def wrapped(server, application, *args, **kwargs):
+        original(server, ("wrapped", application), *args, **kwargs)
+
+    monkeypatch.setattr(base, "__init__", wrapped)
+    assert module.WSGIServer("mine").application == ("wrapped", "mine")
 
 
 def test_where_it_is():

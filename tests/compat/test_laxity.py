@@ -63,10 +63,11 @@ def test_start_response_takes_bytes_and_so_does_write():
     calls = []
     written = []
 
-    def start_response(status, headers, exc_info=None):
-        calls.append((status, headers, exc_info))
+    def start_response(*given):
+        calls.append(given)
         return written.append
 
     LaxStart(start_response)(b"200 OK", [(b"X-A", b"1")])("text")
-    assert calls == [("200 OK", [("X-A", "1")], None)]
+    LaxStart(start_response)("500 Oops", [], exc_info=(1, 2, 3))
+    assert calls == [("200 OK", [("X-A", "1")]), ("500 Oops", [], (1, 2, 3))]
     assert written == [b"text"]

@@ -73,3 +73,14 @@ def test_no_engine_is_imported_for_it():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"gateways.server.worker", "gateways.settings", "gateways.manager.master", "logging"}
+
+
+def test_for_a_person_at_a_terminal():
+    environ = {name: value for name, value in os.environ.items() if name not in ("REQUEST_METHOD", "FCGI_FORCE_CGI")}
+    command = [sys.executable, "-c", CODE.format(kind="WSGIServer", module="fcgi", more="")]
+    environ["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environ, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("gateways: no FastCGI (standard input is a device), and no CGI")
+    assert done.stderr.count("\n") == 1

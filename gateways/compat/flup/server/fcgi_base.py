@@ -146,7 +146,8 @@ class BaseFCGIServer(Gateway):
         from gateways.server.inherited import take_socket, why_not_listening
 
         forced = self.forceCGI or os.environ.get("FCGI_FORCE_CGI", "N").upper().startswith("Y")
-        if not (forced or why_not_listening(FCGI_LISTENSOCK_FILENO)):
+        reason = "FCGI_FORCE_CGI or forceCGI says so" if forced else why_not_listening(FCGI_LISTENSOCK_FILENO)
+        if not reason:
             from gateways.server.spawned import complete_standard_streams
 
             complete_standard_streams()
@@ -154,7 +155,7 @@ class BaseFCGIServer(Gateway):
             return take_socket(FCGI_LISTENSOCK_FILENO)
         from gateways.compat.script import serve_script
 
-        serve_script(self)
+        serve_script(self, reason if forced else f"standard input {reason}")
         sys.exit(0)
 
     def _allowed(self) -> Iterable[str] | None:
