@@ -102,7 +102,7 @@ def _of_exception(where: str, interpreter: str, name: str, text: str, path: str)
     file = re.match(r"\[Errno (\d+)\] ([^:]*): '(.*)'$", text)
     if name == "PermissionError" and file:
         return PERMISSION.found(
-            where, f"{file[3]}: {file[2]}", f"let the web server's account have it: ls -l {file[3]}"
+            where, f"{file[3]}: {file[2]}", f"let the web server's account have it: ls -l {shlex.quote(file[3])}"
         )
     if name == "FileNotFoundError" and file:
         relative = "" if file[3].startswith("/") else ", a relative path: it begins at the working directory"

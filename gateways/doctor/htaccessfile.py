@@ -154,7 +154,9 @@ def read_file(path: str) -> Read:
         section = re.match(r"<(/?)(\w+)\s*(.*?)>?$", text)
         if section and section[1]:
             if not sections or sections[-1][0].split()[0] != section[2].lower():
-                read.findings.append(UNCLOSED.found(where, f"{text} closes nothing", f"sed -i '{number}d' {path}"))
+                read.findings.append(
+                    UNCLOSED.found(where, f"{text} closes nothing", f"sed -i '{number}d' {shlex.quote(path)}")
+                )
             else:
                 sections.pop()
         elif section:

@@ -108,7 +108,11 @@ def _fastcgi(trial: Trial, outcome: Outcome) -> Iterator[Finding]:
     tree = source.parse(trial.data)
     only_cgi = tree is not None and source.calls(tree, "run_with_cgi")
     if only_cgi or b"\nStatus: " in outcome.log or outcome.log.startswith(b"Status: "):
-        remedy = f"sed -i 's/run_with_cgi/run/g' {trial.path}" if only_cgi else "serve it by gateways.run(application)"
+        remedy = (
+            f"sed -i 's/run_with_cgi/run/g' {shlex.quote(trial.path)}"
+            if only_cgi
+            else "serve it by gateways.run(application)"
+        )
         yield ONLY_CGI.found(trial.path, "it serves CGI alone, and is started with a FastCGI socket", remedy)
     elif outcome.status is not None:
         yield _silent(trial, outcome)
@@ -140,7 +144,7 @@ def _silent(trial: Trial, outcome: Outcome) -> Finding:
     tree = source.parse(trial.data)
     if tree is not None and not source.serves(tree):
         name = source.application(tree)
-        remedy = f"printf 'from gateways import run\\nrun({name})\\n' >> {trial.path}"
+        remedy = f"printf 'from gateways import run\\nrun({name})\\n' >> {shlex.quote(trial.path)}"
         what = f"it defines {name} and does not serve it" if name else "it serves nothing"
         return NO_RUN.found(
             trial.path, what, remedy if name else 'end it with: from gateways import run; run("app:application")'

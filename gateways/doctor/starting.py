@@ -29,6 +29,9 @@ _KEPT = 65536
 #: Seconds that what a script has started may take to let go of its output, once the script is over.
 _LINGER = 2.0
 
+#: Seconds for the same after all of it was ended: only what has left the group can still hold it.
+_LAST = 10.0
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -82,8 +85,8 @@ def run_cgi(path: str, account: Account, around: Surroundings, timeout: float) -
         log.wait(_LINGER)
         status = process.poll()
         _end(process)
-        output.wait(_LINGER)
-        log.wait(_LINGER)
+        output.wait(_LAST)
+        log.wait(_LAST)
     return Outcome(status, output.data, log.data, timed_out, seconds=time.monotonic() - begun)
 
 

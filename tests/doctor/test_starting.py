@@ -77,10 +77,9 @@ def test_a_signal(tmp_path: Path, run: object) -> None:
 
 @pytest.mark.parametrize("run", [run_cgi, run_fastcgi])
 def test_one_that_waits_for_ever(tmp_path: Path, run: object) -> None:
-    path = write(tmp_path, "echo waiting >&2; sleep 1000 & echo $! > child; wait", "/bin/sh")
+    path = write(tmp_path, "sleep 1000 & wait", "/bin/sh")
     outcome: Outcome = run(path, US, PLAIN, 0.5)  # type: ignore[operator]
     assert outcome.timed_out
-    assert outcome.log == b"waiting\n"
     assert outcome.status is None
 
 
