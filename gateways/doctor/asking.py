@@ -72,10 +72,20 @@ def _request(protocol: str, address: Address, options: Options, where: str) -> I
     except ConnectError as error:
         yield _unreachable(address, error, where, protocol)
     except BackendTimeout:
-        yield _other(protocol, address, options, where) or silent(address, options.timeout, where)
+        found = _found(protocol, address, options)
+        if found == protocol:
+            what = f"{address} answers in {names(protocol)}, and GET / has no answer for {options.timeout:g} s"
+            yield SILENT.found(where, what, "see what that page does: gateways status, slow_log")
+        elif found:
+            yield wrong_protocol(protocol, found, address, where)
+        else:
+            yield silent(address, options.timeout, where)
     except ProtocolError as error:
-        broken = BROKEN.found(where, str(error), "look into the log of the application: it broke off its answer")
-        yield _other(protocol, address, options, where) or broken
+        found = _found(protocol, address, options)
+        if found and found != protocol:
+            yield wrong_protocol(protocol, found, address, where)
+        else:
+            yield BROKEN.found(where, str(error), "look into the log of the application: it broke off its answer")
 
 
 def _beginning(response: Response) -> bytes:
@@ -104,15 +114,12 @@ def _judge(protocol: str, response: Response, page: bytes, where: str) -> Iterat
         )
 
 
-def _other(protocol: str, address: Address, options: Options, where: str) -> Finding | None:
-    """Return that another protocol is spoken there, if it is."""
+def _found(protocol: str, address: Address, options: Options) -> str | None:
+    """Return the protocol that is spoken there, as far as anybody answers."""
     try:
-        found = spoken(address, min(options.timeout, _TRIAL), protocol)
+        return spoken(address, min(options.timeout, _TRIAL), protocol)
     except GatewayError:
         return None
-    if found is None or found == protocol:
-        return None
-    return wrong_protocol(protocol, found, address, where)
 
 
 def wrong_protocol(asked: str, found: str, address: Address, where: str) -> Finding:

@@ -39,6 +39,8 @@ _MARKS = (
     ),
 )
 _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+#: The beginning of what ``gateways check-config`` says.
+_PLACE = re.compile(r"(.+?), line ([0-9]+): ")
 #: More than this of a file is not needed to tell what it is.
 _BEGINNING = 1 << 20
 
@@ -91,12 +93,14 @@ def _examine_plan(path: str) -> Iterator[Finding]:
                 (problems if finding.fatal else notices).append(f"{label}: {finding.text}")
     for code, texts in ((SETTING, problems), (DOUBTFUL, notices)):
         for text in dict.fromkeys(texts):
-            yield code.found(path, *_parts(text.removeprefix(f"{path}: ") if hasattr(text, "removeprefix") else text))
+            yield code.found(*_parts(path, text))
     if not problems and not notices:
         yield READ.found(path, "gateways serve can use it")
 
 
-def _parts(text: str) -> tuple[str, str]:
-    """Divide a message into what is wrong and what to do, where it has both."""
-    what, _, remedy = text.partition("; ")
-    return what, remedy
+def _parts(path: str, text: str) -> tuple[str, str, str]:
+    """Divide a message into where it is, what is wrong, and what to do, as far as it has them."""
+    match = _PLACE.match(text)
+    where = f"{match[1]}:{match[2]}" if match else path
+    what, _, remedy = text[match.end() if match else 0 :].partition("; ")
+    return where, what, remedy

@@ -102,6 +102,13 @@ def test_all_workers_are_busy():
             assert "workers" in finding.what
 
 
+def test_a_page_that_hangs(monkeypatch):
+    monkeypatch.setattr(asking, "spoken", lambda address, timeout, first: first)
+    with scripted(lambda peer: peer.wait_for_close()) as backend:
+        finding = only(asked(backend.address, "fastcgi", timeout=0.05), "backend-silent")
+    assert "answers in FastCGI" in finding.what
+
+
 def test_more_connections_wait_than_may(tmp_path):
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
         listener.bind(f"{tmp_path}/s")

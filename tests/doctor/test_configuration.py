@@ -61,6 +61,7 @@ def test_our_own(tmp_path, monkeypatch):
     monkeypatch.delenv("GATEWAYS_USER", raising=False)
     found = findings(tmp_path / "gateways.toml", '[pool.a]\napplication = "a:b"\nthreds = 2\n')
     assert found[0].code == "setting-wrong"
+    assert found[0].where.endswith("gateways.toml:3")
     assert "threads" in found[0].what + found[0].remedy
     user = "" if __import__("os").geteuid() else 'user = "root"\n'
     text = f'[pool.a]\n{user}application = "a:b"\nhttp = ["127.0.0.1:0"]\n'

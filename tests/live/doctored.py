@@ -64,13 +64,24 @@ class Bench:
             first = str(bench.sockets["ajp"])
             backend = start_backend(bench.sandbox, flags, first, log, application, directory=bench.sandbox.root)
             stack.callback(backend.stop)
+            for name in TRANSPORTS:  # they are opened one by one
+                backend.wait_for(str(bench.sockets[name]))
+                backend.wait_for(("127.0.0.1", bench.addresses[name]))
             for name in ("booted", "stopped"):
                 (bench.sandbox.root / name).mkdir()
             bench.write_all()
-            if at_once:
-                bench.server.start(bench.sandbox.root / "booted" / "*.conf")
             stack.callback(bench.server.stop)
+            if at_once:
+                bench.start()
             yield bench
+
+    def start(self) -> None:
+        """Boot the web server with all that it starts with, and wait for every port: it opens them one by one."""
+        self.server.start(self.sandbox.root / "booted" / "*.conf")
+        assert self.server.process is not None
+        for case, path in self.files.items():
+            if path.parent.name == "booted":
+                self.server.process.wait_for(("127.0.0.1", self.ports[case]))
 
     def listening(self, name: str) -> list[str]:
         """The addresses of the probe for a protocol."""

@@ -35,6 +35,13 @@ APACHE = (
     Fault("pass-slash", HTTP, ((r"(?m)^( *ProxyPass / http://[^/]*)/", r"\1"),), "ProxyPass / ", no_slash),
     Fault("pass-slash", CGI, (("(?m)^( *ScriptAlias /app) .*$", r"\1/ /srv/app.cgi"),), "ScriptAlias /app/", no_slash),
     Fault(
+        "pass-slash",
+        FCGI,
+        (("ProxyPass / ", "ProxyPass /app "),),
+        "ProxyPass /app",
+        told("PATH_INFO", "//page", "/app/page"),
+    ),
+    Fault(
         "pass-order",
         FCGI,
         (("(?m)^ *ProxyPass /static/ !$", ""), ("(?m)^( *ProxyPass / .*)$", r"\1\nProxyPass /static/ !")),

@@ -98,7 +98,7 @@ def _examine_slash(place: Place) -> Iterator[Finding]:
     if url.endswith("/") and not rest.endswith("/"):
         what = f"{url}page is handed to {place.target}page"
         yield faults.SLASH.found(where, what, f"{place.target}/")
-    elif rest.endswith("/") and not url.endswith("/") and (rest != "/" or place.protocol in ("http", "")):
+    elif rest.endswith("/") and not url.endswith("/"):
         what = f"{url}/page is handed to {place.target}/page, with two slashes"
         yield faults.SLASH.found(where, what, place.target.rstrip("/"), severity=WARNING)
 

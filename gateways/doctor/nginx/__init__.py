@@ -78,8 +78,8 @@ def _main_of(path: str) -> str | None:
 
 def _enabling(path: str, main: str) -> str:
     enabled = os.path.join(os.path.dirname(main), "sites-enabled")
-    if os.path.basename(os.path.dirname(path)) == "sites-available" and os.path.isdir(enabled):
-        return f"ln -s {path} {enabled}/ && nginx -t && systemctl reload nginx"
+    if os.path.basename(os.path.dirname(os.path.abspath(path))) == "sites-available" and os.path.isdir(enabled):
+        return f"ln -s {os.path.abspath(path)} {enabled}/ && nginx -t && systemctl reload nginx"
     return f"put it into {os.path.dirname(main)}/conf.d, with a name that ends with .conf"
 
 

@@ -38,7 +38,7 @@ def test_no_way(tmp_path, line):
         ("ProxyPass / fcgi://x:1/", None),
         ("ProxyPass / fcgi://x:1", "pass-slash"),
         ("ProxyPass /a fcgi://x:1", None),
-        ("ProxyPass /a fcgi://x:1/", None),  # mod_proxy_fcgi leaves that slash alone
+        ("ProxyPass /a fcgi://x:1/", "pass-slash"),
         ("ProxyPass /a http://x:1/", "pass-slash"),
         ("ProxyPass /a/ http://x:1/b", "pass-slash"),
         ("ScriptAlias / /srv/a.cgi", "pass-slash"),
