@@ -180,10 +180,11 @@ def test_a_process_that_ends_before_the_body_does(host: Host) -> None:
 
 def test_only_so_much_of_a_body_is_held(host: Host) -> None:
     """Nobody takes it, and nobody takes the response: there is an end to reading ahead."""
-    done = threading.Event()
+    reached, done = threading.Event(), threading.Event()
 
     def serve(sock: socket.socket) -> None:
         sock.recv(1)
+        reached.set()
         with contextlib.suppress(OSError):  # it is killed with the rest of it
             sock.sendall(out(b"y" * 60_000) * 4)  # more than a pipe holds
         done.wait(45)
@@ -192,6 +193,7 @@ def test_only_so_much_of_a_body_is_held(host: Host) -> None:
         variables = {"CONTENT_LENGTH": str(1 << 30), "REQUEST_METHOD": "POST"}
         with host.start(stdin=subprocess.PIPE, variables=variables) as process:
             assert process.stdin
+            assert reached.wait(45)
             os.set_blocking(process.stdin.fileno(), False)
             written, waited = 0, 0
             while waited < 10:  # a tenth of a second without any is the end of it
