@@ -23,6 +23,7 @@ COMMANDS = {
     "get": "request a page from a backend, as a web server would",
     "front": "a small web server in front of a backend, for development",
     "conform": "run protocol cases, hostile ones among them, against a backend, and print a table",
+    "trace": "show what passes between a web server and a backend, record by record",
     "status": "show what a master and its workers are doing",
     "reload": "have a master load the application anew, and wait until the new workers serve",
     "reopen": "have a master open its log files anew, after they were renamed",

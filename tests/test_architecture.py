@@ -17,7 +17,7 @@ LAYERS = [
     ["compat"],
     ["runners", "simple"],
     ["doctor"],
-    ["conform", "deploy", "front", "manager", "resident"],
+    ["conform", "deploy", "front", "manager", "resident", "trace"],
     ["client", "server"],
     ["config"],
     ["hooks"],
@@ -40,7 +40,7 @@ IO_MODULES = {"asyncio", "select", "selectors", "signal", "socket", "ssl", "subp
 MAX_LINES = 350
 
 #: Nothing in them runs.
-UNTESTED = {"gateways.adapters.interface", "gateways.core.types", "gateways.manager.moves"}
+UNTESTED = {"gateways.adapters.interface", "gateways.core.types", "gateways.manager.moves", "gateways.trace.items"}
 
 MODULES = source.modules()
 TREES = {name: source.parse(path) for name, path in MODULES.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateways.adapters.ajp import packets as ajp
+from gateways.adapters.ajp.client import read_head
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.conform.seen import Answer, Seen, show
 from gateways.errors import ProtocolError
@@ -114,19 +115,11 @@ def read_ajp(data: bytes, ended: bool) -> Seen:
 
 def _head(payload: bytes) -> bytes:
     """Write SEND_HEADERS as the head of a response in CGI form; what cannot be read ends it."""
-    fields = ajp.Reader(payload[1:], "SEND_HEADERS")
-    lines = []
     try:
-        lines.append(b"Status: %d %b" % (fields.integer(), fields.string() or b""))
-        for _ in range(fields.integer()):
-            code = fields.peek()
-            if code >> 8 == 0xA0:  # noqa: SIM108 - as it is read
-                name = ajp.RESPONSE_HEADERS[(fields.integer() & 0xFF) - 1]
-            else:
-                name = fields.string() or b""
-            lines.append(name + b": " + (fields.string() or b""))
-    except (ProtocolError, IndexError):
+        status, headers = read_head(payload)
+    except ProtocolError:
         return b""
+    lines = [b"Status: " + status.encode("latin-1"), *(name + b": " + value for name, value in headers)]
     return b"\r\n".join([*lines, b"", b""])
 
 

@@ -7,9 +7,11 @@ from urllib.parse import quote
 
 from gateways.addresses import parse_address
 from gateways.deploy.description import Deployment
+from gateways.deploy.overlaps import is_below
 from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, literal, longest_first, refuse, where
 
 _TAB = "\t"
+_UNCHANGED = "".join(set(string.printable) - set("{}"))
 
 
 def write(deployment: Deployment) -> list[File]:
@@ -50,20 +52,27 @@ def _site(deployment: Deployment) -> list[str]:
             "}",
             "",
         ]
-    inside: list[str] = []
-    for number, (url, directory) in enumerate(longest_first(deployment.static), 1):
-        inside += [
-            "# Files that need no application.",
-            f'@{deployment.name}_static{number} path_regexp "^{literal(url)}/"',
-            f"handle @{deployment.name}_static{number} {{",
-            f"{_TAB}uri strip_prefix {_prefix(url, '--static', deployment)}",
-            f"{_TAB}root * {_word(directory, '--static', deployment)}",
-            f"{_TAB}file_server",
-            "}",
-            "",
-        ]
+    files = list(enumerate(longest_first(deployment.static), 1))
+    above = [item for item in files if is_below(deployment.mount, item[1][0])]
+    inside = [line for item in files if item not in above for line in _files(*item, deployment)]
+    inside += _application(deployment)
+    inside += [line for item in above for line in ("", *_files(*item, deployment)[:-1])]
     # In this order: Caddy sorts what is not in a route.
-    return [*lines, *_matcher(deployment), "route {", *indented([*inside, *_application(deployment)], _TAB), "}"]
+    return [*lines, *_matcher(deployment), "route {", *indented([*inside, *_rest(deployment)], _TAB), "}"]
+
+
+def _files(number: int, pair: tuple[str, str], deployment: Deployment) -> list[str]:
+    url, directory = pair
+    return [
+        "# Files that need no application.",
+        f'@{deployment.name}_static{number} path_regexp "^{literal(url)}/"',
+        f"handle @{deployment.name}_static{number} {{",
+        f"{_TAB}uri strip_prefix {_prefix(url)}",
+        f"{_TAB}root * {_word(directory, '--static', deployment)}",
+        f"{_TAB}file_server",
+        "}",
+        "",
+    ]
 
 
 def _matcher(deployment: Deployment) -> list[str]:
@@ -85,7 +94,6 @@ def _application(deployment: Deployment) -> list[str]:
         "",
         *indented(_proxy(deployment), _TAB),
         "}",
-        *_rest(deployment),
     ]
 
 
@@ -158,11 +166,11 @@ def _private(name: str, url: str, directory: str, deployment: Deployment) -> lis
     return [
         "# Files that only the application gives out: with the response header X-Accel-Redirect:",
         f"# {url}/name in place of a body, as it is: nginx wants it percent-encoded, Caddy does not.",
-        f"{name} header X-Accel-Redirect {_word(url + '/*', '--private', deployment)}",
+        f"{name} header X-Accel-Redirect {_pattern(url, deployment)}",
         f"handle_response {name} {{",
         f"{_TAB}root * {_word(directory, '--private', deployment)}",
         f"{_TAB}rewrite * {{rp.header.X-Accel-Redirect}}",
-        f"{_TAB}uri strip_prefix {_prefix(url, '--private', deployment)}",
+        f"{_TAB}uri strip_prefix {_prefix(url)}",
         f"{_TAB}method * GET",
         f"{_TAB}file_server",
         "}",
@@ -178,14 +186,21 @@ def _milliseconds(deployment: Deployment) -> str:
     return f"{round(deployment.timeout * 1000)}ms" if deployment.timeout % 1 else f"{int(deployment.timeout)}s"
 
 
-def _prefix(url: str, flag: str, deployment: Deployment) -> str:
-    """Return a path to strip, with umlauts as they are in a request: Caddy compares other characters decoded."""
-    return _word(quote(url, safe=string.printable), flag, deployment)
+def _prefix(url: str) -> str:
+    """Return a path to strip: Caddy compares it decoded, except for umlauts, and braces would be a placeholder."""
+    return f'"{quote(url, safe=_UNCHANGED)}"'
+
+
+def _pattern(url: str, deployment: Deployment) -> str:
+    """Return what a header has that names a file below the URL."""
+    for character, why in (("{", "it begins a placeholder"), ("*", "it stands for anything")):
+        if character in url:
+            raise refuse(deployment, "--private", url, character, why)
+    return f'"{url}/*"'
 
 
 def _word(text: str, flag: str, deployment: Deployment) -> str:
     """Return a word, in quotes. There is no double quote and no backslash in it."""
-    for character, why in (("{", "it begins a placeholder"), ("*", "it stands for anything")):
-        if character in text.removesuffix("/*"):
-            raise refuse(deployment, flag, text, character, why)
-    return text if all(char.isalnum() or char in "/._*-" for char in text) else f'"{text}"'
+    if "{" in text:
+        raise refuse(deployment, flag, text, "{", "it begins a placeholder")
+    return text if all(char.isalnum() or char in "/._-" for char in text) else f'"{text}"'

@@ -11,6 +11,7 @@ import shlex
 from dataclasses import dataclass, fields
 
 from gateways.addresses import check_connectable, parse_address
+from gateways.deploy.overlaps import check_directories, check_urls
 from gateways.errors import ConfigError
 from gateways.values import Duration, Size
 
@@ -99,7 +100,8 @@ class Deployment:
             for url, directory in pairs:
                 _check_url(flag, url)
                 _check_directory(flag, directory)
-        _check_unique([url for url, _ in (*self.static, *self.private)])
+        check_urls(self.mount, self.static, self.private)
+        check_directories(self.root, self.static, self.private)
         for flag, name, pattern, allowed in (
             ("--user", self.user, _ACCOUNT, "the name of an account"),
             ("--group", self.group, _ACCOUNT, "the name of an account"),
@@ -272,12 +274,6 @@ def _check_url(flag: str, url: str) -> None:
             raise ConfigError(
                 f"{flag} {url!r}: {character} cannot be part of it; write the path decoded, as a person reads it"
             )
-
-
-def _check_unique(urls: list[str]) -> None:
-    for url in urls:
-        if urls.count(url) > 1:
-            raise ConfigError(f"{url} is given twice; leave out one --static or --private")
 
 
 def _check_address(text: str) -> None:

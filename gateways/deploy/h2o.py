@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import File, comment, first, heading, indented, joined, longest_first, where
+from gateways.errors import ConfigError
 
 #: As good as no limit: h2o has none of its own for it.
 _ANY = 1 << 50
@@ -11,6 +12,8 @@ _ANY = 1 << 50
 
 def write(deployment: Deployment) -> list[File]:
     """Return the whole configuration."""
+    if deployment.tls and deployment.server_name.startswith("*."):
+        raise ConfigError("--tls with h2o: it cannot send http:// on to one of many names; give one name, no *")
     lines = [
         *comment(_heading(deployment)),
         "",
@@ -69,10 +72,21 @@ def _hosts(deployment: Deployment) -> list[str]:
 
 def _paths(deployment: Deployment) -> list[str]:
     lines = ["paths:"]
-    for url, directory in longest_first(deployment.static):
-        lines += ["  # Files that need no application.", f'  "{url}/":', f'    file.dir: "{directory}"', ""]
+    # The first that fits counts.
+    for url, directory in longest_first([*deployment.static, (deployment.mount, "")]):
+        lines += _files(url, directory) if directory else _application(deployment)
+    if deployment.mount:
+        lines += ["  # Other content.", '  "/":', f'    file.dir: "{deployment.public}"', ""]
+    return lines[:-1]
+
+
+def _files(url: str, directory: str) -> list[str]:
+    return ["  # Files that need no application.", f'  "{url}/":', f'    file.dir: "{directory}"', ""]
+
+
+def _application(deployment: Deployment) -> list[str]:
     address = first(deployment)
-    lines += [f'  "{deployment.mount or "/"}":', "    fastcgi.connect:"]
+    lines = [f'  "{deployment.mount or "/"}":', "    fastcgi.connect:"]
     if address.kind == "unix":
         lines += [f"      port: {address.path}", "      type: unix"]
     else:
@@ -83,6 +97,4 @@ def _paths(deployment: Deployment) -> list[str]:
         "    # Milliseconds without a byte from the application.",
         f"    fastcgi.timeout.io: {round(deployment.timeout * 1000)}",
     ]
-    if deployment.mount:
-        lines += ["", "  # Other content.", '  "/":', f'    file.dir: "{deployment.public}"']
-    return lines
+    return [*lines, ""]

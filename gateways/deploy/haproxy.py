@@ -158,11 +158,12 @@ def _backend(deployment: Deployment) -> list[str]:
     if several or deployment.multiplex:
         lines += _retries(several)
     if deployment.ping:
+        host = deployment.server_name.removeprefix("*.")
         lines += [
             "",
             "    # The health check asks what --ping answers: in the same way as the requests do.",
             "    option httpchk",
-            f"    http-check send meth GET uri {deployment.ping} ver HTTP/1.1 hdr Host {deployment.server_name}",
+            f"    http-check send meth GET uri {deployment.ping} ver HTTP/1.1 hdr Host {host}",
             "    http-check expect status 200",
         ]
     return [*lines, *(_machines(deployment) if several else [_one(deployment)])]

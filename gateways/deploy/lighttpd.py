@@ -51,7 +51,7 @@ def write(deployment: Deployment) -> list[File]:
         f"server.modules += ( {', '.join([*modules, chr(34) + _MODULES[deployment.transport] + chr(34)])} )",
         "",
         *_tls(deployment),
-        f'$HTTP["host"] == "{deployment.server_name}" {{',
+        f"{_condition(deployment)} {{",
         *indented(_host(deployment)),
         "}",
         "",
@@ -94,11 +94,18 @@ def _heading(deployment: Deployment) -> list[str]:
         f"  lighty-enable-mod {deployment.name} && systemctl reload lighttpd",
     ]
     lines = heading(deployment, [title], install)
-    if deployment.spawned:
-        what = "Each script" if deployment.variant else deployment.script_path
+    if deployment.variant:
         lines += [
-            f"{what} must be executable, and its first line must name a Python that has gateways:",
+            "Each script must be executable, and its first line must name a Python that has gateways:",
             f"#!{deployment.python_path}",
+        ]
+    elif deployment.spawned:
+        function = "run_with_cgi" if deployment.transport == "cgi" else "run"
+        lines += [
+            f"{deployment.script_path} must be executable, and has the lines",
+            f"  #!{deployment.python_path}",
+            f"  from gateways import {function}",
+            f'  {function}("{deployment.app}")',
         ]
     if deployment.transport == "ajp":
         lines.append(
@@ -121,12 +128,20 @@ def _tls(deployment: Deployment) -> list[str]:
         f'    ssl.privkey = "{key}"',
         "}",
         '$HTTP["scheme"] == "http" {',
-        f'    $HTTP["host"] == "{deployment.server_name}" {{',
+        f"    {_condition(deployment)} {{",
         '        url.redirect = ( "" => "https://${url.authority}${url.path}${qsa}" )',
         "    }",
         "}",
         "",
     ]
+
+
+def _condition(deployment: Deployment) -> str:
+    """Return the condition for the host; without one in the text, lighttpd leaves out the port."""
+    name = deployment.server_name
+    if name.startswith("*."):
+        return f'$HTTP["host"] =~ "{literal(name[1:])}(:[0-9]+)?$"'
+    return f'$HTTP["host"] == "{name}"'
 
 
 def _host(deployment: Deployment) -> list[str]:
@@ -187,7 +202,8 @@ def _scripts(deployment: Deployment) -> list[str]:
 def _script(deployment: Deployment) -> list[str]:
     path = deployment.script_path
     alias = f'( "{deployment.mount}" => "{path}" )' if deployment.mount else f'( "/" => "{path}/" )'
-    return [f"alias.url  += {alias}", *_running(deployment)]
+    # No +=: lighttpd does not start with an alias that could stand behind that of files above it.
+    return [f"alias.url   = {alias}", *_running(deployment)]
 
 
 def _running(deployment: Deployment) -> list[str]:

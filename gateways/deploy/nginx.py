@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from gateways.deploy.description import SIZE, Deployment
+from gateways.deploy.overlaps import is_below
 from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, refuse, where
 from gateways.errors import ConfigError
 
@@ -148,7 +149,8 @@ def _server(deployment: Deployment) -> list[str]:
 
 def _files(url: str, flag: str, directory: str, deployment: Deployment) -> list[str]:
     # ^~: regular expressions, such as that of a mount point, are not tried any more.
-    location = f"location ^~ {_word(url + '/')} {{"
+    first = "" if is_below(deployment.mount, url) else "^~ "
+    location = f"location {first}{_word(url + '/')} {{"
     internal = ["    internal;"] if flag == "--private" else []
     return [location, *internal, f"    alias {_directory(flag, directory + '/', deployment)};", "}"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
+from gateways.addresses import parse_address
 from gateways.declared import nearest
 from gateways.deploy import (
     apache,
@@ -42,6 +43,8 @@ class Server:
     several: tuple[str, ...] = ()
     """Transports that it can speak to several machines."""
     variants: tuple[str, ...] = ()
+    web: bool = True
+    """Whether it is a web server, which passes requests on."""
     refuses: Mapping[str, str] = field(default_factory=dict)
     """Fields of the description that it can do nothing with, each with the reason and what to do instead."""
 
@@ -138,6 +141,7 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         variants=(systemd.STANDALONE, systemd.MASTER),
+        web=False,
         refuses=_without(*_OF_A_WEB_SERVER),
     ),
     "supervisor": Server(
@@ -146,12 +150,14 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         variants=(supervisor.FCGI_PROGRAM,),
+        web=False,
         refuses=_without(*_OF_A_WEB_SERVER),
     ),
     "kubernetes": Server(
         "Kubernetes",
         kubernetes.write,
         ("fastcgi", "scgi", "uwsgi", "http"),
+        web=False,
         refuses={
             **{name: _NOT_HERE[name] for name in ("multiplex", "script", "authorizer", "user", "group", "python")},
             **kubernetes.REFUSES,
@@ -161,6 +167,7 @@ SERVERS: dict[str, Server] = {
         "a container",
         container.write,
         ("fastcgi", "scgi", "uwsgi", "http"),
+        web=False,
         refuses={**_without("multiplex", "script", "authorizer", "group", "python"), **container.REFUSES},
     ),
     "toml": Server(
@@ -169,6 +176,7 @@ SERVERS: dict[str, Server] = {
         TRANSPORTS,
         addresses=_PORTS,
         several=TRANSPORTS,
+        web=False,
         refuses=_without(*_OF_A_WEB_SERVER, "python"),
     ),
 }
@@ -186,13 +194,20 @@ def describe(server: str, transport: str = "", addresses: Sequence[str] = (), **
     if not addresses and chosen not in ("cgi", "spawn"):
         addresses = [row.addresses.get(chosen, row.address)]
     if len(addresses) > 1 and chosen not in row.several:
+        if not row.web:
+            raise ConfigError(f"{row.title}: give one address; gateways conf toml can have the application at several")
         raise ConfigError(f"{row.title} passes requests on to one address by {SPEECH[chosen]}; {_several(row)}")
     given = {
         "transport": "fastcgi" if chosen == "spawn" else chosen,
-        "addresses": tuple(addresses),
+        "addresses": tuple(_canonical(text) for text in addresses),
         **values,
     }
     return Deployment(server, **given)  # type: ignore[arg-type]
+
+
+def _canonical(text: str) -> str:
+    """Return an address with its host, and without what URLs have; a relative path is to be refused."""
+    return str(parse_address(text)) if text.startswith("unix:/") or not text.startswith("unix:") else text
 
 
 def generate(deployment: Deployment) -> list[File]:
@@ -219,7 +234,7 @@ def find(server: str) -> Server:
 
 def _does_not_speak(row: Server, transport: str) -> str:
     others = ", ".join(f"--{name}" for name in row.transports)
-    known = [name for name, other in SERVERS.items() if transport in other.transports]
+    known = [name for name, other in SERVERS.items() if other.web and transport in other.transports]
     elsewhere = f"; {', '.join(known)} can" if known else ""
     what = "start an application" if transport == "spawn" else f"speak {SPEECH[transport]}"
     return f"--{transport} with {row.title}: it cannot {what}: give {others}{elsewhere}"

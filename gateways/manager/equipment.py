@@ -14,6 +14,7 @@ from gateways.server import green
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateways.core.types import Application
     from gateways.manager.entries import SlowLog
     from gateways.manager.scoreboard import Scoreboard
     from gateways.manager.stacks import StackFile
@@ -40,6 +41,13 @@ class Equipment:
     stacks: StackFile
     #: The working directory by name, which is entered anew where there is no ``chdir``: it may lead elsewhere by now.
     directory: str | None = None
+    #: An object of this program, served in the place of what ``application`` names, and never loaded anew.
+    loaded: Application | None = None
+
+    @property
+    def source(self) -> Application | str:
+        """What ``load_application`` takes."""
+        return self.application if self.loaded is None else self.loaded
 
     def logs(self) -> list[int]:
         """Return the descriptors of the logs that the pool's processes write, for another of them to ``adopt_logs``."""
@@ -59,7 +67,8 @@ class Equipment:
         settings = self.settings
         withhold(os.environ)
         self.privileges.drop()
-        sys.path.insert(0, "")  # the working directory, as for python -m
+        if self.loaded is None:
+            sys.path.insert(0, "")  # the working directory, as for python -m
         if settings.chdir is None and self.directory is not None:
             try:
                 os.chdir(self.directory)

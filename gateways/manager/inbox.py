@@ -14,16 +14,20 @@ class Inbox:
     """Signals of this process, from ``open`` to ``close``. Made in the main thread.
 
     ``fileno()`` is readable when one has come. SIGHUP that is ignored at the start stays so: nohup asks for that.
+    With ``handles=False``, which any thread may say, nothing comes but what is posted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, handles: bool = True) -> None:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
+        self._before: list[tuple[int, Any]] = []
+        self._handles = handles
+        if not handles:
+            return
         # First: a signal that comes between a handler and this would be lost. A full pipe holds thousands of signals
         # already: one that does not fit is no loss, and no warning.
         self._wakeup_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        self._before: list[tuple[int, Any]] = []
         for name in NAMES:
             number = getattr(signal, name)
             if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
@@ -35,6 +39,13 @@ class Inbox:
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
         return self._read
+
+    def post(self, number: int) -> None:
+        """Let a signal have come. Safe in any thread, and in a signal handler."""
+        try:
+            os.write(self._write, bytes((number,)))
+        except OSError:
+            pass  # it is full, or it was closed
 
     def take(self) -> list[int]:
         """Return the numbers of the signals that came, in their order, each that came again at once only once."""
@@ -51,7 +62,8 @@ class Inbox:
 
     def close(self) -> None:
         """Give the signals back to whoever had them."""
-        signal.set_wakeup_fd(self._wakeup_before)
+        if self._handles:
+            signal.set_wakeup_fd(self._wakeup_before)
         for number, handler in self._before:
             signal.signal(number, handler)
         self.shed()

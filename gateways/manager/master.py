@@ -77,7 +77,7 @@ class Master:
 
     def run(self) -> int:
         """Serve until stopped."""
-        inbox = self._inbox = Inbox()
+        inbox = self._inbox = self.make_inbox()
         self.loop.watch(inbox.fileno(), lambda events: self.heed())
         try:
             now = monotonic()
@@ -91,6 +91,10 @@ class Master:
             self._inbox = None
             inbox.close()
         return self._exit_code
+
+    def make_inbox(self) -> Inbox:
+        """Begin to obey signals."""
+        return Inbox()
 
     def _over(self) -> bool:
         for pool in self.pools:

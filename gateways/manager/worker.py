@@ -112,7 +112,7 @@ class Worker:
             equipment.settle()
             hooks = Hooks.load(settings.hooks, equipment.error_log.error)
             hooks.boot(settings)
-            application = load_application(equipment.application, settings, answer, equipment.error_log)
+            application = load_application(equipment.source, settings, answer, equipment.error_log)
         elif settings.worker == "gevent":
             green.after_fork()
         hooks.post_fork(self._info)

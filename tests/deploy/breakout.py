@@ -53,7 +53,7 @@ def text(server: str, transport: str = "", addresses: tuple[str, ...] = (), **va
 
 def check_that_values_stay_values(server: str, transport: str, fields: tuple[str, ...], quote: str = '"') -> None:
     """Write files with texts of all kinds: refused, or of the same shape as with harmless ones."""
-    usual = shape(generate(describe(server, transport, **{name: _HARMLESS[name] for name in fields}))[0].text, quote)
+    usual = sorted(shape(text(server, transport, **{name: _HARMLESS[name] for name in fields}), quote))
     seen: list[str] = []
     refused: list[str] = []
 
@@ -75,7 +75,7 @@ def check_that_values_stay_values(server: str, transport: str, fields: tuple[str
             refused.append(str(error))
             return
         seen.append(text)
-        assert shape(file.text, quote) == usual
+        assert sorted(shape(file.text, quote)) == usual  # longer URLs come first
 
     check()
     assert seen, "everything was refused"

@@ -44,7 +44,7 @@ def test_no_value_gets_out_of_its_word(mount: str, directory: str) -> None:
     for _, transport, addresses, values in KINDS:
         texts = []
         for where, place in (usual, (mount, directory)):
-            given_ = {**values, "mount": where, "root": place, "static": (("/static", place),)}
+            given_ = {**values, "mount": where, "root": place, "static": (("/static", f"{place}/static"),)}
             given_["script"] = "/srv/cgi-bin/app" if transport in ("cgi", "spawn") else ""
             try:
                 [file] = generate(describe("apache", transport, addresses, **given_))

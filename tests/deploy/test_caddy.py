@@ -32,10 +32,18 @@ def test_what_a_flag_writes(transport: str, values: dict[str, Any], said: str) -
     assert said in text("caddy", transport, **values)
 
 
-@pytest.mark.parametrize("url", ["/{path}", "/a*b"])
-def test_placeholders_are_refused(url: str) -> None:
+@pytest.mark.parametrize(
+    "pair", [("/{path}", "/srv/private"), ("/a*b", "/srv/private"), ("/a", "/srv/{path}")], ids=lambda pair: pair[0]
+)
+def test_placeholders_are_refused(pair: tuple[str, str]) -> None:
     with pytest.raises(ConfigError, match="caddy cannot have"):
-        text("caddy", static=((url, "/srv"),))
+        text("caddy", private=(pair,))
+
+
+def test_files_above_the_application_come_after_it() -> None:
+    written = text("caddy", mount="/a/b", static=(("/a", "/srv/a"), ("/a/b/c", "/srv/c")))
+    places = [written.index(line) for line in ('"^/a/b/c/"', "handle @example {", '"^/a/"', "# Other content")]
+    assert places == sorted(places)
 
 
 def test_no_limit_for_uploads() -> None:

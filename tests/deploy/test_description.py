@@ -7,7 +7,7 @@ import shlex
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateways.commands import conf
@@ -79,7 +79,11 @@ PAIRS = st.lists(st.tuples(WORDS, WORDS), max_size=2, unique_by=lambda pair: pai
     st.sampled_from([("cgi", ()), ("spawn", ()), ("fastcgi", ("unix:/run/a.sock",)), ("http", ("[::1]:1", "a:2"))]),
 )
 def test_the_command_describes_the_same(values: dict[str, Any], way: tuple[str, tuple[str, ...]]) -> None:
-    deployment = describe("lighttpd", *way, **values)
+    try:
+        deployment = describe("lighttpd", *way, **values)
+    except ConfigError as error:
+        assume("mounted there" not in str(error) and "is in it" not in str(error))
+        raise
     parser = argparse.ArgumentParser()
     conf.add_arguments(parser)
     assert conf.describe_arguments(parser.parse_args(shlex.split(deployment.command())[2:])) == deployment

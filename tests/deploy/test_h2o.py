@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateways.errors import ConfigError
 from tests.deploy.breakout import check_that_values_stay_values, text
 
 
@@ -28,6 +29,12 @@ def test_values_stay_values() -> None:
 )
 def test_what_a_flag_writes(addresses: tuple[str, ...], values: dict[str, Any], said: str) -> None:
     assert said in text("h2o", "", addresses, **values)
+
+
+def test_many_names_have_no_place_to_be_sent_to() -> None:
+    with pytest.raises(ConfigError, match="give one name"):
+        text("h2o", server_name="*.example.com", tls=("/c", "/k"))
+    assert '  "*.example.com":\n' in text("h2o", server_name="*.example.com")
 
 
 def test_the_longest_path_is_first() -> None:

@@ -25,9 +25,12 @@ def test_values_stay_values(transport: str) -> None:
         ("fastcgi", {"tls": ("/c", "/k")}, 'ssl.privkey = "/k"'),
         ("fastcgi", {"private": (("/p", "/srv/p"),)}, '"x-sendfile-docroot" => ( "/srv/p/" ),'),
         ("cgi", {"private": (("/p", "/srv/p"),)}, 'cgi.x-sendfile-docroot = ( "/srv/p/" )'),
-        ("cgi", {"script": "/srv/x.cgi"}, 'alias.url  += ( "/" => "/srv/x.cgi/" )'),
+        ("cgi", {"script": "/srv/x.cgi"}, 'alias.url   = ( "/" => "/srv/x.cgi/" )'),
         ("spawn", {"workers": 7}, '"max-procs" => 7,'),
         ("spawn", {"python": "/opt/python"}, "#!/opt/python"),
+        ("spawn", {"app": "shop:app"}, 'run("shop:app")'),
+        ("cgi", {"app": "shop:app"}, 'run_with_cgi("shop:app")'),
+        ("fastcgi", {"server_name": "*.example.com"}, '$HTTP["host"] =~ "[.]example[.]com(:[0-9]+)?$" {'),
         ("uwsgi", {}, 'scgi.protocol = "uwsgi"'),
     ],
 )

@@ -20,6 +20,13 @@ def test_every_server_has_a_usual_configuration(server: str) -> None:
         assert f"  {deployment.command()}\n" in file.text
 
 
+def test_an_address_has_its_host() -> None:
+    assert describe("nginx", "fastcgi", [":9000", "unix:///run/a.sock"]).addresses == (
+        "127.0.0.1:9000",
+        "unix:/run/a.sock",
+    )
+
+
 @pytest.mark.parametrize(
     ("server", "values", "said"),
     [

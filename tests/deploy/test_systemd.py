@@ -96,9 +96,10 @@ def test_no_value_gets_out_of_its_word(app: str, mount: str, root: str) -> None:
         ("fastcgi", [], {"root": "/srv/a b"}, "give --python /path/without/spaces"),
         ("fastcgi", [], {"tls": ("/c", "/k")}, "speaks TLS by --http only"),
         ("fastcgi", [], {"ajp_secret": "x"}, "only AJP13 has a secret"),
-        ("fastcgi", [], {"static": (("/s", "/srv"),)}, "it serves no files"),
+        ("fastcgi", [], {"static": (("/s", "/srv/s"),)}, "it serves no files"),
         ("fastcgi", [], {"timeout": 5.0}, "give it to the web server"),
         ("spawn", [], {}, "cannot start an application"),
+        ("fastcgi", ["127.0.0.1:1", "127.0.0.1:2"], {}, "give one address"),
     ],
 )
 def test_what_cannot_be(transport: str, addresses: list[str], values: dict[str, object], said: str) -> None:

@@ -39,7 +39,7 @@ class Deployment:
     conf: str
     """The file below conf/."""
     transport: str
-    """cgi, fastcgi, scgi, uwsgi, ajp or http."""
+    """cgi, resident (by CGI to a process that stays), fastcgi, scgi, uwsgi, ajp or http."""
     mount: str = ""
     """The URL path of the application: SCRIPT_NAME, before encoding."""
     address: str | None = None
@@ -79,6 +79,7 @@ DEPLOYMENTS = (
     Deployment("nginx-uwsgi-mounted", "nginx", "nginx/uwsgi-mounted.conf", "uwsgi", "/app", "127.0.0.1:3031"),
     Deployment("apache-cgid", "apache", "apache/cgi.conf", "cgi", "/app"),
     Deployment("apache-cgi", "apache-prefork", "apache/cgi.conf", "cgi", "/cgi-bin/app.cgi"),
+    Deployment("apache-cgid-resident", "apache", "apache/cgi.conf", "resident", "/app"),
     Deployment("apache-fcgid", "apache", "apache/fcgid.conf", "fastcgi"),
     Deployment("apache-proxy-fcgi", "apache", "apache/proxy_fcgi.conf", "fastcgi", "", UNIX),
     Deployment(
@@ -129,6 +130,9 @@ def running(deployment: Deployment, sandbox: Sandbox) -> Iterator[Site]:
         if deployment.address is not None:
             backend, address, changes = _start_backend(deployment, sandbox, log)
             stack.callback(backend.stop)
+        if deployment.transport == "resident":
+            changes = sandbox.install_resident(deployment.name)
+            stack.callback(sandbox.stop_resident)
         server.start(_configure(deployment, sandbox, server, changes))
         stack.callback(server.stop)
         site = Site(deployment, sandbox, server, backend, address)

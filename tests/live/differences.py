@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 CGI = ("apache-cgi*", "apache-htaccess-cgi", "lighttpd-cgi")
+PLAIN_CGI = (*CGI, "!*-resident")
 FCGID = ("apache-fcgid", "apache-htaccess-fcgid")
 SCGI = ("nginx-scgi*", "apache-proxy-scgi", "lighttpd-scgi")
 UWSGI = ("nginx-uwsgi*", "apache-proxy-uwsgi", "lighttpd-uwsgi")
@@ -86,7 +87,7 @@ DIFFERENCES = (
         "Broken off before lighttpd has sent anything, what there is gets its length and is sent as a whole.",
     ),
     Difference(
-        ("process killed when the client leaves",), CGI,
+        ("process killed when the client leaves",), PLAIN_CGI,
         "The web server ends the program with SIGTERM, and an iterable that is not closed ends with it.",
     ),
     Difference(
@@ -206,7 +207,7 @@ VARIABLES = (
         "Everywhere, with a value that only this server can have; AJP13 has no place for it.",
     ),
     Variable(
-        ("gateways.posthooks", "eventlet.posthooks"), (*CGI, *HTTP),
+        ("gateways.posthooks", "eventlet.posthooks"), (*PLAIN_CGI, *HTTP),
         "A list for what is to be done after the response; by other ways where posthooks is set.",
     ),
     Variable(
@@ -246,7 +247,11 @@ VARIABLES = (
         "mod_proxy_scgi and h2o do not send it, and AJP13 has no place for it.",
     ),
     Variable(
-        ("FCGI_ROLE",), ("*-fastcgi*", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-fcgid"),
+        ("GATEWAYS_RESIDENT_DIR",), ("*-resident",),
+        "Set by the tests, so that nobody else's processes are in that directory.",
+    ),
+    Variable(
+        ("FCGI_ROLE",), ("*-fastcgi*", "*-resident", "apache-fcgid", "apache-proxy-fcgi*", "apache-htaccess-fcgid"),
         "The role of the application, from the FastCGI request itself.",
     ),
     Variable(("SCGI",), SCGI, "Part of every SCGI request."),
@@ -292,7 +297,7 @@ VARIABLES = (
         "Caddy's own, for PHP; REMOTE_HOST is the address.",
     ),
     Variable(
-        ("LC_CTYPE",), CGI,
+        ("LC_CTYPE",), PLAIN_CGI,
         "Python sets it for itself in the C locale (PEP 538), before the script begins.",
     ),
 )  # fmt: skip

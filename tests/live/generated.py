@@ -23,7 +23,7 @@ from tests.live.servers import WEB_SERVERS
 from tests.live.site import Site
 from tests.support.serving import PATIENCE, serving
 
-ODD = "/a+b (c) \xfc{2}^$/x.y"
+ODD = "/a+b (c) \xfc{2}^$;[x]|*,=&~!@:<>`/x.y"
 """A mount point of two parts with what means something in regular expressions, a space and an umlaut."""
 
 MOUNTS = ("", "/app", "/a/b", ODD)

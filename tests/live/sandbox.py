@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.resident import install_programs
+
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "gateways"
 ACCOUNT = "www-data"
@@ -145,6 +147,34 @@ class Sandbox:
             (PROJECT / "cgi-bin/app.py", "demo.py"),
         ):
             shutil.copyfile(source, directory / name)
+
+    def install_resident(self, name: str, kind: str = "c") -> dict[str, str]:
+        """Install the scripts with gateways-cgi as their interpreter; return what it changes in a file of conf/.
+
+        ``kind`` is "c" or "python". The directory of the sockets is ours, and not the account's for all it does.
+        """
+        program = install_programs(self.python.parent, kind, str(self.python))
+        directory = self.srv / name
+        directory.mkdir(exist_ok=True)
+        for source in ("hello.cgi", "app.cgi", "app.fcgi"):
+            script = self.install_script(PROJECT / "cgi-bin" / source, directory)
+            script.write_text(script.read_text().replace(f"#!{self.python}\n", f"#!{program}\n"))
+        self.install_application(directory)
+        passed = "        CGIPassAuth On\n"
+        return {
+            "/srv/example/cgi-bin": f"/srv/example/{name}",
+            passed: f"{passed}        SetEnv GATEWAYS_RESIDENT_DIR {self.resident}\n",
+        }
+
+    @property
+    def resident(self) -> Path:
+        """The directory for the sockets of processes that stay for CGI scripts."""
+        return self.run / "resident"
+
+    def stop_resident(self) -> None:
+        """End the processes that stay for CGI scripts."""
+        command = [*self.account, str(self.python.with_name("gateways")), "resident", "stop", "--all"]
+        subprocess.run(command, env={"GATEWAYS_RESIDENT_DIR": str(self.resident)}, cwd="/", check=True)
 
     def _install_scripts(self) -> None:
         for name in ("hello.cgi", "app.cgi", "app.fcgi"):

@@ -196,7 +196,8 @@ class Apache(WebServer):
         self.main.write_text(
             f"DefaultRuntimeDir {run}\nServerRoot {self.sandbox.root}\n"
             f"PidFile {run}/apache.pid\nMutex file:{run}\nServerName example.org\nListen 127.0.0.1:{self.port}\n"
-            f"ErrorLog {self.error_log}\nLogLevel info\nKeepAliveTimeout 2\nTypesConfig /dev/null\n"
+            # Where suexec is installed, mod_fcgid starts as root only.
+            f"Suexec Off\nErrorLog {self.error_log}\nLogLevel info\nKeepAliveTimeout 2\nTypesConfig /dev/null\n"
             f"{modules}LoadModule fcgid_module {fcgid}\n{sockets}"
             f"FcgidIPCDir {run}/fcgid\nFcgidProcessTableFile {run}/fcgid.shm\n"
             f"<Directory />\n    Require all denied\n    AllowOverride None\n</Directory>\n"

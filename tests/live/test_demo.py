@@ -102,7 +102,7 @@ def test_the_smallest_script(site: Site) -> None:
 def test_the_fastcgi_script_is_a_cgi_script_too(site: Site) -> None:
     status, body = site.raw("GET", "/cgi-bin/app.fcgi/", {"X-Application": "demo"})
     assert status == 200
-    assert b"a new one for each request (CGI)" in body
+    assert (b"a new one for each request (CGI)" in body) is not site.deployment.persistent
 
 
 @where(lambda deployment: deployment.htaccess or deployment.conf in CGI_BIN)

@@ -57,10 +57,10 @@ def site(request: pytest.FixtureRequest, files: Sandbox) -> Iterator[Running]:
     case: Case = request.param
     values: dict[str, Any] = {"upload_limit": LIMIT}
     if case.takes("static"):
-        below = case.mount if case.mount != ODD else ODD.replace("{2}", "2")  # braces are not for Caddy
         values["static"] = (
             ("/static", str(files.srv / "static")),
-            (f"{below}/static/more (\xfc)", str(files.srv / "odd (1) \xfc's")),
+            (f"{case.mount}/static/more (\xfc)", str(files.srv / "odd (1) \xfc's")),
+            *([("/a", str(files.srv / "static"))] if case.mount == "/a/b" else []),  # above the application
         )
     if case.takes("private"):
         values["private"] = (("/private \xfc", str(files.srv / "private")),)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGE = CHECKOUT / "gateways"
+DISTRIBUTION = PACKAGE / "compat" / "dist"
 
 #: A block of code in a document: its language, and the code.
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -25,9 +26,14 @@ class Import(NamedTuple):
 
 
 def modules() -> dict[str, Path]:
-    """Return every module of the package by its dotted name; a package has the name of its directory."""
+    """Return every module of the package by its dotted name; a package has the name of its directory.
+
+    What is a distribution of its own is none of them.
+    """
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
+        if DISTRIBUTION in path.parents:
+            continue
         parts = path.relative_to(CHECKOUT).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found

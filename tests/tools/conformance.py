@@ -20,10 +20,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Callable
 
-from gateways.addresses import parse_address
+from gateways.addresses import connect, parse_address
 from gateways.conform.case import DIFFERS, FAIL, PASS, Case, Fair
 from gateways.conform.echo import application
 from gateways.conform.runner import READERS, cases_of, meet, run_cases
+from gateways.errors import ConnectError
 from tests.support.requirements import find_program
 from tests.support.serving import PATIENCE, serving, until
 
@@ -92,12 +93,20 @@ def _process(command: list[str], address: str) -> Iterator[str]:
         environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environ, start_new_session=True)
         try:
-            until(lambda: process.poll() is not None or Path(address[5:]).exists(), " ".join(command))
+            until(lambda: process.poll() is not None or _listens(address), " ".join(command))
             assert process.poll() is None, command
             yield address
         finally:
             os.killpg(process.pid, 9)
             process.wait()
+
+
+def _listens(address: str) -> bool:
+    try:
+        connect(parse_address(address), PATIENCE).close()
+    except ConnectError:
+        return False
+    return True
 
 
 _FLUP = """

@@ -64,7 +64,7 @@ def page(failed: Collection[tuple[str, str]] = ()) -> str:
     return "".join(parts)
 
 
-TITLES = {"fastcgi": "FastCGI", "scgi": "SCGI", "cgi": "CGI", "ajp": "AJP", "http": "HTTP"}
+TITLES = {"resident": "Resident CGI", "fastcgi": "FastCGI", "scgi": "SCGI", "cgi": "CGI", "ajp": "AJP", "http": "HTTP"}
 
 
 def table(columns: list[Deployment], failed: Collection[tuple[str, str]]) -> list[str]:

@@ -146,23 +146,11 @@ class ClientConnection(Incoming):
         if self._head_over:
             raise _bad("headers twice")
         self._head_over = True
-        fields = _fields(payload)
         try:
-            status = fields.integer()
-            reason = fields.string() or b""
-            lines = [b"Status: %d %s" % (status, reason)]
-            for _ in range(fields.integer()):
-                code = fields.peek()
-                if code >> 8 == 0xA0:
-                    fields.integer()
-                    if not 1 <= code & 0xFF <= len(ajp.RESPONSE_HEADERS):
-                        raise _bad(f"a header of the unknown code 0x{code:04x}")
-                    name = ajp.RESPONSE_HEADERS[(code & 0xFF) - 1]
-                else:
-                    name = fields.string() or b""
-                lines.append(name + b": " + (fields.string() or b""))
+            status, headers = read_head(payload)
         except ProtocolError as error:
             raise ProtocolError(str(error), _BAD_GATEWAY) from None
+        lines = [b"Status: " + status.encode("latin-1"), *(name + b": " + value for name, value in headers)]
         if any(b"\n" in line or b"\r" in line for line in lines):
             raise _bad("a line break in a header")
         return Stdout(b"\r\n".join([*lines, b"", b""]))
@@ -173,6 +161,24 @@ class ClientConnection(Incoming):
                 "the backend closed the connection without a word; does it speak AJP13?", _BAD_GATEWAY
             )
         return TruncatedResponse("the backend closed the connection before the end of its response", _BAD_GATEWAY)
+
+
+def read_head(payload: bytes) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """Read SEND_HEADERS: the status with its reason, and the headers. Raises ``ProtocolError``."""
+    fields = _fields(payload)
+    status = f"{fields.integer()} {(fields.string() or b'').decode('latin-1')}"
+    headers = []
+    for _ in range(fields.integer()):
+        code = fields.peek()
+        if code >> 8 == 0xA0:
+            fields.integer()
+            if not 1 <= code & 0xFF <= len(ajp.RESPONSE_HEADERS):
+                raise _bad(f"a header of the unknown code 0x{code:04x}")
+            name = ajp.RESPONSE_HEADERS[(code & 0xFF) - 1]
+        else:
+            name = fields.string() or b""
+        headers.append((name, fields.string() or b""))
+    return status, headers
 
 
 def _fields(payload: bytes) -> ajp.Reader:

@@ -1,0 +1,159 @@
+"""Relay between a web server and a backend, and show the records, packets and heads that pass."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from types import FrameType
+from typing import Any, Callable
+
+from gateways.addresses import Address as ParsedAddress
+from gateways.addresses import check_connectable, parse_address
+from gateways.commands.arguments import add_backend, backend_or_none, kind
+from gateways.errors import ConfigError
+from gateways.server.listeners import open_listeners
+from gateways.trace.capture import Writer
+from gateways.trace.printing import Printer, Style
+from gateways.trace.replay import replay
+from gateways.trace.takeover import TakeOver
+from gateways.trace.tracer import PATIENCE, Output, Tracer
+from gateways.values import Address, Size
+
+EPILOG = """\
+Point the web server at the address of --listen, or have the trace take the place of a Unix socket by --take-over: the
+web server notices nothing. Ctrl-C ends it: requests in hand are finished, and the socket is put back.
+
+Passwords, cookies and tokens are shown as ****, as far as they are known by their names; bodies only by how they begin.
+A file of --write has everything.
+
+exit status:
+  0  ended as asked, all requests in hand were finished
+  1  requests were broken off, or what is shown could not be written
+  2  the command line, or the file of --read, cannot be used
+  4  the address of --listen cannot be listened on, or the socket not be taken over
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of ``gateways trace``."""
+    add_backend(parser, required=False)
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--listen", metavar="ADDR", type=kind(Address()), help="where the web server connects instead")
+    place.add_argument("--take-over", action="store_true", help="take the place of the backend's Unix socket meanwhile")
+    place.add_argument("--read", metavar="FILE", help="decode captures of this file, and relay nothing")
+    parser.add_argument("--write", metavar="FILE", help="write all bytes to this file as well, for --read")
+    parser.add_argument("--json", action="store_true", help="print a JSON document on a line for each item")
+    parser.add_argument("--secrets", action="store_true", help="show passwords, cookies and tokens, too")
+    parser.add_argument(
+        "--body",
+        metavar="SIZE",
+        default=80,
+        type=kind(Size(0, 65536)),
+        help="how much of a body to show, where it begins (default: 80 bytes)",
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trace until SIGINT or SIGTERM, or decode a file; return the exit status."""
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    printer = Printer(Style(arguments.secrets, colours, arguments.json, arguments.body))
+    protocol, address = backend_or_none(arguments)
+    if arguments.read is not None:
+        if protocol or arguments.write:
+            raise ConfigError("--read decodes a file: it goes without a backend and without --write")
+        return _read(arguments.read, printer)
+    if protocol is None or address is None:
+        raise ConfigError("which backend? Give --fastcgi ADDR, --scgi ADDR or their like, or --read FILE")
+    if not (arguments.listen or arguments.take_over):
+        raise ConfigError(
+            "where does the web server connect? Give --listen ADDR and point it there, or --take-over for a Unix socket"
+        )
+    parsed = parse_address(address)
+    check_connectable(parsed)
+    return _trace(arguments, protocol, parsed, printer)
+
+
+def _read(path: str, printer: Printer) -> int:
+    try:
+        for line in replay(path, printer):
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as head(1), has what it wants. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress, printer: Printer) -> int:
+    with ExitStack() as stack:
+        writer = None
+        if arguments.write:
+            writer = Writer(arguments.write)
+            stack.callback(writer.close)
+        output = Output(printer, _print, writer)
+        place: TakeOver | None = None
+        if arguments.take_over:
+            place = TakeOver(address)
+            listener, where, address, leave = place.sock, str(address), place.backend, place.put_back
+        else:
+            listener, where, leave = _listen(arguments.listen, address)
+        tracer = Tracer(listener, protocol, address, output)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            signal.signal(number, signal.SIG_DFL)
+            tracer.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            stack.callback(signal.signal, number, signal.signal(number, stop))
+        print(f"gateways trace: {protocol} on {where}, passed on to {address}", file=sys.stderr, flush=True)
+        try:
+            tracer.run()
+        finally:
+            problem = leave()
+            broken = tracer.finish(PATIENCE)
+    if problem:
+        print(f"gateways trace: {problem}", file=sys.stderr)
+    if broken:
+        print(f"gateways trace: {broken} connections were broken off", file=sys.stderr)
+    if output.failed is not None and not isinstance(output.failed, BrokenPipeError):
+        print(f"gateways trace: cannot write what passes: {output.failed.strerror}", file=sys.stderr)
+        return 1
+    if output.failed is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(bool(broken))
+
+
+def _listen(asked: str, address: ParsedAddress) -> tuple[Any, str, Callable[[], str]]:
+    """Open the socket for the web server: a Unix socket is for whoever may connect to the backend's."""
+    mode, owner, group = 0o666, None, None
+    if address.kind == "unix":
+        try:
+            found = os.stat(address.path)
+        except OSError:
+            pass  # it may come later
+        else:
+            mode, owner, group = found.st_mode & 0o777, str(found.st_uid), str(found.st_gid)
+    [listener] = open_listeners(
+        "fastcgi",  # whatever is spoken: of that, a relay of bytes needs no more than the address
+        parse_address(asked),
+        socket_mode=mode,
+        socket_owner=owner if os.geteuid() == 0 else None,
+        socket_group=group if os.geteuid() == 0 else None,
+        environ={},
+    )
+
+    def leave() -> str:
+        listener.remove_file()
+        return ""
+
+    return listener.sock, str(listener.address), leave
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""Clients by flup's names."""

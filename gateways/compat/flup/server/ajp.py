@@ -1,0 +1,58 @@
+"""``WSGIServer`` for AJP13, with threads."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gateways.compat.ajp13.connections import Connection
+from gateways.compat.flup.server.ajp_base import BaseAJPServer
+from gateways.compat.flup.server.threadedserver import ThreadedServer
+
+__all__ = ["WSGIServer"]
+
+__author__ = "the gateways authors"
+__version__ = "$Revision$"
+
+
+class WSGIServer(BaseAJPServer, ThreadedServer):
+    """Serves a WSGI application over AJP13.
+
+    ``kw``: ``minSpare``, ``maxSpare`` and ``maxThreads``; the last says how many requests are served at a time.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        scriptName: Any = "",
+        environ: Any = None,
+        multithreaded: bool = True,
+        multiprocess: bool = False,
+        bindAddress: Any = ("localhost", 8009),
+        allowedServers: Any = None,
+        loggingLevel: int = logging.INFO,
+        debug: Any = False,
+        **kw: Any,
+    ) -> None:
+        BaseAJPServer.__init__(
+            self,
+            application,
+            scriptName=scriptName,
+            environ=environ,
+            multithreaded=multithreaded,
+            multiprocess=multiprocess,
+            bindAddress=bindAddress,
+            allowedServers=allowedServers,
+            loggingLevel=loggingLevel,
+            debug=debug,
+        )
+        for key in ("jobClass", "jobArgs"):
+            kw.pop(key, None)
+        ThreadedServer.__init__(self, jobClass=Connection, jobArgs=(self, None), **kw)
+
+    def run(self) -> bool:  # type: ignore[override]  # flup's
+        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+
+        False, too, where the address cannot be listened on; the log says why.
+        """
+        return self._serve(lambda sock: ThreadedServer.run(self, sock))

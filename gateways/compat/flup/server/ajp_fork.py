@@ -1,0 +1,58 @@
+"""``WSGIServer`` for AJP13, with processes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gateways.compat.ajp13.connections import Connection
+from gateways.compat.flup.server.ajp_base import BaseAJPServer
+from gateways.compat.flup.server.preforkserver import PreforkServer
+
+__all__ = ["WSGIServer"]
+
+__author__ = "the gateways authors"
+__version__ = "$Revision$"
+
+
+class WSGIServer(BaseAJPServer, PreforkServer):
+    """Serves a WSGI application over AJP13, in processes of one thread.
+
+    ``timeout`` is the time for a request, in seconds. ``kw``: ``minSpare``, ``maxSpare``, ``maxChildren``,
+    ``maxRequests``, ``sockTimeout``.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        scriptName: Any = "",
+        environ: Any = None,
+        bindAddress: Any = ("localhost", 8009),
+        allowedServers: Any = None,
+        loggingLevel: int = logging.INFO,
+        debug: Any = False,
+        timeout: float | None = None,
+        **kw: Any,
+    ) -> None:
+        BaseAJPServer.__init__(
+            self,
+            application,
+            scriptName=scriptName,
+            environ=environ,
+            multithreaded=False,
+            multiprocess=True,
+            bindAddress=bindAddress,
+            allowedServers=allowedServers,
+            loggingLevel=loggingLevel,
+            debug=debug,
+        )
+        for key in ("multithreaded", "multiprocess", "jobClass", "jobArgs"):
+            kw.pop(key, None)
+        PreforkServer.__init__(self, jobClass=Connection, jobArgs=(self, timeout), **kw)
+
+    def run(self) -> bool:  # type: ignore[override]  # flup's
+        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+
+        False, too, where the address cannot be listened on; the log says why.
+        """
+        return self._serve(lambda sock: PreforkServer.run(self, sock))

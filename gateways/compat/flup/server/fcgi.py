@@ -1,0 +1,69 @@
+"""``WSGIServer`` for FastCGI, with threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateways.compat.fastcgi.records import FCGI_RESPONDER
+from gateways.compat.flup.server.fcgi_base import BaseFCGIServer
+from gateways.compat.flup.server.threadedserver import ThreadedServer
+from gateways.compat.gateway import address_in
+
+__all__ = ["WSGIServer"]
+
+__author__ = "the gateways authors"
+__version__ = "$Revision$"
+
+
+class WSGIServer(BaseFCGIServer, ThreadedServer):
+    """Serves a WSGI application over FastCGI, or by CGI where this is a CGI script.
+
+    ``kw``: ``minSpare``, ``maxSpare`` and ``maxThreads``; the last says how many requests are served at a time.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        environ: Any = None,
+        multithreaded: bool = True,
+        multiprocess: bool = False,
+        bindAddress: Any = None,
+        umask: int | None = None,
+        multiplexed: bool = False,
+        debug: Any = False,
+        roles: Any = (FCGI_RESPONDER,),
+        forceCGI: bool = False,
+        **kw: Any,
+    ) -> None:
+        BaseFCGIServer.__init__(
+            self,
+            application,
+            environ=environ,
+            multithreaded=multithreaded,
+            multiprocess=multiprocess,
+            bindAddress=bindAddress,
+            umask=umask,
+            multiplexed=multiplexed,
+            debug=debug,
+            roles=roles,
+            forceCGI=forceCGI,
+        )
+        for key in ("jobClass", "jobArgs"):
+            kw.pop(key, None)
+        ThreadedServer.__init__(self, jobClass=self._connectionClass, jobArgs=(self, None), **kw)
+
+    def _isClientAllowed(self, addr: Any) -> bool:
+        return address_in(addr, self._web_server_addrs)
+
+    def run(self) -> bool:  # type: ignore[override]  # flup's
+        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+
+        Requests in hand are finished. A CGI script serves its request, and exits. Raises ``BindFailed``.
+        """
+        sock = self._setupSocket()
+        try:
+            reload = ThreadedServer.run(self, sock)
+        finally:
+            self._cleanupSocket(sock)
+        self.shutdown()
+        return reload

@@ -1,0 +1,60 @@
+"""``WSGIServer`` for SCGI, with threads."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gateways.compat.flup.server import NoDefault
+from gateways.compat.flup.server.scgi_base import BaseSCGIServer, Connection
+from gateways.compat.flup.server.threadedserver import ThreadedServer
+
+__all__ = ["WSGIServer"]
+
+__author__ = "the gateways authors"
+__version__ = "$Revision$"
+
+
+class WSGIServer(BaseSCGIServer, ThreadedServer):
+    """Serves a WSGI application over SCGI.
+
+    ``kw``: ``minSpare``, ``maxSpare`` and ``maxThreads``; the last says how many requests are served at a time.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        scriptName: Any = NoDefault,
+        environ: Any = None,
+        multithreaded: bool = True,
+        multiprocess: bool = False,
+        bindAddress: Any = ("localhost", 4000),
+        umask: int | None = None,
+        allowedServers: Any = None,
+        loggingLevel: int = logging.INFO,
+        debug: Any = False,
+        **kw: Any,
+    ) -> None:
+        BaseSCGIServer.__init__(
+            self,
+            application,
+            scriptName=scriptName,
+            environ=environ,
+            multithreaded=multithreaded,
+            multiprocess=multiprocess,
+            bindAddress=bindAddress,
+            umask=umask,
+            allowedServers=allowedServers,
+            loggingLevel=loggingLevel,
+            debug=debug,
+        )
+        for key in ("jobClass", "jobArgs"):
+            kw.pop(key, None)
+        ThreadedServer.__init__(self, jobClass=Connection, jobArgs=(self, None), **kw)
+
+    def run(self) -> bool:  # type: ignore[override]  # flup's
+        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+
+        False, too, where the address cannot be listened on; the log says why.
+        """
+        return self._serve(lambda sock: ThreadedServer.run(self, sock))

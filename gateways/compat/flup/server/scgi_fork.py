@@ -1,0 +1,60 @@
+"""``WSGIServer`` for SCGI, with processes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gateways.compat.flup.server import NoDefault
+from gateways.compat.flup.server.preforkserver import PreforkServer
+from gateways.compat.flup.server.scgi_base import BaseSCGIServer, Connection
+
+__all__ = ["WSGIServer"]
+
+__author__ = "the gateways authors"
+__version__ = "$Revision$"
+
+
+class WSGIServer(BaseSCGIServer, PreforkServer):
+    """Serves a WSGI application over SCGI, in processes of one thread.
+
+    ``timeout`` is the time for a request, in seconds. ``kw``: ``minSpare``, ``maxSpare``, ``maxChildren``,
+    ``maxRequests``, ``sockTimeout``.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        scriptName: Any = NoDefault,
+        environ: Any = None,
+        bindAddress: Any = ("localhost", 4000),
+        umask: int | None = None,
+        allowedServers: Any = None,
+        loggingLevel: int = logging.INFO,
+        debug: Any = False,
+        timeout: float | None = None,
+        **kw: Any,
+    ) -> None:
+        BaseSCGIServer.__init__(
+            self,
+            application,
+            scriptName=scriptName,
+            environ=environ,
+            multithreaded=False,
+            multiprocess=True,
+            bindAddress=bindAddress,
+            umask=umask,
+            allowedServers=allowedServers,
+            loggingLevel=loggingLevel,
+            debug=debug,
+        )
+        for key in ("multithreaded", "multiprocess", "jobClass", "jobArgs"):
+            kw.pop(key, None)
+        PreforkServer.__init__(self, jobClass=Connection, jobArgs=(self, timeout), **kw)
+
+    def run(self) -> bool:  # type: ignore[override]  # flup's
+        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+
+        False, too, where the address cannot be listened on; the log says why.
+        """
+        return self._serve(lambda sock: PreforkServer.run(self, sock))

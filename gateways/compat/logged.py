@@ -1,0 +1,64 @@
+"""What flup's SCGI and AJP servers share, and its FastCGI servers do not: loggers, allowed servers, how they start."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from gateways.compat.binding import BindFailed
+from gateways.compat.consoles import printable
+from gateways.compat.flup.server import NoDefault
+from gateways.compat.gateway import Gateway
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable
+
+    from gateways.core.types import Environ
+
+
+class LoggedGateway(Gateway):
+    """A server with a logger, which only some servers may use: ``_allowedServers``, addresses or None for all."""
+
+    scriptName: Any
+    logger: logging.Logger
+    _allowedServers: list[str] | None
+
+    def _allow(self, servers: Any) -> None:
+        if servers is NoDefault:
+            servers = ["127.0.0.1"]
+        self._allowedServers = [servers] if isinstance(servers, str) else servers
+
+    def _allowed(self) -> Iterable[str] | None:
+        return self._allowedServers
+
+    def _isClientAllowed(self, addr: Any) -> bool:
+        allowed = super()._isClientAllowed(addr)
+        if not allowed:
+            self.logger.warning("Server connection from %s disallowed", addr[0])
+        return allowed
+
+    def _note(self, environ: Environ) -> None:
+        if self.logger.isEnabledFor(logging.INFO):
+            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") or environ.get("REQUEST_URI", "")
+            self.logger.info("%s %s", printable(environ["REQUEST_METHOD"]), printable(path))
+
+    def _setupSocket(self) -> socket.socket:
+        """Return a listening socket."""
+        return self._bind(getattr(self, "_umask", None))
+
+    def _serve(self, serve: Callable[[socket.socket], bool]) -> bool:
+        """Serve by ``serve``, from the socket on to the last line of the log. False where it cannot be listened on."""
+        name = type(self).__name__
+        self.logger.info("%s starting up", name)
+        try:
+            sock = self._setupSocket()
+        except BindFailed as error:
+            self.logger.error("Failed to bind socket (%s), exiting", error)
+            return False
+        try:
+            reload = serve(sock)
+        finally:
+            self._cleanupSocket(sock)
+        self.logger.info("%s shutting down%s", name, " (reload requested)" if reload else "")
+        return reload

@@ -1,0 +1,89 @@
+"""Put a listening Unix socket in the place of another, without a moment in which there is none, and put that one back.
+
+    /run/app.sock                 the trace's, by a rename
+    /run/app.sock.behind-trace    the backend's: the same socket by another name, which is where the trace connects
+
+Whoever was connected stays so. A backend that is stopped meanwhile removes its socket by its own name, or finds that it
+is another's: so it is put back before the trace ends, and not at all when the backend has made a new one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+
+from gateways.addresses import Address
+from gateways.errors import BindError, ConfigError
+
+BEHIND = ".behind-trace"
+_NEW = ".trace-new"
+
+
+class TakeOver:
+    """The place of a backend's socket. ``sock`` listens there, and ``backend`` is where the backend is now."""
+
+    def __init__(self, address: Address, backlog: int = 512) -> None:
+        """Take the place. Raises ``ConfigError`` and ``BindError``."""
+        if address.kind != "unix":
+            raise ConfigError(f"--take-over renames a Unix socket, and {address} is none; use --listen")
+        self._path = address.path
+        self._behind = address.path + BEHIND
+        if os.path.lexists(self._behind):
+            raise BindError(
+                f"{self._behind} is there already: another trace is running, or one was killed; "
+                f"if none is running, put the backend's socket back: mv {self._behind} {self._path}"
+            )
+        try:
+            place = os.stat(self._path)
+        except OSError as error:
+            raise ConfigError(f"cannot take over {address}: {error.strerror}") from None
+        if not stat.S_ISSOCK(place.st_mode):
+            raise ConfigError(f"cannot take over {address}: it is not a socket")
+        self.backend = Address("unix", path=self._behind)
+        self.sock = _listen(self._path + _NEW, place, backlog)
+        try:
+            os.link(self._path, self._behind)
+            os.rename(self._path + _NEW, self._path)
+        except OSError as error:
+            self.sock.close()
+            for name in (self._path + _NEW, self._behind):
+                if os.path.lexists(name):
+                    os.unlink(name)
+            raise BindError(f"cannot take over {address}: {error.strerror}; use --listen") from None
+        self._identity = _identity(self._path)
+
+    def put_back(self) -> str:
+        """Put the backend's socket back. Returns ``""``, or what stands in the way."""
+        try:
+            if _identity(self._path) == self._identity:
+                os.rename(self._behind, self._path)
+                return ""
+            os.unlink(self._behind)
+        except OSError as error:
+            return f"cannot put {self._path} back: {error.strerror}; do it by hand: mv {self._behind} {self._path}"
+        return f"{self._path} is another socket by now, which is left alone"
+
+
+def _listen(path: str, like: os.stat_result, backlog: int) -> socket.socket:
+    """Listen at ``path``, for those who may connect to the socket that ``like`` is of."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if os.path.lexists(path):
+            os.unlink(path)  # a trace that was killed before it was in place
+        sock.bind(path)
+        if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(path, like.st_uid, like.st_gid)
+        os.chmod(path, stat.S_IMODE(like.st_mode))
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        if os.path.lexists(path):
+            os.unlink(path)
+        raise BindError(f"cannot listen on unix:{path}: {error.strerror}") from None
+    return sock
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino

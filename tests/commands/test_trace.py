@@ -1,0 +1,119 @@
+"""gateways trace as a program: in front of a backend, in its place, and for a file of captures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateways.cli import main
+from tests.support import wire
+from tests.support.backends import Answering, scripted
+from tests.support.corpus import CORPUS
+from tests.support.serving import PATIENCE, connect
+
+Capture = pytest.CaptureFixture[str]
+
+
+@contextlib.contextmanager
+def program(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run ``gateways trace`` until it says that it listens."""
+    command = [sys.executable, "-m", "gateways", "trace", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline().startswith("gateways trace: fastcgi on ")
+            yield process
+        finally:
+            process.kill()
+
+
+def ask(path: str) -> bytes:
+    with connect(socket.AF_UNIX, path) as sock:
+        sock.sendall(wire.request(wire.get((b"HTTP_COOKIE", b"a=geheim"))))
+        return wire.RecordReader(sock).answer().body
+
+
+def test_beside_the_backend(socket_dir: Path) -> None:
+    with scripted(Answering()) as backend:
+        arguments = ("--fastcgi", backend.address, "--listen", f"unix:{socket_dir}/trace.sock", "--json")
+        with program(*arguments) as process:
+            assert ask(f"{socket_dir}/trace.sock") == b"hello"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, err) == (0, "")
+        items = [json.loads(line) for line in out.splitlines()]
+        assert [item["what"] for item in items][:3] == ["BEGIN_REQUEST", "PARAMS", "PARAMS"]
+        assert ["HTTP_COOKIE", "a=****"] in items[2]["variables"]
+        assert os.listdir(socket_dir) == []
+
+
+def test_in_the_place_of_the_backend(socket_dir: Path) -> None:
+    with scripted(Answering()) as backend:
+        path = backend.address[5:]
+        inode = os.stat(path).st_ino
+        with program("--fastcgi", backend.address, "--take-over", "--write", f"{socket_dir}/file") as process:
+            assert os.stat(path).st_ino != inode
+            assert ask(path) == b"hello"
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, err) == (0, "")
+        assert "END_REQUEST" in out
+        assert "geheim" not in out
+        assert os.stat(path).st_ino == inode
+        assert ask(path) == b"hello", "as before"
+    done = subprocess.run(
+        [sys.executable, "-m", "gateways", "trace", "--read", f"{socket_dir}/file", "--secrets"],
+        capture_output=True, text=True, timeout=PATIENCE, check=True,
+    )  # fmt: skip
+    assert "HTTP_COOKIE = a=geheim" in done.stdout
+    # Who has closed first is no byte, and stands in no file.
+    assert done.stdout.replace("geheim", "****") == re.sub("#1 .* closed\n", "", out)
+
+
+def test_a_capture_of_the_corpus(capsys: Capture) -> None:
+    assert main(["trace", "--read", str(CORPUS / "nginx-fastcgi" / "root.captures")]) == 0
+    assert "SERVER_SOFTWARE = nginx/1.22.1" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    command = [sys.executable, "-m", "gateways", "trace", "--read", str(CORPUS / "nginx-fastcgi" / "root.captures")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "which backend? Give --fastcgi ADDR"),
+        (["--fastcgi", ":9"], 2, "Give --listen ADDR and point it there, or --take-over"),
+        (["--fastcgi", ":9", "--take-over"], 2, "cannot be taken over|is none; use --listen"),
+        (["--fastcgi", "unix:/none", "--take-over"], 2, "cannot take over unix:/none: No such file"),
+        (["--fastcgi", "fd:0", "--listen", ":0"], 2, "which can only be listened on"),
+        (["--fastcgi", ":9", "--listen", "unix:/none/such/x"], 4, "cannot listen on unix:/none/such/x"),
+        (["--read", "/none"], 2, "cannot read captures from /none"),
+        (["--read", "/none", "--fastcgi", ":9"], 2, "it goes without a backend"),
+        (["--read", "/none", "--take-over"], 2, "not allowed with argument"),
+        (["--fastcgi", ":9", "--listen", ":0", "--write", "/none/x"], 2, "cannot write captures to /none/x"),
+    ],
+)
+def test_what_cannot_be_done(capsys: Capture, arguments: list[str], status: int, message: str) -> None:
+    assert main(["trace", *arguments]) == status
+    err = capsys.readouterr().err
+    assert any(part in err for part in message.split("|")), err
+    assert err.count("\n") == 1

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from gateways.compat.flup.server import fcgi_base
+from gateways.compat.flup.server.fcgi_base import FCGI_REQUEST_COMPLETE, FCGI_UNKNOWN_ROLE, BaseFCGIServer
+from tests.support.compat import hello
+
+
+def call(server, role=1, **params):
+    stdout = io.BytesIO()
+    params = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/app", "REQUEST_URI": "/app/a%20b", **params}
+    request = SimpleNamespace(role=role, params=params, stdin=io.BytesIO(), stdout=stdout, stderr=io.StringIO())
+    return server.handler(request), stdout.getvalue(), request.params
+
+
+@pytest.mark.parametrize("multithreaded", [True, False])
+def test_the_handler_alone(multithreaded):
+    server = BaseFCGIServer(hello, environ={"X": "x"}, multithreaded=multithreaded)
+    status, output, environ = call(server, HTTPS="on")
+    assert status == (FCGI_REQUEST_COMPLETE, 0)
+    assert output.startswith(b"Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ")
+    assert output.endswith(b"\r\n\r\nhello /app|/a b\n")
+    assert environ["X"] == "x"
+    assert environ["wsgi.url_scheme"] == "https"
+    assert environ["wsgi.multithread"] is multithreaded
+    assert not server._appLock.locked()
+
+
+def test_a_role_that_is_not_served():
+    assert call(BaseFCGIServer(hello), role=2)[:2] == ((FCGI_UNKNOWN_ROLE, 0), b"")
+
+
+def test_the_usual_error():
+    stdout = io.BytesIO()
+    BaseFCGIServer(hello).error(SimpleNamespace(stdout=stdout))
+    assert stdout.getvalue().startswith(b"Status: 500 ")
+
+
+def test_capabilities():
+    assert BaseFCGIServer(None, multiplexed=True).capability["FCGI_MPXS_CONNS"] == 1
+    assert BaseFCGIServer(None).capability["FCGI_MPXS_CONNS"] == 0
+    assert BaseFCGIServer(None)._connectionClass is fcgi_base.Connection
+
+
+def test_debug(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcgi_base, "DEBUGLOG", str(tmp_path / "log"))
+    fcgi_base._debug(1, "not this")
+    monkeypatch.setattr(fcgi_base, "DEBUG", 1)
+    fcgi_base._debug(1, "this")
+    assert (tmp_path / "log").read_text().endswith("fcgi: this\n")
+
+
+def test_a_star_import():
+    names: dict[str, object] = {}
+    exec("from gateways.compat.flup.server.fcgi_base import *", names)
+    assert names["BaseFCGIServer"] is BaseFCGIServer

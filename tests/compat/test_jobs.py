@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import fcntl
+import socket
+import threading
+
+from gateways.compat.jobs import accepted, run_jobs, setCloseOnExec
+from tests.support.serving import connect
+
+
+class Server:
+    """What the loop asks of a server; it ends after ``rounds`` connections."""
+
+    def __init__(self, rounds):
+        self.rounds = rounds
+        self.looked = 0
+        self._jobArgs = ("more",)
+
+    @property
+    def _keepGoing(self):
+        return self.rounds > 0
+
+    def _isClientAllowed(self, address):
+        self.rounds -= 1
+        return self.rounds != 1
+
+    def _mainloopPeriodic(self):
+        self.looked += 1
+
+    def _jobClass(self, sock, address, more):
+        return (sock, address, more)
+
+
+def listen():
+    sock = socket.create_server(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
+def test_a_connection_that_may_not_and_others():
+    with listen() as sock:
+        clients = [connect(socket.AF_INET, sock.getsockname()) for _ in range(3)]
+        server = Server(3)
+        taken = []
+        for client, address in accepted(server, sock, 0.01):
+            assert client.getblocking()
+            taken.append(address)
+            client.close()
+        names = [client.getsockname() for client in clients]
+        for client in clients:
+            client.close()
+    assert taken == [names[0], names[2]]
+    assert server.looked >= 3
+
+
+def test_a_job_that_is_not_taken():
+    jobs = []
+    with listen() as sock, connect(socket.AF_INET, sock.getsockname()) as client:
+        run_jobs(Server(1), sock, 0.01, lambda job: bool(jobs.append(job)))
+        assert client.recv(1) == b""
+    assert jobs[0][2] == "more"
+
+
+def test_it_looks_while_nobody_comes():
+    server = Server(1)
+    with listen() as sock:
+        thread = threading.Thread(target=run_jobs, args=(server, sock, 0.001, bool))
+        thread.start()
+        while server.looked < 3:
+            pass
+        server.rounds = 0
+        thread.join(45)
+        assert not thread.is_alive()
+
+
+def test_close_on_exec():
+    with listen() as sock:
+        sock.set_inheritable(True)
+        setCloseOnExec(sock)
+        assert fcntl.fcntl(sock.fileno(), fcntl.F_GETFD) & fcntl.FD_CLOEXEC

@@ -1,0 +1,99 @@
+"""Requests to a site, and what comes back."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from gateways.doctor.live.exchange import MAX_BODY, Site
+from gateways.errors import ConfigError
+from tests.support.backends import scripted
+from tests.support.serving import PATIENCE, Recorder, serving
+
+
+def site(served, path="/"):
+    return Site(f"http://127.0.0.1:{served.address[1]}{path}", PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("url", "named", "path"),
+    [
+        ("http://example.org", "example.org", ""),
+        ("http://example.org:80/", "example.org", ""),
+        ("https://example.org:443/app/", "example.org", "/app"),
+        ("http://example.org:8080/a b/é?x=1", "example.org:8080", "/a%20b/%C3%A9"),
+        ("http://[::1]:81/a%2Fb", "[::1]:81", "/a%2Fb"),
+    ],
+)
+def test_urls(url, named, path):
+    assert (Site(url, 1.0).named, Site(url, 1.0).path) == (named, path)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://x:99999/", "http://:80/"])
+def test_what_is_no_url(url):
+    with pytest.raises(ConfigError):
+        Site(url, 1.0)
+
+
+def test_it_is_sent_as_it_is_meant():
+    application = Recorder()
+    with serving(application, "http", tcp=True) as served:
+        there = site(served, "/app")
+        answer = there.ask("PUT", "/a//b/../c%2F?q=%41", {"X-Y": "z"}, b"body")
+        environ = application.seen[0].environ
+    assert (answer.status, answer.body, answer.whole) == (200, b"got body", True)
+    assert answer.header("content-type") == "text/plain"
+    assert environ["REQUEST_URI"] == "/app/a//b/../c%2F?q=%41"
+    assert (environ["REQUEST_METHOD"], environ["HTTP_X_Y"], environ["HTTP_HOST"]) == ("PUT", "z", there.named)
+    assert there.ours == "127.0.0.1"
+
+
+def test_a_body_without_a_length():
+    application = Recorder()
+    with serving(application, "http", tcp=True) as served:
+        assert site(served).ask("POST", "/", {}, iter([b"a", b"b"])).body == b"got ab"
+        assert application.seen[0].environ.get("CONTENT_LENGTH", "") in ("", "2")
+
+
+def test_an_answer_before_the_body_is_read():
+    def refuse(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        peer.sock.shutdown(socket.SHUT_WR)
+        while peer.sock.recv(65536):
+            pass
+
+    with scripted(refuse, tcp=True) as backend:
+        answer = Site(f"http://{backend.address}/", PATIENCE).ask("POST", "/", {}, b"x" * (4 << 20))
+    assert (answer.status, answer.body) == (413, b"no")
+
+
+def test_an_answer_that_breaks_off():
+    def break_off(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf")
+
+    with scripted(break_off, tcp=True) as backend:
+        answer = Site(f"http://{backend.address}/", PATIENCE).ask()
+    assert (answer.whole, answer.body) == (False, b"half")
+
+
+def test_a_page_without_an_end_is_cut():
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return (b"x" * 65536 for _ in range(64))
+
+    with serving(application, "http", tcp=True) as served:
+        assert len(site(served).ask().body) == MAX_BODY
+
+
+def test_a_stream():
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"a", b"b"]
+
+    with serving(application, "http", tcp=True) as served:
+        status, seconds = site(served).stream("/", {})
+    assert status == 200
+    assert seconds >= 0

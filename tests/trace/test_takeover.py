@@ -1,0 +1,97 @@
+"""The place of a socket is taken without a moment in which nobody listens, and given back the same way."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateways.addresses import Address, connect, parse_address
+from gateways.errors import BindError, ConfigError
+from gateways.trace.takeover import BEHIND, TakeOver
+from tests.support.serving import PATIENCE
+
+
+@pytest.fixture
+def listener(socket_dir: Path) -> Iterator[socket.socket]:
+    """A backend's socket."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(socket_dir / "app.sock"))
+        os.chmod(socket_dir / "app.sock", 0o606)
+        sock.listen()
+        sock.settimeout(PATIENCE)
+        yield sock
+
+
+def reaches(address: Address, listener: socket.socket) -> bool:
+    """Whether who connects to the address arrives at this socket."""
+    listener.settimeout(PATIENCE)
+    with connect(address, PATIENCE) as near:
+        near.sendall(b"x")
+        listener.setblocking(False)
+        try:
+            far, _ = listener.accept()
+        except BlockingIOError:
+            return False
+        with far:
+            far.settimeout(PATIENCE)
+            return far.recv(1) == b"x"
+
+
+def test_taken_and_put_back(socket_dir: Path, listener: socket.socket) -> None:
+    address = parse_address(f"unix:{socket_dir}/app.sock")
+    before = os.stat(address.path)
+    place = TakeOver(address)
+    with place.sock:
+        assert reaches(address, place.sock)
+        assert reaches(place.backend, listener)
+        now = os.stat(address.path)
+        assert stat.S_IMODE(now.st_mode) == 0o606
+        assert (now.st_uid, now.st_gid) == (before.st_uid, before.st_gid)
+        assert place.put_back() == ""
+    assert os.stat(address.path).st_ino == before.st_ino
+    assert reaches(address, listener)
+    assert os.listdir(socket_dir) == ["app.sock"]
+
+
+def test_a_backend_that_made_a_new_socket_keeps_it(socket_dir: Path, listener: socket.socket) -> None:
+    place = TakeOver(parse_address(f"unix:{socket_dir}/app.sock"))
+    with place.sock, socket.socket(socket.AF_UNIX) as new:
+        os.unlink(socket_dir / "app.sock")
+        new.bind(str(socket_dir / "app.sock"))
+        inode = os.stat(socket_dir / "app.sock").st_ino
+        assert "is another socket by now" in place.put_back()
+    assert os.stat(socket_dir / "app.sock").st_ino == inode
+    assert os.listdir(socket_dir) == ["app.sock"]
+
+
+def test_a_backend_that_has_removed_its_socket(socket_dir: Path, listener: socket.socket) -> None:
+    place = TakeOver(parse_address(f"unix:{socket_dir}/app.sock"))
+    with place.sock:
+        os.unlink(place.backend.path)
+        assert "cannot put" in place.put_back()
+
+
+def test_what_a_trace_that_was_killed_has_left_is_not_overwritten(socket_dir: Path, listener: socket.socket) -> None:
+    address = parse_address(f"unix:{socket_dir}/app.sock")
+    place = TakeOver(address)
+    place.sock.close()  # killed
+    with pytest.raises(BindError, match=f"put the backend's socket back: mv {address.path}{BEHIND} {address.path}"):
+        TakeOver(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "why"), [("unix:/none/such", "No such file"), (":9000", "is none; use --listen"), ("unix:/", "")]
+)
+def test_what_cannot_be_taken_over(address: str, why: str) -> None:
+    if address == "unix:/":
+        parsed = Address("unix", path="/etc/passwd")
+        why = "it is not a socket"
+    else:
+        parsed = parse_address(address)
+    with pytest.raises(ConfigError, match=why):
+        TakeOver(parsed)
