@@ -66,6 +66,7 @@ DIRECTORIES = (
     *("etc/nginx/conf.d", "etc/apache2/sites-available", "etc/systemd/system", "etc/lighttpd/conf-available"),
     *(
         "etc/caddy",
+        "etc/supervisor/conf.d",
         "etc/haproxy",
         "etc/h2o",
         "etc/gateways",
@@ -110,7 +111,7 @@ class Machine:
 
     def close(self) -> None:
         """End everything."""
-        for kind in ("front", "serve", "nginx"):
+        for kind in ("trace", "front", "serve", "nginx"):
             serving.stop(self.root, kind)
         shutil.rmtree(self.root, ignore_errors=True)
 
