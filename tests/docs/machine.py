@@ -48,12 +48,25 @@ FILES = {
     "shop.wsgi": APPLICATION,
     "mysite/__init__.py": "",
     "mysite/wsgi.py": APPLICATION,
+    "/home/you/public_html/app.py": APPLICATION,
+    "/var/log/apache2/error.log": "",
     "picture.png": "not really\n",
 }
+#: What gateways doctor and gateways init see of the host.
+APACHE = """\
+ServerRoot /etc/apache2
+LoadModule cgid_module modules/mod_cgid.so
+LoadModule fcgid_module modules/mod_fcgid.so
+LoadModule rewrite_module modules/mod_rewrite.so
+<Directory /home/you>
+    AllowOverride All
+</Directory>
+"""
 DIRECTORIES = (
     *("etc/nginx/conf.d", "etc/apache2/sites-available", "etc/systemd/system", "etc/lighttpd/conf-available"),
     *(
         "etc/caddy",
+        "etc/supervisor/conf.d",
         "etc/haproxy",
         "etc/h2o",
         "etc/gateways",
@@ -62,7 +75,7 @@ DIRECTORIES = (
         "srv/example",
         "home/you/www",
     ),
-    *("var/log/shop", "var/log/gateways", "var/log/nginx", "tmp", "bin"),
+    *("var/log/shop", "var/log/apache2", "var/log/gateways", "var/log/nginx", "tmp", "bin"),
 )
 
 
@@ -83,11 +96,12 @@ class Machine:
         for name in ("shop", "mysite", "blog"):
             (self.root / "srv" / name).symlink_to("example")
         for name, text in FILES.items():
-            self.write(f"/srv/example/{name}", text)
-            self.write(f"/home/you/gateways/{name}", text)
+            for directory in ("/srv/example", "/home/you/gateways"):
+                self.write(name if name.startswith("/") else f"{directory}/{name}", text)
         for name in ("conf", "cgi-bin"):
             ignore = shutil.ignore_patterns("__pycache__")
             shutil.copytree(CHECKOUT / name, self.directory / name, ignore=ignore)
+        self.write("/etc/apache2/apache2.conf", self.translate(APACHE))
         self.write("/etc/gateways/ajp.secret", "a secret\n").chmod(0o600)
         self.write("/home/you/.curlrc", "silent\nshow-error\n")  # as where it prints to a terminal
         for name in STANDINS:
@@ -97,7 +111,7 @@ class Machine:
 
     def close(self) -> None:
         """End everything."""
-        for kind in ("front", "serve", "nginx"):
+        for kind in ("trace", "front", "serve", "nginx"):
             serving.stop(self.root, kind)
         shutil.rmtree(self.root, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""``gateways`` for the commands of a page: ``serve`` and ``front`` go on in the background, and have to answer.
+"""``gateways`` for the commands of a page: serve, front and trace go on in the background, and have to answer.
 
 As for somebody who presses Ctrl-C before he tries the next: only one of each runs at a time.
 """
@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from gateways import cli
 from gateways.addresses import connect, parse_address
 from gateways.client import request
 from gateways.commands import front as front_command
@@ -31,7 +32,9 @@ LAST_WORDS = 10.0
 def main(words: list[str]) -> int:
     """Run one command."""
     command = [sys.executable, "-m", "gateways", *words]
-    if words[:1] not in (["serve"], ["front"]):
+    if words[:1] in (["doctor"], ["init"]):
+        return alone(words)
+    if words[:1] not in (["serve"], ["front"], ["trace"]) or "--read" in words:
         os.execv(sys.executable, command)
     kind = words[0]
     if kind == "front" and "--http" not in words:
@@ -45,6 +48,8 @@ def main(words: list[str]) -> int:
     (ROOT / f"run/{kind}.pid").write_text(str(process.pid))
     try:
         for transport, address, settings in listening(kind, command[4:]):
+            if "--take-over" in words:
+                until_there(process, Path(f"{address.partition(':')[2]}.behind-trace"))
             wait(process, address)
             ask(transport, address, settings)
     except (GatewayError, AssertionError, OSError) as error:
@@ -54,6 +59,17 @@ def main(words: list[str]) -> int:
         except subprocess.TimeoutExpired:
             return 1
     return 0
+
+
+def alone(words: list[str]) -> int:
+    """Run a command that looks at the web servers of the machine: there is one Apache, and not those of other tests."""
+    from gateways.deploy import initserver
+    from gateways.doctor import accounts
+
+    initserver.running_configurations = lambda proc="/proc": ()
+    initserver.CONFIGURATIONS = (f"{ROOT}/etc/apache2/apache2.conf",)
+    accounts._running = list  # type: ignore[assignment]
+    return cli.main(words)
 
 
 def stop(root: Path, kind: str) -> None:
@@ -83,6 +99,9 @@ def alive(pid: int) -> bool:
 
 def listening(kind: str, words: list[str]) -> list[tuple[str, str, Settings | None]]:
     """Return what it listens on, by its own parser."""
+    if kind == "trace":
+        (transport,) = {word[2:] for word in words} & set(TRANSPORTS) - {"listen"}
+        return [(transport, words[words.index("--listen" if "--listen" in words else f"--{transport}") + 1], None)]
     parser = argparse.ArgumentParser()
     module = serve_command if kind == "serve" else front_command
     module.add_arguments(parser)
@@ -111,6 +130,15 @@ def wait(process: subprocess.Popen[bytes], address: str) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def until_there(process: subprocess.Popen[bytes], path: Path) -> None:
+    """Wait for a file."""
+    end = time.monotonic() + PATIENCE
+    while not path.exists():
+        assert process.poll() is None, f"ended with {process.returncode}"
+        assert time.monotonic() < end, f"there is no {path}"
+        time.sleep(0.02)
 
 
 def ask(transport: str, address: str, settings: Settings | None) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 STANDINS = {
     "sudo": "the tests have the rights they need, or go without",
     "pip": "there is no network in a test; the extras it is asked for are looked up",
-    "python3": "a virtual environment takes seconds: its directory gets the programs of the tests",
+    "python3": "a virtual environment is made, but without pip, which would take seconds: it has this package at once",
     "apt": "the machine is not the tests'; packages are looked up in the list of ./dev",
     "adduser": "the machine is not the tests'",
     "systemctl": "there is no systemd; a reload runs the check of the web server, or nginx itself",
@@ -56,19 +56,19 @@ def python3(words: list[str]) -> None:
     """``python3 -m venv DIRECTORY``; anything else is Python's."""
     if words[:2] != ["-m", "venv"]:
         os.execv(sys.executable, [sys.executable, *words])
-    directory = Path(words[2], "bin")
-    directory.mkdir(parents=True)
-    for name in ("pip", "gateways"):
-        shutil.copy(ROOT / "bin" / name, directory / name)
     from tests.support.publicpython import interpreter  # here, as it takes longer than the rest
 
     # Web servers' accounts may run it, and it has this package.
-    library = directory.parent / "lib"
-    shutil.copytree(CHECKOUT / "gateways", library / "gateways", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    program = interpreter() or sys.executable
-    for name in ("python", "python3"):
-        (directory / name).write_text(f'#!/bin/sh\nPYTHONPATH="{library}" exec "{program}" "$@"\n')
-        (directory / name).chmod(0o755)
+    directory, program = Path(words[2]), interpreter() or sys.executable
+    subprocess.run([program, "-m", "venv", "--without-pip", directory], check=True)
+    library = directory / "package"
+    shutil.copytree(CHECKOUT / "gateways", library / "gateways", ignore=shutil.ignore_patterns("__pycache__"))
+    (packages,) = directory.glob("lib/python*/site-packages")
+    (packages / "gateways.pth").write_text(f"{library.resolve()}\n")
+    shutil.copy(ROOT / "bin/pip", directory / "bin/pip")
+    command = directory / "bin/gateways"
+    command.write_text(f'#!/bin/sh\nexec "{directory.resolve()}/bin/python3" "{CHECKOUT}/tests/docs/serving.py" "$@"\n')
+    command.chmod(0o755)
 
 
 def apt(words: list[str]) -> None:

@@ -154,6 +154,13 @@ def unit(place: Machine, block: Block, kind: str) -> None:
         assert "block." not in done.stderr, done.stderr
 
 
+def php(place: Machine, block: Block) -> None:
+    """Where there is one."""
+    program = requirements.find_program("php")
+    if program:
+        accepted(program, "-l", place.write("/tmp/block.php", block.text))
+
+
 def as_json(place: Machine, block: Block) -> None:
     json.loads(block.text)
 
@@ -170,6 +177,7 @@ CHECKS: dict[str, Callable[[Machine, Block], Any]] = {
     "toml": toml,
     "ini": ini,
     "json": as_json,
+    "php": php,
 }
 
 

@@ -92,7 +92,7 @@ def status_page(browser: Browser, path: Path, seconds: int) -> None:
             browser.until("document.querySelectorAll('tr[data-state=Running]').length >= 2")
             browser.until("document.querySelector('tr[data-state=Running] .duration').textContent.endsWith('s')")
             browser.evaluate("document.getElementById('refresh').click()")  # Pause: or it would write its own names
-            rename(browser, {f"{directory}/socket": "/run/gateways/shop.sock"})
+            rename(browser, {f"{directory}/socket": "/run/gateways/shop.sock", "Go on": "Pause"})
             browser.screenshot(path)
             managed.stop(signal.SIGQUIT)  # the requests in hand are endless
 
