@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import given
 from gateways.deploy.registry import describe, generate
 from gateways.errors import ConfigError
 from tests.deploy import hostile
+from tests.support import requirements
 
 
 def units(transport: str = "", *addresses: str, **values: object) -> dict[str, list[tuple[str, str]]]:
@@ -87,6 +90,22 @@ def test_no_value_gets_out_of_its_word(app: str, mount: str, root: str) -> None:
         assert words[:3] == ["/opt/bin/gateways", "serve", app]
         assert words[words.index("--script-name") + 1] == mount
         assert service["WorkingDirectory"].replace("%%", "") == root.replace("%", "")
+
+
+@pytest.mark.parametrize("variant", ["", "standalone", "master"])
+def test_systemd_accepts_it(variant: str, tmp_path: Path) -> None:
+    """With all that systemd would replace; tests/live/test_conf_files.py has it look at the files of conf/."""
+    program = requirements.find_program("systemd-analyze") or pytest.skip("no systemd on this machine")
+    odd = {} if variant == "master" else {"app": "a b%n$HOME ${X} ; 'q' #:x", "mount": "/a $$ b;'c d"}
+    files = generate(describe("systemd", root="/srv/%n x", python="/bin/python", variant=variant, **odd))
+    for file in files:
+        text = file.text.replace("/srv/%%n x", str(tmp_path)).replace("=/bin/gateways", "=/bin/true")
+        (tmp_path / Path(file.path).name).write_text(text)
+    for file in files:
+        command = [program, "verify", "--recursive-errors=no", tmp_path / Path(file.path).name]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        complaints = [line for line in result.stderr.splitlines() if Path(file.path).name in line]
+        assert (result.returncode, complaints) == (0, [])
 
 
 @pytest.mark.parametrize(

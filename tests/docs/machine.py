@@ -63,9 +63,16 @@ LoadModule rewrite_module modules/mod_rewrite.so
 </Directory>
 """
 DIRECTORIES = (
-    *("etc/nginx/conf.d", "etc/apache2/sites-available", "etc/systemd/system", "etc/lighttpd/conf-available"),
+    *(
+        "etc/nginx/conf.d",
+        "etc/apache2/sites-available",
+        "etc/systemd/system",
+        "etc/supervisor/conf.d",
+        "etc/lighttpd/conf-available",
+    ),
     *(
         "etc/caddy",
+        "etc/supervisor/conf.d",
         "etc/haproxy",
         "etc/h2o",
         "etc/gateways",

@@ -50,6 +50,8 @@ def main(words: list[str]) -> int:
     (ROOT / f"run/{kind}.pid").write_text(str(process.pid))
     try:
         for transport, address, settings in listening(kind, command[4:]):
+            if "--take-over" in words:
+                until_there(process, Path(f"{address.partition(':')[2]}.behind-trace"))
             wait(process, address)
             ask(transport, address, settings)
     except (GatewayError, AssertionError, OSError) as error:
@@ -99,6 +101,9 @@ def alive(pid: int) -> bool:
 
 def listening(kind: str, words: list[str]) -> list[tuple[str, str, Settings | None]]:
     """Return what it listens on, by its own parser."""
+    if kind == "trace":
+        (transport,) = {word[2:] for word in words} & set(TRANSPORTS) - {"listen"}
+        return [(transport, words[words.index("--listen" if "--listen" in words else f"--{transport}") + 1], None)]
     parser = argparse.ArgumentParser()
     module = {"serve": serve_command, "front": front_command, "trace": trace_command}[kind]
     module.add_arguments(parser)
@@ -130,6 +135,15 @@ def wait(process: subprocess.Popen[bytes], address: str) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def until_there(process: subprocess.Popen[bytes], path: Path) -> None:
+    """Wait for a file."""
+    end = time.monotonic() + PATIENCE
+    while not path.exists():
+        assert process.poll() is None, f"ended with {process.returncode}"
+        assert time.monotonic() < end, f"there is no {path}"
+        time.sleep(0.02)
 
 
 def ask(transport: str, address: str, settings: Settings | None) -> None:

@@ -26,6 +26,7 @@ STANDINS = {
     "nginx": "the real one, with the configuration below the sandbox",
     "docker": "there is none; tests/live/test_conf_files.py checks the files",
     "kubectl": "there is none; tests/live/test_kubernetes.py checks the files",
+    "supervisorctl": "there is no supervisor; tests/live/test_supervisor.py has one read the files",
     "ssh": "there is no other machine: the command is run here",
     "nc": "each system has another; a socket of Python does what is asked of it here",
     "socat": "HAProxy is not running; tests/live/test_machines.py tells it the same",
@@ -180,7 +181,7 @@ def adduser(words: list[str]) -> None:
     """Nothing."""
 
 
-docker = kubectl = socat = adduser
+docker = kubectl = socat = supervisorctl = adduser
 
 if __name__ == "__main__":
     globals()[sys.argv[1].replace("-", "_")](sys.argv[2:])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateways.deploy.registry import describe, generate
 from tests.live.deployments import UNIX, Deployment
 from tests.live.sandbox import PROJECT, Sandbox
 from tests.live.servers import Nginx, Process
@@ -75,7 +76,7 @@ def supervised(machine: Sandbox) -> Iterator[Start]:
     requirements.require_module("supervisor")
     with ExitStack() as stack:
 
-        def start(name: str, **changes: str) -> Supervised:
+        def start(name: str, text: str = "", **changes: str) -> Supervised:
             replace = {
                 "directory=/srv/example\n": "directory=SCRIPTS\n",
                 "/srv/example": str(machine.srv),
@@ -88,7 +89,7 @@ def supervised(machine: Sandbox) -> Iterator[Start]:
                 replace["user=www-data\n"] = ""
                 if "fcgi" in name:
                     replace["socket_owner=www-data:www-data\n"] = ""
-            text = (PROJECT / "conf/supervisor" / name).read_text()
+            text = text or (PROJECT / "conf/supervisor" / name).read_text()
             (machine.logs / "example.log").write_text("")
             machine.own(machine.logs / "example.log")
             program = machine.adapt(name, text, replace)
@@ -152,6 +153,14 @@ def test_the_life_of_a_program(supervised: Start, nginx: Site, name: str) -> Non
     assert program.state() == "STOPPED"
     assert program.log.endswith("notice: stopped\n")
     assert program.process.children() == []
+
+
+def test_a_mount_with_what_supervisor_would_read_otherwise(supervised: Start, nginx: Site) -> None:
+    mount = "/a b ;c d/'e'(100"
+    [file] = generate(describe("supervisor", mount=mount, workers=1))
+    program = supervised("example.conf", file.text)
+    assert wait_until(lambda: worker(nginx)), program.log
+    assert nginx.dump("GET", "/x")["environ"]["SCRIPT_NAME"] == mount
 
 
 def test_an_application_that_cannot_be_loaded_is_not_tried_for_ever(supervised: Start) -> None:
