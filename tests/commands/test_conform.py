@@ -49,7 +49,7 @@ def test_the_list_needs_no_backend(capsys: Capture) -> None:
     ("arguments", "status", "message"),
     [
         (["--fastcgi", ":1", "--case", "X1"], 2, "there is no case 'X1' for fastcgi"),
-        (["--http", ":1"], 2, "there are no cases for http"),
+        (["--http", ":1", "--case", "H22"], 2, "case H22 cannot be run from outside"),
         ([], 2, "--fastcgi --scgi --uwsgi --ajp --http is required"),
     ],
 )
