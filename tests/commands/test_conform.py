@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from gateways.cli import main
 from tests.conform.support import broken, nobody, ours
+from tests.support.serving import PATIENCE
 
 Capture = pytest.CaptureFixture[str]
 
@@ -61,3 +65,14 @@ def test_what_cannot_be_done(capsys: Capture, arguments: list[str], status: int,
 def test_nobody_is_there(capsys: Capture) -> None:
     assert main(["conform", "--fastcgi", nobody()]) == 5
     assert "nothing listens there" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    command = [sys.executable, "-m", "gateways", "conform", "--fastcgi", nobody(), "--list"]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
