@@ -138,9 +138,12 @@ def _listen(asked: str, address: ParsedAddress) -> tuple[Any, str, Callable[[], 
             pass  # it may come later
         else:
             mode, owner, group = found.st_mode & 0o777, str(found.st_uid), str(found.st_gid)
+    wanted = parse_address(asked)
+    if wanted.kind == "tcp" and not (wanted.host.startswith("127.") or wanted.host in ("::1", "localhost")):
+        raise ConfigError(f"--listen {wanted}: a trace is for this machine; listen on 127.0.0.1 or on a Unix socket")
     [listener] = open_listeners(
         "fastcgi",  # whatever is spoken: of that, a relay of bytes needs no more than the address
-        parse_address(asked),
+        wanted,
         socket_mode=mode,
         socket_owner=owner if os.geteuid() == 0 else None,
         socket_group=group if os.geteuid() == 0 else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gateways.adapters.ajp import packets as ajp
 from gateways.adapters.ajp.client import read_head
 from gateways.adapters.fastcgi import records as fcgi
@@ -126,3 +128,57 @@ def _head(payload: bytes) -> bytes:
 def _piece(payload: bytes) -> bytes:
     length = int.from_bytes(payload[1:3], "big")
     return payload[3 : 3 + length]
+
+
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1[0-9]{2}[ \r]")
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,15})[^\r\n]*\r\n")
+
+
+def read_http(data: bytes, ended: bool) -> Seen:
+    """Read the responses of a connection, and the interim ones, such as ``100``, as notes. None of them is to HEAD."""
+    seen = Seen()
+    while data:
+        head, blank, rest = data.partition(b"\r\n\r\n")
+        if not b"HTTP/1.".startswith(head[:7]):
+            seen.trouble = f"not HTTP: {show(data)}"
+            break
+        if not blank:
+            if ended:
+                seen.trouble = "a head that breaks off"
+            break
+        if _INTERIM.match(head):
+            seen.notes.append(head[9:12].decode("latin-1"))
+            data = rest
+            continue
+        answer, data = _http_answer(head, rest, ended)
+        seen.answers.append(answer)
+        if not answer.whole:
+            break
+    return seen
+
+
+def _http_answer(head: bytes, rest: bytes, ended: bool) -> tuple[Answer, bytes]:
+    """Return one answer, its body without its framing, and what is behind it."""
+    fields = head.lower()
+    length = re.search(rb"\r\ncontent-length: *([0-9]{1,18})", fields)
+    if re.search(rb"\r\ntransfer-encoding: *chunked", fields):
+        body, rest, whole = _dechunk(rest)
+    elif length:
+        size = int(length[1])
+        body, rest, whole = rest[:size], rest[size:], len(rest) >= size
+    else:
+        body, rest, whole = rest, b"", ended
+    return Answer(text=head + b"\r\n\r\n" + body, whole=whole), rest
+
+
+def _dechunk(data: bytes) -> tuple[bytes, bytes, bool]:
+    body = b""
+    while match := _CHUNK.match(data):
+        size = int(match[1], 16)
+        start = match.end()
+        if not size:
+            _, end, rest = data[start - 2 :].partition(b"\r\n\r\n")
+            return body, rest, bool(end)
+        body += data[start : start + size]
+        data = data[start + size + 2 :]
+    return body, b"", False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gateways.conform.case import DIFFERS, FAIL, LEAVE, PASS, Await, Case, Fair, Trial
 from gateways.conform.fair import REQUESTS
 from gateways.conform.peer import Reader, play
-from gateways.conform.readers import read_ajp, read_fastcgi, read_stream
+from gateways.conform.readers import read_ajp, read_fastcgi, read_http, read_stream
 from gateways.conform.seen import Seen
 from gateways.errors import ConfigError, ConnectError, GatewayError
 
@@ -22,6 +22,7 @@ READERS: dict[str, Reader] = {
     "scgi": read_stream,
     "uwsgi": read_stream,
     "ajp": read_ajp,
+    "http": read_http,
 }
 _WORST = (PASS, DIFFERS, FAIL)
 

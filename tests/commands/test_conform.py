@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from gateways.cli import main
 from tests.conform.support import broken, nobody, ours
+from tests.support.serving import PATIENCE
 
 Capture = pytest.CaptureFixture[str]
 
@@ -31,7 +35,7 @@ def test_cases_can_be_chosen(capsys: Capture) -> None:
 
 def test_a_backend_that_fails(capsys: Capture) -> None:
     with broken() as address:
-        assert main(["conform", "--fastcgi", address, "--case", "F43,F17", "--quiet", "--timeout", "1s"]) == 1
+        assert main(["conform", "--fastcgi", address, "--case", "F43,F17", "--quiet", "--timeout", "45s"]) == 1
     out = capsys.readouterr().out
     assert "F43  fail" in out
     assert out.count("pass") == 1, "of the cases that pass, only their number"
@@ -49,7 +53,7 @@ def test_the_list_needs_no_backend(capsys: Capture) -> None:
     ("arguments", "status", "message"),
     [
         (["--fastcgi", ":1", "--case", "X1"], 2, "there is no case 'X1' for fastcgi"),
-        (["--http", ":1"], 2, "there are no cases for http"),
+        (["--http", ":1", "--case", "H22"], 2, "case H22 cannot be run from outside"),
         ([], 2, "--fastcgi --scgi --uwsgi --ajp --http is required"),
     ],
 )
@@ -61,3 +65,14 @@ def test_what_cannot_be_done(capsys: Capture, arguments: list[str], status: int,
 def test_nobody_is_there(capsys: Capture) -> None:
     assert main(["conform", "--fastcgi", nobody()]) == 5
     assert "nothing listens there" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    command = [sys.executable, "-m", "gateways", "conform", "--fastcgi", nobody(), "--list"]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")

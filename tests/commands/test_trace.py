@@ -106,6 +106,7 @@ def test_a_reader_that_has_seen_enough() -> None:
         (["--fastcgi", "unix:/none", "--take-over"], 2, "cannot take over unix:/none: No such file"),
         (["--fastcgi", "fd:0", "--listen", ":0"], 2, "which can only be listened on"),
         (["--fastcgi", ":9", "--listen", "unix:/none/such/x"], 4, "cannot listen on unix:/none/such/x"),
+        (["--fastcgi", ":9", "--listen", "0.0.0.0:0"], 2, "a trace is for this machine; listen on 127.0.0.1"),
         (["--read", "/none"], 2, "cannot read captures from /none"),
         (["--read", "/none", "--fastcgi", ":9"], 2, "it goes without a backend"),
         (["--read", "/none", "--take-over"], 2, "not allowed with argument"),

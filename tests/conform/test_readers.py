@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.conform.readers import read_ajp, read_fastcgi, read_stream
+from gateways.conform.readers import read_ajp, read_fastcgi, read_http, read_stream
 from tests.support import wire
 from tests.support.backends import ended, stdout
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nhel\r\n2\r\nlo\r\n0\r\nT: 1\r\n\r\n"
 HEAD = b"Status: 200 OK\r\nContent-Length: 5\r\n\r\n"
 
 
@@ -74,7 +75,26 @@ def test_an_answer_of_ajp() -> None:
     assert read_ajp(b"AB\xff\xff" + bytes(65535), True).trouble == "a packet of 65535 bytes"
 
 
-@given(st.binary(max_size=200), st.booleans(), st.sampled_from([b"", b"\1", b"\1\6\0\1", b"AB\0", b"AB\0\x20\4"]))
+def test_answers_of_http() -> None:
+    sized = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello"
+    found = read_http(b"HTTP/1.1 100 Continue\r\n\r\n" + sized + CHUNKED + sized, False)
+    assert [answer.status for answer in found.answers] == [404, 200, 404]
+    assert all(answer.whole and answer.text.endswith(b"\r\n\r\nhello") for answer in found.answers)
+    assert (found.notes, found.trouble) == (["100"], "")
+    assert not read_http(CHUNKED[:-2], True).answers[0].whole
+    assert not read_http(sized[:-1], True).answers[0].whole
+    unsized = b"HTTP/1.0 200 OK\r\n\r\nhello"
+    assert [read_http(unsized, over).answers[0].whole for over in (False, True)] == [False, True]
+    assert read_http(b"\x15\x03\1", True).trouble == "not HTTP: \\x15\\x03\\x01"
+    assert read_http(b"HTTP/1.1 200", True).trouble == "a head that breaks off"
+    assert read_http(b"HTTP/1.1 200", False).trouble == ""
+
+
+@given(
+    st.binary(max_size=200),
+    st.booleans(),
+    st.sampled_from([b"", b"\1", b"\1\6\0\1", b"AB\0", b"AB\0\x20\4", CHUNKED[:50]]),
+)
 def test_any_bytes_can_be_read(data: bytes, over: bool, start: bytes) -> None:
-    for read in (read_fastcgi, read_stream, read_ajp):
+    for read in (read_fastcgi, read_stream, read_ajp, read_http):
         assert isinstance(read(start + data, over).describe.__self__.notes, list)

@@ -34,7 +34,7 @@ MEASURED = PROJECT / "docs" / "reference" / "conformance.json"
 
 #: Ours has this name there.
 OURS = "gateways"
-TITLES = {"fastcgi": "FastCGI", "scgi": "SCGI", "uwsgi": "uwsgi", "ajp": "AJP13"}
+TITLES = {"fastcgi": "FastCGI", "scgi": "SCGI", "uwsgi": "uwsgi", "ajp": "AJP13", "http": "HTTP"}
 #: A secret, so that the case about it is run.
 SECRET = "conformance"
 
@@ -129,10 +129,10 @@ def flup(protocol: str, directory: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def uwsgi(protocol: str, directory: Path) -> Iterator[str]:
     """Run uWSGI."""
-    flag = {"fastcgi": "--fastcgi-socket", "scgi": "--scgi-socket", "uwsgi": "--socket"}[protocol]
+    flags = {"fastcgi": "--fastcgi-socket", "scgi": "--scgi-socket", "uwsgi": "--socket", "http": "--http-socket"}
     words = ["--master", "--processes", "2", "--module", "gateways.conform.echo:application", "--disable-logging"]
     program = find_program("uwsgi") or str(Path(sys.executable).with_name("uwsgi"))
-    with _process([program, flag, f"{directory}/socket", *words], f"unix:{directory}/socket") as address:
+    with _process([program, flags[protocol], f"{directory}/socket", *words], f"unix:{directory}/socket") as address:
         yield address
 
 
@@ -161,7 +161,7 @@ def _php_version() -> str:
 Peer = tuple[Callable[[str, Path], Any], tuple[str, ...], Callable[[], str]]
 PEERS: dict[str, Peer] = {
     "flup": (flup, ("fastcgi", "scgi"), lambda: version("flup")),
-    "uWSGI": (uwsgi, ("fastcgi", "scgi", "uwsgi"), lambda: version("uWSGI")),
+    "uWSGI": (uwsgi, ("fastcgi", "scgi", "uwsgi", "http"), lambda: version("uWSGI")),
     "php-fpm": (php_fpm, ("fastcgi",), _php_version),
 }
 
