@@ -101,9 +101,6 @@ def alive(pid: int) -> bool:
 
 def listening(kind: str, words: list[str]) -> list[tuple[str, str, Settings | None]]:
     """Return what it listens on, by its own parser."""
-    if kind == "trace":
-        (transport,) = {word[2:] for word in words} & set(TRANSPORTS) - {"listen"}
-        return [(transport, words[words.index("--listen" if "--listen" in words else f"--{transport}") + 1], None)]
     parser = argparse.ArgumentParser()
     module = {"serve": serve_command, "front": front_command, "trace": trace_command}[kind]
     module.add_arguments(parser)

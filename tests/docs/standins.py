@@ -20,7 +20,6 @@ STANDINS = {
     "apt": "the machine is not the tests'; packages are looked up in the list of ./dev",
     "adduser": "the machine is not the tests'",
     "systemctl": "there is no systemd; a reload runs the check of the web server, or nginx itself",
-    "supervisorctl": "tests/live/test_supervisor.py runs supervisor",
     "a2enmod": "Apache's own directories are not the tests'; what it would enable is loaded by apache2 -t",
     "a2ensite": "the same",
     "lighty-enable-mod": "lighttpd's own directories are not the tests'; lighttpd -tt reads the file",

@@ -35,10 +35,6 @@ BEFORE: dict[str, dict[str, str]] = {
         "lighty-enable-mod": "cp conf/lighttpd/fastcgi.conf /etc/lighttpd/conf-available/50-example.conf"
     },
     "howto/nginx": {"nginx -t": "cp ~/gateways/conf/nginx/fastcgi.conf /etc/nginx/conf.d/example.conf"},
-    "howto/see-what-passes": {
-        "--take-over\n": "gateways serve app --fastcgi unix:/run/gateways/app.sock --fastcgi 127.0.0.1:9000 "
-        "--scgi unix:/run/app.sock --uwsgi :3031 --ajp :8009 --http :8000"
-    },
     "howto/resident-cgi": {
         "gateways resident\n": "python3 -m venv ~/venv; cd ~/; mkdir cgi-bin; cp gateways/cgi-bin/app.* cgi-bin"
     },
@@ -53,11 +49,8 @@ BEFORE: dict[str, dict[str, str]] = {
         "gateways upgrade": "export GATEWAYS_CONTROL=/run/control",
     },
     "howto/see-what-passes": {
-        0: "gateways serve app:application --fastcgi unix:/run/gateways/app.sock",
-        1: "touch /run/gateways/app.sock.behind-trace",
-        2: "gateways serve app:application --fastcgi :9000 --scgi unix:/run/app.sock --uwsgi :3031 --ajp :8009 "
-        "--http :8000",
-        3: "gateways serve app:application --fastcgi unix:/run/gateways/app.sock",
+        "--take-over\n": "gateways serve app --fastcgi unix:/run/gateways/app.sock --fastcgi 127.0.0.1:9000 "
+        "--scgi unix:/run/app.sock --uwsgi :3031 --ajp :8009 --http :8000"
     },
     "howto/several-machines": {
         "sed -i": "cp conf/nginx/several-machines.conf /etc/nginx/conf.d/example.conf",
