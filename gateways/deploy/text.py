@@ -19,6 +19,10 @@ SPEECH = {
     "http": "HTTP",
 }
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_FRONT = "10.0.0.10"
+"""Stands for the address of the web server's machine, where the application is on another one."""
+
 
 @dataclass(frozen=True)
 class File:
@@ -92,9 +96,11 @@ def serving(deployment: Deployment, more: str = "", note: Sequence[str] = ()) ->
         return []
     address = first(deployment)
     lines = ["The application is served by"]
-    if len(deployment.addresses) > 1:
-        lines = [f"On each machine the application is served by (10.0.0.10 is the machine of {deployment.server})"]
-        more = f" --workers {deployment.workers}{more} --allowed-clients 10.0.0.10"
+    if _is_elsewhere(deployment):
+        several = len(deployment.addresses) > 1
+        which = "each" if several else "that"
+        lines = [f"On {which} machine the application is served by ({_FRONT} is the machine of {deployment.server})"]
+        more = f"{f' --workers {deployment.workers}' if several else ''}{more} --allowed-clients {_FRONT}"
     if deployment.ping:
         more += f" --ping {deployment.ping}"
     if deployment.authorizer:
@@ -109,13 +115,15 @@ def serving(deployment: Deployment, more: str = "", note: Sequence[str] = ()) ->
         flags += f" --script-name {shlex.quote(deployment.mount)}"  # these do not say where it is mounted
     if deployment.multiplex:
         flags += f" --fcgi-multiplex {deployment.multiplex}"
+    if deployment.transport == "http":
+        # What the web server says of the client and of TLS is true: it sets these headers always.
+        flags += f" --forwarded-allow-ips {_proxy(deployment, address)}"
     lines.append(f"  gateways serve {shlex.quote(deployment.app)} {flags}{more}")
     if note:
         return [*lines, *note]
     if len(deployment.addresses) == 1:
         lines.append("(gateways conf systemd, or supervisor, writes what keeps that running.)")
-    on_loopback = address.kind == "tcp" and address.host in ("127.0.0.1", "::1", "localhost")
-    if on_loopback and len(deployment.addresses) == 1 and deployment.server != "haproxy":
+    if address.kind == "tcp" and not _is_elsewhere(deployment) and deployment.server != "haproxy":
         lines.append("A Unix socket is better on one machine: any local user may connect to a TCP port.")
     return lines
 
@@ -129,6 +137,19 @@ def _directories(deployment: Deployment) -> list[str]:
         for directory in directories
         if directory not in ("", "/run", "/tmp", "/var/run")
     ]
+
+
+def _is_elsewhere(deployment: Deployment) -> bool:
+    """Say whether the application is on other machines than the web server."""
+    addresses = [parse_address(text) for text in deployment.addresses]
+    return len(addresses) > 1 or (addresses[0].kind == "tcp" and addresses[0].host not in _LOOPBACK)
+
+
+def _proxy(deployment: Deployment, address: Address) -> str:
+    """Return the address that the web server's connections come from."""
+    if _is_elsewhere(deployment):
+        return _FRONT
+    return {"unix": "unix"}.get(address.kind) or ("::1" if address.host == "::1" else "127.0.0.1")
 
 
 def _listening(transport: str, address: str, deployment: Deployment) -> str:

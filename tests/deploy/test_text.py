@@ -30,6 +30,30 @@ def test_the_heading_has_the_command() -> None:
             ],
         ),
         (
+            Deployment("nginx", transport="http", addresses=(SOCKET,), mount="/app"),
+            [
+                "The application is served by",
+                '  sudo install -d -o "$USER" -g www-data -m 2755 /run/gateways',
+                f"  gateways serve app:application --http {SOCKET} --socket-group www-data --script-name /app"
+                " --forwarded-allow-ips unix",
+            ],
+        ),
+        (
+            Deployment("nginx", transport="http", addresses=("10.0.0.1:8000",)),
+            [
+                "On that machine the application is served by (10.0.0.10 is the machine of nginx)",
+                "  gateways serve app:application --http 10.0.0.1:8000 --forwarded-allow-ips 10.0.0.10"
+                " --allowed-clients 10.0.0.10",
+            ],
+        ),
+        (
+            Deployment("nginx", transport="http", addresses=("[::1]:8000",)),
+            [
+                "The application is served by",
+                "  gateways serve app:application --http [::1]:8000 --forwarded-allow-ips ::1",
+            ],
+        ),
+        (
             Deployment("nginx", transport="scgi", addresses=("10.0.0.1:4000", "10.0.0.2:4000"), ping="/ping"),
             [
                 "On each machine the application is served by (10.0.0.10 is the machine of nginx)",

@@ -122,7 +122,9 @@ def booted(case: Case, sandbox: Sandbox, dead: int = 0) -> Iterator[Running]:
     with ExitStack() as stack:
         addresses: list[str] = [f"{HOST}:{free_port()}" for _ in range(dead)]
         if case.transport not in STARTED:
-            named = {} if case.told or not case.mount else {"script_name": case.mount}
+            named: dict[str, Any] = {} if case.told or not case.mount else {"script_name": case.mount}
+            if case.transport == "http" and "tls" in values:
+                named["forwarded_allow_ips"] = HOST
             served = stack.enter_context(serving(application, case.transport, tcp=True, max_body_size=1 << 30, **named))
             stack.callback(application.go_on.set)
             addresses.append("{}:{}".format(*served.address))

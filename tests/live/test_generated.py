@@ -172,7 +172,7 @@ def test_an_authorizer_is_asked_first(case: Case, files: Sandbox) -> None:
         guard.stop()  # or it would be asked for a page without a password
 
 
-@pytest.mark.parametrize("case", [case for case in ROOTS if case.transport == "fastcgi"], ids=str)
+@pytest.mark.parametrize("case", [case for case in ROOTS if case.transport in ("fastcgi", "http")], ids=str)
 def test_tls(case: Case, files: Sandbox) -> None:
     if case.server == "lighttpd":
         requirements.require_file("/usr/lib/lighttpd/mod_openssl.so", "lighttpd-mod-openssl")
@@ -186,8 +186,10 @@ def test_tls(case: Case, files: Sandbox) -> None:
         )
         environ = answer.json()["environ"]
         assert environ["wsgi.url_scheme"] == "https"
-        assert environ["HTTPS"].lower() in ("on", "1")
-        if case.server != "h2o":
+        assert environ["REMOTE_ADDR"] == HOST
+        if case.transport == "fastcgi":
+            assert environ["HTTPS"].lower() in ("on", "1")
+        if case.transport == "fastcgi" and case.server != "h2o":
             assert environ["SSL_PROTOCOL"].startswith("TLSv1.")
             assert environ["SSL_CIPHER"]
         if case.server != "caddy":  # it does so with a name that the world can find
