@@ -56,11 +56,15 @@ def pytest_report_header() -> list[str]:
     return [twin, f"servers: {', '.join(absent)} not installed, {outcome}"]
 
 
+#: Directories of tests that start a program for nearly each of them.
+PROGRAMS = {"resident", "programs"}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what starts a master. Leave benchmarks out, unless the marker expression names them."""
+    """Mark what starts whole programs. Leave benchmarks out, unless the marker expression names them."""
     for item in items:
-        if "managing" in vars(getattr(item, "module", None) or object):
+        if "managing" in vars(getattr(item, "module", None) or object) or PROGRAMS & set(item.path.parts):
             item.add_marker("managed")
     if "bench" in config.getoption("markexpr"):
         return

@@ -25,7 +25,7 @@ from tests.live.site import PATIENCE
 from tests.support import requirements
 from tests.support.source import CHECKOUT
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alike]
 
 MOUNTS = ("", "/app", "/a b/ü", "/x.+(y)[z]*$'|{2}^&;<>~!")
 LIMIT = 200_000

@@ -14,7 +14,7 @@ from tests.live.sandbox import PROJECT, Sandbox, changed
 from tests.live.site import Site
 from tests.support.browser import Browser, browsing
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.live, pytest.mark.alike, pytest.mark.timeout(180)]
 
 [CGI] = [deployment for deployment in DEPLOYMENTS if deployment.name == "apache-cgid"]
 [FASTCGI] = [deployment for deployment in DEPLOYMENTS if deployment.name == "nginx-fastcgi"]

@@ -12,7 +12,7 @@ from tests.live.sitefaults import Fault
 from tests.live.sitefaults_apache import APACHE, CGI, HANDLER, SCRIPT
 from tests.support import requirements
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alike]
 PAGES = {CGI: SCRIPT, HANDLER: "/app/page"}
 
 

@@ -11,7 +11,7 @@ from tests.live.doctored import Bench, good
 from tests.live.sitefaults import NGINX, Fault
 from tests.support import requirements
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alike]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from tests.live.site import PATIENCE
 from tests.support.publicpython import interpreter
 from tests.support.serving import until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alike]
 
 HOST = PROJECT / "tests" / "live" / "hosting.conf"
 

@@ -18,7 +18,7 @@ from tests.live.sitefaults_apache import APACHE, FCGI, FCGID
 from tests.live.sitefaults_lighttpd import FASTCGI as LIGHTTPD_FASTCGI
 from tests.live.sitefaults_lighttpd import LIGHTTPD
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alike]
 
 #: What makes nginx keep a page until it is whole.
 KEPT = ((r"(?m)^( *)fastcgi_keep_conn on;", r"\1fastcgi_ignore_headers X-Accel-Buffering;"),)

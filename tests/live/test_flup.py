@@ -17,7 +17,7 @@ from tests.live.servers import Apache, Nginx, WebServer
 from tests.support import requirements
 from tests.support.serving import PATIENCE
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.alike, pytest.mark.slow]
 
 #: The web server, what ``gateways conf`` calls it, and the protocol.
 BEHIND = [(Nginx, "nginx", "scgi"), (Nginx, "nginx", "fastcgi"), (Apache, "apache", "ajp")]

@@ -20,7 +20,7 @@ from tests.live.site import PATIENCE
 from tests.support import requirements
 from tests.support.serving import serving
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alike]
 
 LIMIT = 1 << 20
 

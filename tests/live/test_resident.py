@@ -19,7 +19,7 @@ from tests.live.site import PATIENCE
 from tests.support.resident import BEGIN, is_running
 from tests.support.serving import until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alike]
 
 SCRIPT = (
     BEGIN

@@ -17,7 +17,7 @@ from tests.live.sandbox import Sandbox
 from tests.live.servers import Nginx, start_backend
 from tests.support.serving import PATIENCE, until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alike]
 
 CONF = "nginx/fastcgi.conf"
 
