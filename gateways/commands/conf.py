@@ -60,7 +60,9 @@ def _add_application(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--script", metavar="FILE", help="what --spawn and --cgi start (default: in ROOT/cgi-bin)")
     group.add_argument("--python", metavar="FILE", help="the Python that has gateways (default: ROOT/venv/bin/python)")
     group.add_argument("--workers", metavar="N", type=kind(Number(1, 1000)), help="processes (default: 4)")
-    group.add_argument("--user", metavar="NAME", help="its account (default: www-data)")
+    group.add_argument(
+        "--user", metavar="NAME", help="its account (default: www-data; systemd and toml: that of --name)"
+    )
     group.add_argument("--group", metavar="NAME", help="the web server's group, which may use the socket")
     group.add_argument("--authorizer", metavar="ADDR", help="ask this FastCGI authorizer first")
     group.add_argument("--ping", metavar="PATH", help="the path for health checks: that of gateways serve --ping")
@@ -91,7 +93,7 @@ def _add_site(parser: argparse.ArgumentParser) -> None:
         "--private",
         metavar="URL=DIR",
         action="append",
-        help="files that the application gives out, by X-Accel-Redirect",
+        help="files that the application gives out, by X-Accel-Redirect or X-Sendfile",
     )
     group.add_argument("--tls", metavar=("CERTIFICATE", "KEY"), nargs=2, help="serve https, and send http there")
     group.add_argument(

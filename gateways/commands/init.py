@@ -91,7 +91,10 @@ def _survey(arguments: argparse.Namespace, directory: str, options: Options) -> 
         raise ConfigError(f"--name {arguments.name!r}: give the name of a file, such as app")
     account = web_account(options)
     application, hello = _application(arguments, directory)
-    print(f"found: application {application.spec}{f' in {application.file}' if application.file else ''}")
+    if hello:
+        print("found: no application: app.py will be a page to begin with")
+    else:
+        print(f"found: application {application.spec}{f' in {application.file}' if application.file else ''}")
     python = os.path.abspath(os.path.expanduser(arguments.python or ""))
     if not arguments.python:
         python = suggest(os.path.join(directory, "app.cgi"), account)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
+import select
 from typing import TYPE_CHECKING, Any
-
-from gateways.compat.waiting import wait
 
 if TYPE_CHECKING:
     import socket
@@ -20,25 +20,66 @@ def setCloseOnExec(sock: socket.socket) -> None:
     fcntl.fcntl(sock.fileno(), fcntl.F_SETFD, fcntl.FD_CLOEXEC)
 
 
+class Waker:
+    """Ends a wait, from another thread or a signal handler: what serves, for ``ServerLoop._serve_with``."""
+
+    def __init__(self) -> None:
+        self._out, self._into = os.pipe()
+        os.set_blocking(self._into, False)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when ``stop`` was called."""
+        return self._out
+
+    def stop(self) -> None:
+        """End the wait."""
+        try:
+            os.write(self._into, b"w")
+        except OSError:
+            pass  # awake already, or over
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        into, self._into = self._into, -1
+        os.close(into)
+        os.close(self._out)
+
+
 def accepted(server: Any, sock: socket.socket, timeout: float) -> Iterator[tuple[socket.socket, Any]]:
     """Give connections of those who may connect, with their addresses, until ``server`` is to stop.
 
     ``timeout`` is how often, in seconds, the server's ``_mainloopPeriodic`` is called while nobody connects.
     """
-    while server._keepGoing:
-        if wait(sock, timeout=timeout):
-            try:
-                client, address = sock.accept()
-            except OSError as error:
-                if error.errno in GONE:
-                    continue
-                raise
-            client.setblocking(True)
-            if server._isClientAllowed(address):
-                yield client, address
-            else:
-                client.close()
-        server._mainloopPeriodic()
+    waker = Waker()
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    poll.register(waker.fileno(), select.POLLIN)
+    try:
+        server._serve_with(waker)
+        while server._keepGoing:
+            if any(fd == sock.fileno() for fd, _ in poll.poll(timeout * 1000)):
+                found = _accept(server, sock)
+                if found is not None:
+                    yield found
+            server._mainloopPeriodic()
+    finally:
+        server._engine = None
+        waker.close()
+
+
+def _accept(server: Any, sock: socket.socket) -> tuple[socket.socket, Any] | None:
+    """Accept one who may connect, if there is one."""
+    try:
+        client, address = sock.accept()
+    except OSError as error:
+        if error.errno in GONE:
+            return None
+        raise
+    client.setblocking(True)
+    if server._isClientAllowed(address):
+        return client, address
+    client.close()
+    return None
 
 
 def run_jobs(server: Any, sock: socket.socket, timeout: float, take: Callable[[Any], bool]) -> None:

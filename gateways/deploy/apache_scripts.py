@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import heading, where
@@ -22,14 +24,16 @@ def cgi(deployment: Deployment) -> Parts:
         f"Apache runs scripts by CGI, {where(deployment)}: a new process for each request. Slow for an application",
         "with large imports, and the simplest thing there is: no process to keep running.",
     ]
-    note = [
-        "(with the prefork MPM: a2enmod cgi). Each script must be executable, and its first line must name a Python",
-        f"that has gateways: #!{deployment.python_path}",
-    ]
     lines = [*site.document_root(deployment, served=bool(deployment.mount)), ""]
     lines += site.around(deployment, [*_all_scripts(deployment), *alias(deployment)])
-    lines += ["", *directory(deployment, []), *site.private(deployment), *site.encoded_slashes()]
-    steps = [*site.install(deployment, ["cgid", "alias"]), *note]
+    lines += [
+        "",
+        *directory(deployment, _script_timeout(deployment)),
+        *site.private(deployment),
+        *site.encoded_slashes(),
+    ]
+    steps = [*site.install(deployment, ["cgid", "alias"]), "(with the prefork MPM: a2enmod cgi)."]
+    steps += script(deployment, deployment.python_path)
     return heading(deployment, title, steps), site.virtual_host(deployment, lines)
 
 
@@ -48,11 +52,21 @@ def fcgid(deployment: Deployment) -> Parts:
 
 def install(deployment: Deployment, modules: tuple[str, ...] = ()) -> list[str]:
     """Say how to bring a file for mod_fcgid into use."""
-    script = deployment.script_path.rpartition("/")[2]
     return [
         *site.install(deployment, ["fcgid", "alias", *modules], ["libapache2-mod-fcgid"]),
-        f"{script} must be executable, and its first line must name a Python that has gateways:",
-        f"#!{deployment.python_path}",
+        *script(deployment, deployment.python_path),
+    ]
+
+
+def script(deployment: Deployment, python: str) -> list[str]:
+    """Say what is in the script, whose first line names a Python that has gateways."""
+    name = deployment.script_path.rpartition("/")[2]
+    function = "run_with_cgi" if deployment.transport == "cgi" else "run"
+    return [
+        f"{name} has to be executable (chmod 755), and has these lines, the first with a Python that has gateways:",
+        f"  #!{python}",
+        f"  from gateways import {function}",
+        f"  {function}({json.dumps(deployment.app, ensure_ascii=False)})",
     ]
 
 
@@ -100,6 +114,15 @@ def directory(deployment: Deployment, options: list[str]) -> list[str]:
         *site.tls_variables(deployment),
     ]
     return site.directory(deployment, deployment.script_path.rpartition("/")[0], inside)
+
+
+def _script_timeout(deployment: Deployment) -> list[str]:
+    return [
+        "# Seconds without a byte from the script; mod_cgi has that of Timeout",
+        "<IfModule mod_cgid.c>",
+        f"    CGIDScriptTimeout {max(1, round(deployment.timeout))}",
+        "</IfModule>",
+    ]
 
 
 def _all_scripts(deployment: Deployment) -> list[str]:

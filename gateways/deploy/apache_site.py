@@ -40,9 +40,9 @@ def pattern(path: str) -> str:
 
 
 def location(deployment: Deployment, path: str, inside: Iterable[str]) -> list[str]:
-    """Return a section for a path of the site and all below it."""
+    """Return a section for a path of the site and all below it; with a slash at its end, for that alone."""
     if _PATTERN.search(path):
-        argument = word(deployment, "--mount", f"^{pattern(path)}(?:/|$)")
+        argument = word(deployment, "--mount", f"^{pattern(path)}{'' if path.endswith('/') else '(?:/|$)'}")
         return [f"<LocationMatch {argument}>", *indented(inside), "</LocationMatch>"]
     return [f"<Location {url(deployment, path or '/')}>", *indented(inside), "</Location>"]
 
@@ -121,7 +121,8 @@ def limit(deployment: Deployment) -> list[str]:
     why = "Larger uploads are answered 413"
     if not deployment.spawned:
         why += "; those without a length meet max_body_size of gateways serve"
-    return [*lines, f"# {why}", f'<If "%{{HTTP:Content-Length}} -gt {size}">', "    Redirect 413 /", "</If>"]
+    # %{HTTP:...} would add a Vary header to each response.
+    return [*lines, f"# {why}", f"<If \"req_novary('Content-Length') -gt {size}\">", "    Redirect 413 /", "</If>"]
 
 
 def tls_variables(deployment: Deployment) -> list[str]:

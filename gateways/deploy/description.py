@@ -90,8 +90,7 @@ class Deployment:
     def __post_init__(self) -> None:
         for field in ("app", "ping", "ajp_secret", "variant"):
             _check_text(f"--{field.replace('_', '-')}", getattr(self, field))
-        if not self.app:
-            raise ConfigError("--app: it is empty; give the application, such as app:application")
+        _check_app(self.app)
         _match("--name", self.name, _NAME, "letters, digits, - and _, with a letter first")
         _check_host(self.server_name)
         _check_directory("--root", self.root)
@@ -225,6 +224,12 @@ def _check_text(flag: str, text: str) -> None:
 def _match(flag: str, text: str, pattern: re.Pattern[str], allowed: str) -> None:
     if not pattern.fullmatch(text):
         raise ConfigError(f"{flag} {text!r}: give {allowed}")
+
+
+def _check_app(app: str) -> None:
+    if not app or app.startswith("-"):
+        wrong = "it is empty" if not app else f"{app!r} would be a flag"
+        raise ConfigError(f"--app: {wrong}; give the application, such as app:application")
 
 
 def _check_host(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateways.deploy import apache_scripts
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import File, comment, heading, joined
@@ -14,7 +15,6 @@ REFUSES = {
     "private": "Apache may send files for an application only where the host says so; leave it out",
     "unbuffered": "the host has decided about it; leave it out",
     "workers": "Apache starts as many as it needs; leave it out",
-    "app": "the script names the application; write it there",
     "root": "it is for the directory that it lies in; leave it out",
 }
 
@@ -35,8 +35,8 @@ def _heading(deployment: Deployment) -> list[str]:
         title = f"Shared hosting with mod_fcgid: give every URL that is not a file to {script}, whose process stays."
     where = f"the directory for {deployment.mount}" if deployment.mount else "the directory of your site"
     install = [
-        f"Upload as .htaccess, beside {script} and app.py, to {where}; chmod 755 {script}. The first line of",
-        f"{script} must name a Python that has gateways, such as #!{deployment.python or _PYTHON}",
+        f"Upload as .htaccess, beside {script} and the application, to {where}.",
+        *apache_scripts.script(deployment, deployment.python or _PYTHON),
         'If Apache answers 500 and its error log says "not allowed here", the host permits less: remove that line.',
     ]
     return heading(deployment, [title], install, [])
@@ -82,7 +82,7 @@ def _limit(deployment: Deployment) -> list[str]:
     if deployment.upload_limit:
         lines = [
             "# Larger uploads are answered 413.",
-            f'RewriteCond expr "%{{HTTP:Content-Length}} -gt {deployment.upload_limit}"',
+            f"RewriteCond expr \"req_novary('Content-Length') -gt {deployment.upload_limit}\"",
             "RewriteRule ^ - [R=413,L]",
         ]
     if deployment.transport != "cgi":

@@ -74,10 +74,14 @@ def first_lines(python: str) -> str:
 
 
 def htaccess_text(site: Site) -> str:
-    """Return the lines of the ``.htaccess``, as ``gateways conf htaccess`` writes them."""
+    """Return the lines of the ``.htaccess``: those of ``gateways conf htaccess``, with a heading of their own."""
     script = f"/{os.path.basename(site.script)}"
     deployment = describe("htaccess", "cgi" if site.cgi else "spawn", script=script)
-    return generate(deployment)[0].text
+    heading = f"""\
+# Gives every URL that is not a file to {script[1:]}. Should Apache answer 500: gateways doctor, and this directory.
+
+"""
+    return heading + generate(deployment)[0].text.partition("\n\n")[2]
 
 
 def hello_text() -> str:

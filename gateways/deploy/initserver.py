@@ -22,6 +22,7 @@ _OVERRIDE = re.compile(r"^\s*AllowOverride\s+(.+?)\s*$", re.MULTILINE | re.IGNOR
 
 _INCLUDE = re.compile(r'^\s*Include(?:Optional)?\s+"?([^"\s]+)', re.MULTILINE | re.IGNORECASE)
 _ROOT = re.compile(r'^\s*ServerRoot\s+"?([^"\s]+)', re.MULTILINE | re.IGNORECASE)
+_OPTIONS = re.compile(r"^\s*Options\s+(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
 
 #: Files that are read; Debian's configuration has about fifty.
 _MAX_FILES = 1000
@@ -32,10 +33,14 @@ _MAX_SIZE = 1 << 20
 
 @dataclass(frozen=True)
 class ApacheFacts:
-    """``modules`` are those that are loaded, ``override`` what .htaccess may say there; each empty where not known."""
+    """``modules`` are those that are loaded, ``override`` what .htaccess may say there; each empty where not known.
+
+    ``scripts`` says that ``Options`` allows scripts in the directory.
+    """
 
     modules: frozenset[str] = frozenset()
     override: str = ""
+    scripts: bool = False
 
     @property
     def known(self) -> bool:
@@ -47,13 +52,18 @@ def look(directory: str) -> ApacheFacts:
     """Read what there is: the configuration of each Apache that runs with one of its own, or else the system's."""
     modules: set[str] = set()
     override, best = "", -1
+    scripts, nearest = False, -1
     for text in _texts(running_configurations() or CONFIGURATIONS):
         modules.update(name.lower() for name in _MODULE.findall(text))
         for place, inside in _DIRECTORY.findall(text):
             said = _OVERRIDE.search(inside)
             if said and _holds(place, directory) and len(place) > best:
                 override, best = said[1], len(place)
-    return ApacheFacts(frozenset(modules), override)
+            options = _OPTIONS.search(inside)
+            if options and _holds(place, directory) and len(place) > nearest:
+                words = {word.lstrip("+").lower() for word in options[1].split()}
+                scripts, nearest = bool(words & {"execcgi", "all"}), len(place)
+    return ApacheFacts(frozenset(modules), override, scripts)
 
 
 def running_configurations(proc: str = "/proc") -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateways.deploy.initfiles import Site, hello_text, htaccess_text, script_text
 from gateways.deploy.initmarks import find_block, is_marked, is_unchanged, mark_block
@@ -41,6 +41,9 @@ def plan(site: Site, hello: bool, add: bool) -> list[Step]:
         steps.append(_file(page, hello_text(), 0o644, "leave --hello out: it is your application"))
     if not site.plain:
         steps.append(_htaccess(site, add))
+    other = replace(site, cgi=not site.cgi).script
+    if is_unchanged(_read(other)):  # from the last time; without a handler, its source would be sent
+        steps.append(Step(REMOVE, other))
     return steps
 
 

@@ -133,7 +133,7 @@ SERVERS: dict[str, Server] = {
         "an .htaccess",
         htaccess.write,
         ("cgi", "spawn"),
-        refuses={**_without("multiplex", "ping", "user", "group", "authorizer"), **htaccess.REFUSES},
+        refuses={**_without("multiplex", "ping", "user", "group", "authorizer", "ajp_secret"), **htaccess.REFUSES},
     ),
     "systemd": Server(
         "systemd",

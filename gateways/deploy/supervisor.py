@@ -29,6 +29,8 @@ killasgroup=true"""
 def write(deployment: Deployment) -> list[File]:
     """Return the file for conf.d. Raises ``ConfigError`` for what supervisor cannot write."""
     served.check(deployment)
+    if deployment.group and not served.parent(deployment):
+        raise ConfigError("--group: there is no Unix socket that a group could use; leave it out")
     if deployment.variant == FCGI_PROGRAM:
         return [File(f"supervisor/{deployment.name}-fcgi.conf", joined(_fcgi_program(deployment)))]
     return [File(f"supervisor/{deployment.name}.conf", joined(_program(deployment)))]

@@ -58,6 +58,7 @@ def write(deployment: Deployment) -> list[File]:
     """Return the units. Raises ``ConfigError`` for what systemd cannot do."""
     served.check(deployment)
     if deployment.variant == MASTER:
+        _check_master(deployment)
         return [File(f"systemd/{deployment.name}.service", joined(_master(deployment)))]
     if deployment.variant == STANDALONE:
         return [File(f"systemd/{deployment.name}-standalone.service", joined(_standalone(deployment)))]
@@ -65,6 +66,16 @@ def write(deployment: Deployment) -> list[File]:
         File(f"systemd/{deployment.name}.socket", joined(_socket(deployment))),
         File(f"systemd/{deployment.name}.service", joined(_service(deployment))),
     ]
+
+
+def _check_master(deployment: Deployment) -> None:
+    usual = Deployment("systemd")
+    for name in ("app", "mount", "upload_limit", "ping", "user", "group", "workers", "ajp_secret", "tls"):
+        if getattr(deployment, name) != getattr(usual, name):
+            flag = name.replace("_", "-")
+            raise ConfigError(
+                f"--{flag} with --variant {MASTER}: it belongs into the file; give it to gateways conf toml"
+            )
 
 
 def word(text: str) -> str:

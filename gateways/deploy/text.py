@@ -113,7 +113,7 @@ def serving(deployment: Deployment, more: str = "", note: Sequence[str] = ()) ->
     if note:
         return [*lines, *note]
     if len(deployment.addresses) == 1:
-        lines.append("(conf/systemd/ and conf/supervisor/ keep that running).")
+        lines.append("(gateways conf systemd, or supervisor, writes what keeps that running.)")
     on_loopback = address.kind == "tcp" and address.host in ("127.0.0.1", "::1", "localhost")
     if on_loopback and len(deployment.addresses) == 1 and deployment.server != "haproxy":
         lines.append("A Unix socket is better on one machine: any local user may connect to a TCP port.")

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator
 
 from gateways.doctor.accounts import closed_directory, web_account
-from gateways.doctor.findings import ERROR, WARNING, Finding, declare
-from gateways.doctor.htaccess import NO_HANDLER, examine_htaccess
+from gateways.doctor.findings import WARNING, Finding, declare
+from gateways.doctor.htaccess import examine_htaccess
 from gateways.doctor.modes import cannot_enter
 from gateways.doctor.script import examine_script
 from gateways.doctor.targets import Options
@@ -30,21 +30,16 @@ def examine_directory(path: str, options: Options) -> Iterator[Finding]:
     closed = closed_directory(account, os.path.join(path, "."))
     if closed:
         yield cannot_enter(path, account, closed)
-    htaccess = os.path.join(path, ".htaccess")
-    refused = False
-    if os.path.isfile(htaccess):
-        for finding in examine_htaccess(htaccess, options):
-            refused = refused or finding.severity == ERROR
-            yield finding
     scripts = scripts_in(path)
+    htaccess = os.path.join(path, ".htaccess")
+    if not scripts and os.path.isfile(htaccess):  # each script has it looked at
+        yield from examine_htaccess(htaccess, options)
     if not scripts:
         yield NOTHING.found(path, "there is no script in it", f"gateways init {shlex.quote(path)}")
     elif len(scripts) > _MAX_SCRIPTS:
         raise ConfigError(f"{path!r} has {len(scripts)} scripts: name those that do not work")
     for script in scripts:
-        for finding in examine_script(script, options):
-            if not (refused and finding.code == NO_HANDLER.name):  # what Apache refuses may have been meant as that
-                yield finding
+        yield from examine_script(script, options)
 
 
 def scripts_in(path: str) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator
 
+from gateways.deploy.initserver import look
 from gateways.doctor import rewriting
 from gateways.doctor.accounts import READ, Account, allowed, described, web_account
 from gateways.doctor.findings import ERROR, WARNING, Finding, declare
@@ -51,15 +52,26 @@ def examine_htaccess(path: str, options: Options) -> Iterator[Finding]:
     yield from _readable(path, account)
     read = read_file(path)
     yield from read.findings
+    directory = os.path.dirname(os.path.abspath(path))
+    whole = read_files(sorted({*files_for(directory), os.path.abspath(path)}, key=len))  # Options are inherited, say
     yield from rewriting.examine(read.named("rewriteengine", "rewritecond", "rewriterule", "rewritebase"), path)
-    if read.named("addhandler", "sethandler") and _sets_handler(read) and not _allows_cgi(read):
+    if read.named("addhandler", "sethandler") and _sets_handler(read) and not _allows_cgi(whole, directory):
         directive = next(d for d in read.named("addhandler", "sethandler") if d.words and d.words[0] in HANDLERS)
         remedy = f"sed -i '1i Options +ExecCGI' {shlex.quote(path)}"
         yield NO_EXECCGI.found(directive.where, "scripts are not allowed here: Options has no +ExecCGI", remedy)
-    if _sets_handler(read) and not _passes_authorization(read):
+    if _sets_handler(read) and not _passes_authorization(whole):
         remedy = f"echo 'CGIPassAuth On' >> {shlex.quote(path)}"
         yield NO_AUTHORIZATION.found(path, "the Authorization header does not reach the script", remedy)
-    yield from _source(path, read)
+    yield from _source(path, read, whole)
+
+
+def examine_all(script: str, options: Options) -> Iterator[Finding]:
+    """Look at every file that holds for a script; at those further up only for what Apache refuses."""
+    own = os.path.dirname(os.path.abspath(script))
+    for file in files_for(own):
+        for finding in examine_htaccess(file, options):
+            if finding.severity == ERROR or os.path.dirname(file) == own:
+                yield finding
 
 
 def examine_beside(script: str, account: Account) -> Iterator[Finding]:
@@ -89,9 +101,11 @@ def _sets_handler(read: Read) -> bool:
     return any(d.words and d.words[0].lower() in HANDLERS for d in read.named("addhandler", "sethandler"))
 
 
-def _allows_cgi(read: Read) -> bool:
+def _allows_cgi(read: Read, directory: str) -> bool:
     words = [word.lower() for directive in read.named("options") for word in directive.words]
-    return bool({"+execcgi", "execcgi", "all", "+all"} & set(words))
+    if {"-execcgi", "none"} & set(words):
+        return False
+    return bool({"+execcgi", "execcgi", "all", "+all"} & set(words)) or look(directory).scripts
 
 
 def _passes_authorization(read: Read) -> bool:
@@ -102,12 +116,12 @@ def _passes_authorization(read: Read) -> bool:
     return False
 
 
-def _source(path: str, read: Read) -> Iterator[Finding]:
+def _source(path: str, read: Read, whole: Read) -> Iterator[Finding]:
     directory = os.path.dirname(os.path.abspath(path))
     sources = sorted(name for name in os.listdir(directory) if name.endswith(".py"))
     closed = any(
         directive.words[:2] == ("all", "denied") or (directive.name == "deny" and directive.words[:1] == ("from",))
-        for directive in read.named("require", "deny")
+        for directive in whole.named("require", "deny")
     )
     if sources and _sets_handler(read) and not closed and not read.handler(sources[0]):
         section = r'<FilesMatch "\\.(py|pyc|toml)$">\nRequire all denied\n</FilesMatch>\n'

@@ -76,6 +76,7 @@ def examine_interpreter(
     path: str, data: bytes, interpreter: Interpreter, account: Account, suggestion: str, timeout: float
 ) -> Iterator[Finding]:
     """Start the interpreter as ``account`` with the environment of a web server; yield what is wrong with it."""
+    interpreter = _behind(interpreter)
     if not interpreter.is_python:
         if _is_python_text(data):
             what = f"it is written in Python, and its interpreter is {interpreter.program}"
@@ -100,6 +101,17 @@ def examine_interpreter(
     elif not answer["gateways"] and re.search(rb"^\s*(from|import)\s+gateways\b", data, re.MULTILINE):
         what = f"its interpreter {interpreter.program} (Python {version}) does not have gateways"
         yield NO_GATEWAYS.found(path, what, _install(path, interpreter, answer["prefix"], suggestion))
+
+
+def _behind(interpreter: Interpreter) -> Interpreter:
+    """Return the Python that ``gateways-cgi`` runs a script with: that of the environment it is in (resident/)."""
+    program = os.path.realpath(interpreter.program)
+    if os.path.basename(program) == "gateways-cgi":
+        for name in ("python3", "python"):
+            python = os.path.join(os.path.dirname(program), name)
+            if os.path.isfile(python):
+                return Interpreter(python, (), python)
+    return interpreter
 
 
 def ask(interpreter: Interpreter, script: str, account: Account, timeout: float) -> tuple[dict[str, Any] | None, str]:

@@ -1,25 +1,22 @@
-"""Who may do what with a script and the directories above it: the kernel's rules, and suexec's."""
+"""Who may do what with a script and the directories above it: the kernel's rules."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import stat
 from collections.abc import Iterator
 
 from gateways.doctor.accounts import (
     EXECUTE,
     READ,
     Account,
-    account_of,
     allowed,
     closed_directory,
     described,
     opening,
-    writers,
 )
-from gateways.doctor.findings import ERROR, WARNING, Finding, declare
-from gateways.errors import ConfigError
+from gateways.doctor.findings import ERROR, Finding, declare
+from gateways.doctor.suexec import examine_owner, examine_writers, rules
 
 NOT_EXECUTABLE = declare(
     "script-not-executable",
@@ -47,26 +44,6 @@ NOEXEC = declare(
     ERROR,
     "The script lies on a file system that is mounted with `noexec`: nothing there can be executed.",
 )
-WRITABLE = declare(
-    "script-writable",
-    WARNING,
-    "Others may write to the script or its directory, and have the web server run what they like. suexec refuses to "
-    "start it (an error with `--suexec`).",
-)
-SETUID = declare("script-setuid", WARNING, "The script has a setuid or setgid bit, which suexec refuses.")
-OWNER = declare(
-    "suexec-owner",
-    ERROR,
-    "suexec wants the script and its directory to belong to the user and the group that it runs the script as.",
-)
-ROOT = declare(
-    "suexec-uid",
-    ERROR,
-    "suexec starts nothing for root, nor for a user or a group below its minimum, which is 100 as a rule.",
-)
-
-#: AP_UID_MIN and AP_GID_MIN, as Debian and Apache itself have them.
-_UID_MIN = 100
 
 
 def examine_modes(path: str, account: Account, suexec: bool) -> Iterator[Finding]:
@@ -87,9 +64,9 @@ def examine_modes(path: str, account: Account, suexec: bool) -> Iterator[Finding
     if _is_noexec(path):
         what = f"it lies on a file system mounted with noexec, {mount_point(path)}"
         yield NOEXEC.found(path, what, f"mount -o remount,exec {shlex.quote(mount_point(path))}")
-    yield from _writable(path, suexec)
+    yield from examine_writers(path, suexec)
     if suexec:
-        yield from _suexec(path)
+        yield from examine_owner(path, rules())
 
 
 def examine_interpreter_modes(path: str, program: str, account: Account) -> Iterator[Finding]:
@@ -97,7 +74,10 @@ def examine_interpreter_modes(path: str, program: str, account: Account) -> Iter
     closed = closed_directory(account, program)
     if closed:
         what = f"{account.name} cannot enter {closed} ({described(closed)}), which is above its interpreter {program}"
-        yield INTERPRETER_CLOSED.found(path, what, f"{opening(account, closed, 'x')} {shlex.quote(closed)}")
+        remedy = f"{opening(account, closed, 'x')} {shlex.quote(closed)}"
+        if closed == os.path.expanduser("~root"):  # nobody else should get in there
+            remedy = "python3 -m venv /srv/venv && /srv/venv/bin/pip install gateways, and name that Python"
+        yield INTERPRETER_CLOSED.found(path, what, remedy)
         return
     try:
         may = allowed(account, program, EXECUTE)
@@ -127,31 +107,3 @@ def _is_noexec(path: str) -> bool:
         return bool(os.statvfs(path).f_flag & getattr(os, "ST_NOEXEC", 0))
     except OSError:
         return False
-
-
-def _writable(path: str, suexec: bool) -> Iterator[Finding]:
-    severity = ERROR if suexec else WARNING
-    for place in (path, os.path.dirname(os.path.abspath(path))):
-        who = writers(place)
-        sticky = os.stat(place).st_mode & stat.S_ISVTX  # as /tmp has it: nobody can replace the script
-        if who and not (sticky and not suexec) and (who == "everybody" or suexec):
-            what = f"{who} may write to {'it' if place == path else 'its directory ' + place} ({described(place)})"
-            yield WRITABLE.found(path, what, f"chmod go-w {shlex.quote(place)}", severity=severity)
-    if os.stat(path).st_mode & (stat.S_ISUID | stat.S_ISGID):
-        what = f"it has a setuid or setgid bit ({described(path)})"
-        yield SETUID.found(path, what, f"chmod ug-s {shlex.quote(path)}", severity=severity)
-
-
-def _suexec(path: str) -> Iterator[Finding]:
-    directory = os.path.dirname(os.path.abspath(path))
-    own, above = os.stat(path), os.stat(directory)
-    try:
-        owner = account_of(own.st_uid).name
-    except ConfigError:
-        owner = str(own.st_uid)
-    if own.st_uid < _UID_MIN or own.st_gid < _UID_MIN:
-        what = f"suexec runs nothing for users and groups with a number below {_UID_MIN} ({described(path)})"
-        yield ROOT.found(path, what, f"chown YOU:YOU {shlex.quote(directory)} {shlex.quote(path)}")
-    elif (own.st_uid, own.st_gid) != (above.st_uid, above.st_gid):
-        what = f"it ({described(path)}) and its directory ({described(directory)}) do not belong to the same"
-        yield OWNER.found(path, what, f"chown {owner}:{own.st_gid} {shlex.quote(directory)}")

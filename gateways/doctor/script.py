@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gateways.doctor.accounts import Account, web_account
 from gateways.doctor.findings import ERROR, NOTE, Finding, declare
 from gateways.doctor.host import examine_host
-from gateways.doctor.htaccess import examine_beside
+from gateways.doctor.htaccess import examine_all, examine_beside
 from gateways.doctor.htaccessfile import files_for, read_files
 from gateways.doctor.interpreter import examine_interpreter, suggest
 from gateways.doctor.modes import examine_interpreter_modes, examine_modes
@@ -49,10 +49,21 @@ def examine_script(path: str, options: Options) -> Iterator[Finding]:
         findings += examine_interpreter_modes(path, interpreter.program, account)
     if interpreter is not None and options.run and not _wrong(findings):
         findings += examine_interpreter(path, data, interpreter, account, suggestion, options.timeout)
-    findings += [*examine_beside(path, account), *examine_host(path, is_fastcgi(path))]
+    findings += _around(path, account, options)
     yield from findings
     if interpreter is not None and options.run and not _wrong(findings):
         yield from _try(path, data, account, interpreter.program, options)
+
+
+def _around(path: str, account: Account, options: Options) -> Iterator[Finding]:
+    """Look at what says that the file is a script: ``.htaccess`` and the server's configuration."""
+    refused = False
+    for finding in examine_all(path, options):
+        refused = refused or finding.severity == ERROR
+        yield finding
+    if not refused:  # what Apache refuses may have been meant as what is missing
+        yield from examine_beside(path, account)
+    yield from examine_host(path, is_fastcgi(path))
 
 
 def read_script(path: str) -> bytes:

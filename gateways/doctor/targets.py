@@ -97,13 +97,17 @@ def _kind_of_file(path: str) -> str:
         return HTACCESS
     if _LOG.search(os.path.basename(path)):
         return LOG
-    return SCRIPT if path.endswith(_SCRIPT_ENDINGS) or _has_shebang(path) else CONFIGURATION
+    if path.endswith(_SCRIPT_ENDINGS):
+        return SCRIPT
+    beginning = _beginning(path)
+    if b"\0" in beginning:
+        raise ConfigError(f"{path!r} is no text: give a script or a configuration file")
+    return SCRIPT if beginning.lstrip(b"\xef\xbb\xbf\r\n ").startswith(b"#!") else CONFIGURATION
 
 
-def _has_shebang(path: str) -> bool:
+def _beginning(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            beginning = file.read(_BEGINNING)
+            return file.read(_BEGINNING)
     except OSError as error:
         raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
-    return beginning.lstrip(b"\xef\xbb\xbf\r\n ").startswith(b"#!")

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BEGIN_REQUEST = 1, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7 };
@@ -42,6 +43,9 @@ enum { HEADER = 8, MAX_CONTENT = 65528, READ_SIZE = 65536 };
 #define INTERVAL 20
 
 #define NAME_SIZE 32
+
+/* Seconds: a process that has ended later than that was busy with the request. */
+#define REPEAT 2
 
 extern char **environ;
 
@@ -379,6 +383,7 @@ static struct {
     size_t told;    /* bytes of END_REQUEST */
     int answered;   /* something of the response was written */
     int blocked;    /* standard output has no room */
+    int heard;      /* a byte of it has come */
     int gone;       /* nobody reads it */
     const char *lie; /* what is wrong with the process's records */
 } down;
@@ -496,6 +501,7 @@ static int relay(int sock)
             ssize_t got = recv(sock, down.data, sizeof down.data, MSG_DONTWAIT);
             if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
                 return 0;
+            down.heard |= got > 0;
             down.start = 0;
             down.end = got > 0 ? (size_t)got : 0;
         }
@@ -514,19 +520,39 @@ static void leave_body(int unread)
         ;
 }
 
-/* Serves the request; returns the exit status. */
+/* Whether the request may be made once more when a process has ended without a word. Its socket takes connections up to
+ * its last moment: whoever comes then is not served by it. Only what is safe to repeat (RFC 9110, section 9.2.1). */
+static int may_repeat(void)
+{
+    const char *method = getenv("REQUEST_METHOD");
+    return !up.left && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
+}
+
+static int seconds_since(const struct timespec *begun)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int)(now.tv_sec - begun->tv_sec);
+}
+
+/* Serves the request; returns the exit status, or -1 where another process should. */
 static int serve(int sock)
 {
-    int unread, ended;
+    int unread, ended, repeats;
+    struct timespec begun;
     if (begin() < 0) {
         say("%s: there is no memory for the request", script);
         answer("500 Internal Server Error", "The request could not be served. The error log says why.");
         return 1;
     }
     expect_body();
+    repeats = may_repeat();
+    clock_gettime(CLOCK_MONOTONIC, &begun);
     ended = relay(sock);
     unread = up.left != 0;
     close(sock);
+    if (!ended && !down.heard && !down.gone && !down.lie && repeats && seconds_since(&begun) < REPEAT)
+        return -1;
     if (!down.gone && (!ended || down.lie || down.ending[4])) {
         say("%s: the process that stays for it did not answer: %s", script,
             down.lie ? down.lie : ended ? "it has refused the request" : "it has ended, or closed the connection");
@@ -558,7 +584,9 @@ int main(int count, char **arguments)
     int sock = connect_in(place, name);
     if (sock < 0)
         goto other;
-    return serve(sock);
+    int status = serve(sock);
+    if (status >= 0)
+        return status;
 other:
     signal(SIGPIPE, SIG_DFL);
     decline(arguments, count);

@@ -33,14 +33,22 @@ def main(arguments: Sequence[str] | None = None, program: str | None = None) -> 
     if "REQUEST_METHOD" not in os.environ:
         return _become(script, words[1:])  # a person, who wants to see what the script does
     relay.complete_standard_streams()
+    return _serve(script, program or sys.argv[0])
+
+
+def _serve(script: str, program: str, again: bool = False) -> int:
+    """Have the script's process serve the request; return the exit status."""
     try:
-        sock = _connection(script, program or sys.argv[0])
+        sock = _connection(script, program)
     except place.BusyError:
         relay.say(f"{script}: its process has taken no request for {place.PATIENCE // 1000} s")
         relay.answer("503 Service Unavailable", "The application is busy. Try again later.")
         return 1
-    # What a query without "=" leaves on the command line is the client's (CVE-2012-1823).
-    return _become(script, []) if sock is None else relay.serve(sock, script)
+    if sock is None:
+        # What a query without "=" leaves on the command line is the client's (CVE-2012-1823).
+        return _become(script, [])
+    status = relay.serve(sock, script, again)
+    return _serve(script, program, again=True) if status is None else status
 
 
 def _connection(script: str, program: str) -> _socket.socket | None:

@@ -9,6 +9,7 @@ import _socket
 import os
 import select
 import stat
+from time import monotonic
 
 #: As in gateways-cgi.c, with their reasons.
 _HELD = 65536
@@ -16,18 +17,29 @@ _MAX_HELD = 16 << 20
 _ROOM = 4096
 _READ_SIZE = 65536
 _MAX_CONTENT = 65528
+_REPEAT = 2.0
 
 _BEGIN_REQUEST, _END_REQUEST, _PARAMS, _STDIN, _STDOUT, _STDERR = 1, 3, 4, 5, 6, 7
 _HEADER = 8
 _GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
-def serve(sock: _socket.socket, script: str) -> int:
-    """Serve the CGI request of this process over a connection; return the exit status."""
+def serve(sock: _socket.socket, script: str, again: bool = False) -> int | None:
+    """Serve the CGI request of this process over a connection; return the exit status.
+
+    None where another process should serve it, unless this is ``again`` such a try. A process has ended without a word
+    then, soon, and the request is safe to repeat (RFC 9110, section 9.2.1): its socket takes connections up to its last
+    moment, and whoever comes then is not served by it.
+    """
     relay = _Relay(sock)
+    repeats = not again and not relay.left and os.environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    begun = monotonic()
     ended = relay.run()
     unread = relay.left != 0
     sock.close()
+    silent = not (ended or relay.heard or relay.gone or relay.lie)
+    if silent and repeats and monotonic() - begun < _REPEAT:
+        return None
     status = bytes(relay.ending).ljust(_HEADER, b"\0")
     failed = not ended or relay.lie or status[4]
     if failed and not relay.gone:
@@ -58,7 +70,7 @@ class _Relay:
         self._blocked = False
         #: The content of END_REQUEST.
         self.ending = bytearray()
-        self.answered = self.gone = False
+        self.answered = self.gone = self.heard = False
         #: What is wrong with the process's records.
         self.lie = ""
 
@@ -126,6 +138,7 @@ class _Relay:
         except OSError:
             return False
         self._down = memoryview(data)
+        self.heard = self.heard or bool(data)
         return bool(data)
 
     def _take_records(self) -> bool:

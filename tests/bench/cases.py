@@ -140,7 +140,8 @@ def imports() -> Case:
 
 def plain_cgi() -> Case:
     title = "Plain CGI: a Flask hello over Apache's mod_cgid, a process for each request"
-    return Case("cgi", title, rows(cgi.gateways(), cgi.flask_hello), cgi.on_apache, ("wsgiref",), ratio="p50")
+    backends = [*cgi.gateways(), *cgi.resident()]
+    return Case("cgi", title, rows(backends, cgi.flask_hello), cgi.on_apache, ("wsgiref",), ratio="p50")
 
 
 def idle() -> Case:

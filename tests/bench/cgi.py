@@ -1,17 +1,23 @@
-"""Plain CGI: a process for each request, so what counts is what the gateway adds to a bare interpreter."""
+"""Plain CGI: a process for each request, so what counts is what the gateway adds to a bare interpreter.
+
+And resident CGI, where that process is a small one, and another stays.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import http.client
+import json
 import os
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.bench.backends import APPS, ROOT, Backend, BenchError
 from tests.bench.import_time import OURS, THEIRS, import_time, process_time
@@ -19,6 +25,7 @@ from tests.bench.model import Measure, Row, Sample
 from tests.live.sandbox import Sandbox
 from tests.live.servers import APACHE_MODULES, Apache
 from tests.support import requirements
+from tests.support.resident import install_programs
 
 _RUNS = 5
 """Processes in each round of a row: a median of few, since a round has many rows."""
@@ -28,6 +35,11 @@ _TIMEOUT = 30.0
 
 _MOD_FCGID = APACHE_MODULES / "mod_fcgid.so"
 _SCRIPTS = {"run_with_cgi": "cgi_gateways", "wsgiref": "cgi_wsgiref"}
+_RESIDENT = {"resident": "c", "resident-python": "python"}
+"""Rows with gateways-cgi as the interpreter of the script: which of the two programs."""
+
+_MANY = 50
+"""Requests to a process that stays, for its processor time."""
 _STATEMENTS = {"run_with_cgi": OURS, "wsgiref": THEIRS}
 
 
@@ -57,11 +69,19 @@ def on_apache(rows: Sequence[Row]) -> Iterator[Mapping[str, Measure]]:
             script = sandbox.scripts / f"{name}.cgi"
             script.write_text(f"#!{sandbox.python}\n" + (APPS / f"{name}.py").read_text())
             script.chmod(0o755)
+        for row, kind in _RESIDENT.items():
+            program = install_programs(sandbox.root / kind, kind, str(sandbox.python))
+            script = sandbox.scripts / f"{row}.cgi"
+            script.write_text(f"#!{program}\n" + (APPS / "cgi_gateways.py").read_text())
+            script.chmod(0o755)
+        stack.callback(sandbox.stop_resident)
         (sandbox.scripts / "flask_hello.py").write_text((APPS / "flask_hello.py").read_text())
         apache = Apache(sandbox, "bench")
         stack.callback(apache.stop)
         try:
-            replace = {"/srv/example": str(sandbox.srv), **apache.replacements()}
+            passed = "        CGIPassAuth On\n"
+            place = f"{passed}        SetEnv GATEWAYS_RESIDENT_DIR {sandbox.resident}\n"
+            replace = {"/srv/example": str(sandbox.srv), passed: place, **apache.replacements()}
             apache.start(sandbox.configure("apache/cgi.conf", replace))
         except RuntimeError as error:
             raise BenchError(str(error)) from None
@@ -82,13 +102,17 @@ def flask_hello(backend: Backend, host: Host, seconds: int) -> Sample:
 
     mod_cgid does not wait for its scripts, so the system adds their processor time to nobody's.
     """
-    name = _SCRIPTS[backend.id]
+    name = _SCRIPTS.get(backend.id, backend.id)
     latencies = [_ask(backend, host, name)]  # compiles what has no .pyc yet
     begun = time.perf_counter()
     while len(latencies) <= _RUNS or time.perf_counter() - begun < seconds:
         latencies.append(_ask(backend, host, name))
+    if backend.id in _RESIDENT:
+        cost = _resident_time(backend, host, name)
+    else:
+        cost = statistics.median(_processor_time(backend, host, name) for _ in range(_RUNS))
     return {
-        "cost": statistics.median(_processor_time(backend, host, name) for _ in range(_RUNS)) * 1e6,
+        "cost": cost * 1e6,
         "rate": (len(latencies) - 1) / (time.perf_counter() - begun),
         "p50": statistics.median(latencies[1:]) * 1e3,
     }
@@ -111,9 +135,28 @@ def _ask(backend: Backend, host: Host, name: str) -> float:
     return time.perf_counter() - begun
 
 
+def _resident_time(backend: Backend, host: Host, name: str) -> float:
+    """Return the seconds of processor for one request: those of the small process, and those of the one that stays."""
+    _processor_time(backend, host, name)  # this one is of another user than Apache's, and has a process of its own
+    command = [sys.executable, "-m", "gateways", "resident", "--json"]
+    environ = {**os.environ, "GATEWAYS_RESIDENT_DIR": str(host.sandbox.root / "place"), "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run(command, env=environ, capture_output=True, check=True)
+    [pid] = [found["pid"] for found in json.loads(shown.stdout) if found["script"].endswith(f"/{name}.cgi")]
+    before = _used(pid)
+    small = sum(_processor_time(backend, host, name) for _ in range(_MANY))
+    return (small + _used(pid) - before) / _MANY
+
+
+def _used(pid: int) -> float:
+    """Return the seconds of processor that a process has used, to the nanosecond."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
 def _processor_time(backend: Backend, host: Host, name: str) -> float:
     """Return the seconds of processor that one run of a script takes."""
     environ = {
+        "GATEWAYS_RESIDENT_DIR": str(host.sandbox.root / "place"),
         "PATH": "/usr/bin:/bin",
         "GATEWAY_INTERFACE": "CGI/1.1",
         "REQUEST_METHOD": "GET",
@@ -141,6 +184,17 @@ def _processor_time(backend: Backend, host: Host, name: str) -> float:
     if status or not output.endswith(b"Hello, world\n"):
         raise BenchError(f"{backend.label}, run without Apache, says {output[-200:]!r}")
     return usage.ru_utime + usage.ru_stime
+
+
+def resident() -> list[Backend]:
+    """The same script, whose process stays, by both programs."""
+    [ours, _] = gateways()
+    missing = ours.missing or ("" if requirements.find_program("cc") else "apt-get install gcc libc6-dev")
+    return [
+        Backend(row, f"gateways-cgi in {'C' if kind == 'c' else 'Python'}, a process that stays", "CGI", (),
+                missing=missing, source=ROOT)
+        for row, kind in _RESIDENT.items()
+    ]  # fmt: skip
 
 
 def gateways() -> list[Backend]:

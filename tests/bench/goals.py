@@ -86,6 +86,11 @@ GOALS = (
     Goal("Django hello, to uWSGI", "frameworks", "c1/Django", "cost", ("uwsgi/Django",)),
     Goal("CGI: import cost to wsgiref's", "import", "run_with_cgi", "import", ("wsgiref",), 0.5, " ×"),
     Goal("CGI: Flask hello over mod_cgid, median time, to wsgiref's", "cgi", "run_with_cgi", "p50", ("wsgiref",)),
+    Goal("the same with a process that stays, median time, to plain CGI", "cgi", "resident", "p50", ("run_with_cgi",),
+         0.1, " ×"),
+    Goal("a process that stays, processor time, to plain CGI", "cgi", "resident", "cost", ("run_with_cgi",), 0.1, " ×"),
+    Goal("a process that stays, by gateways-cgi in Python, processor time", "cgi", "resident-python", "cost",
+         ("run_with_cgi",), None, " ×"),
     Goal("idle kept connections: memory of the worker for each", "idle", "c1", "each", (), 6.0, " KiB"),
     Goal("hello beside them: median time to that without them", "idle", "c1", "unchanged", (), 1.1, " ×"),
 )  # fmt: skip

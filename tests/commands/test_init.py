@@ -40,7 +40,10 @@ def test_an_empty_account(home: Path, capsys: Capture, flags: list[str]) -> None
     out = capsys.readouterr().out.splitlines()
     site = home / "public_html"
     script = site / ("app.cgi" if flags else "app.fcgi")
-    assert out[:2] == ["found: application app:application", f"found: Python with gateways, {sys.executable}"]
+    assert out[:2] == [
+        "found: no application: app.py will be a page to begin with",
+        f"found: Python with gateways, {sys.executable}",
+    ]
     assert out[2:5] == [f"wrote: {script}", f"wrote: {site}/app.py", f"wrote: {site}/.htaccess"]
     assert out[5].startswith(f"ok: {script}: it answers 200 by {'CGI' if flags else 'FastCGI'}")
     assert out[6].startswith("next: open your site in a browser")

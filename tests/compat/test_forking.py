@@ -11,6 +11,8 @@ from gateways.compat.forking import worker_settings
 from tests.support.compat import answers, script
 from tests.support.serving import PATIENCE, until
 
+pytestmark = pytest.mark.managed
+
 CODE = """
 import os, sys, time
 from flup.server.{module} import WSGIServer

@@ -24,6 +24,9 @@ class Server:
         self.rounds -= 1
         return self.rounds != 1
 
+    def _serve_with(self, engine):
+        self.engine = engine
+
     def _mainloopPeriodic(self):
         self.looked += 1
 
@@ -69,6 +72,7 @@ def test_it_looks_while_nobody_comes():
         while server.looked < 3:
             pass
         server.rounds = 0
+        server.engine.stop()
         thread.join(45)
         assert not thread.is_alive()
 

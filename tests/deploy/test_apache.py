@@ -77,6 +77,9 @@ def test_no_value_gets_out_of_its_word(mount: str, directory: str) -> None:
         ("spawn", [], {"authorizer": "/srv/auth.fcgi"}, "up to ten times"),
         ("spawn", [], {"authorizer": "127.0.0.1:2", "mount": "/app"}, "it is a script"),
         ("fastcgi", ["127.0.0.1:1"], {"image": "x"}, "runs no images"),
+        ("fastcgi", ["127.0.0.1:1"], {"python": "/bin/python"}, "starts no Python"),
+        ("fastcgi", ["127.0.0.1:1"], {"workers": 7}, "give it to gateways serve"),
+        ("spawn", [], {"group": "caddy"}, "there is no socket"),
     ],
 )
 def test_what_cannot_be(transport: str, addresses: list[str], values: dict[str, Any], said: str) -> None:

@@ -25,7 +25,16 @@ def test_another_script() -> None:
     lines = lines_of("spawn", script="/opt/x/run.fcgi", python="/opt/py/bin/python3")
     assert "ScriptAlias / /opt/x/run.fcgi/" in lines
     assert "<Directory /opt/x>" in lines
-    assert "# #!/opt/py/bin/python3" in lines
+    assert "#   #!/opt/py/bin/python3" in lines
+
+
+def test_the_lines_of_the_script() -> None:
+    assert '#   run_with_cgi("it\'s:app")' in lines_of("cgi", app="it's:app")
+    assert '#   run("app:application")' in lines_of("spawn")
+
+
+def test_a_script_that_is_silent() -> None:
+    assert "CGIDScriptTimeout 77" in lines_of("cgi", timeout=77.0)
 
 
 def test_the_limits_of_mod_fcgid() -> None:
@@ -33,7 +42,7 @@ def test_the_limits_of_mod_fcgid() -> None:
     for line in ("FcgidMaxRequestLen 5242880", "FcgidIOTimeout 7200", "FcgidBusyTimeout 7200"):
         assert line in lines
     assert "FcgidMaxProcessesPerClass 7" in lines
-    assert '<If "%{HTTP:Content-Length} -gt 5242880">' in lines
+    assert "<If \"req_novary('Content-Length') -gt 5242880\">" in lines
     lines = lines_of("spawn", upload_limit=0)
     assert f"FcgidMaxRequestLen {1 << 40}" in lines
     assert not [line for line in lines if line.startswith("<If")]

@@ -18,6 +18,7 @@ def test_a_word_has_quotes_where_it_needs_them(text: str, written: str) -> None:
 def test_what_would_be_a_pattern_is_a_regular_expression() -> None:
     assert site.location(describe("apache"), "/a.b", ["x"]) == ["<Location /a.b>", "    x", "</Location>"]
     assert site.location(describe("apache"), "/a[b", [])[0] == r'<LocationMatch "^/a\[b(?:/|$)">'
+    assert site.location(describe("apache"), "/a[b/", [])[0] == r'<LocationMatch "^/a\[b/">'
 
 
 def test_the_longer_path_is_first() -> None:

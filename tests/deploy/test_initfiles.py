@@ -60,6 +60,8 @@ def test_a_path_that_nothing_can_start(path: str) -> None:
 def test_htaccess(tmp_path: Path, cgi: bool, handler: str) -> None:
     text = htaccess_text(Site(str(tmp_path), Found("app:app", str(tmp_path), ""), "/x", cgi, "shop"))
     assert f"\nAddHandler {handler}\n" in text
+    assert text.startswith(f"# Gives every URL that is not a file to shop.{'cgi' if cgi else 'fcgi'}.")
+    assert "Written by" not in text
     assert f"\nRewriteRule ^ shop.{'cgi' if cgi else 'fcgi'} [L]\n" in text
 
 

@@ -43,9 +43,14 @@ def test_an_empty_directory_and_back(tmp_path: Path) -> None:
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     make(tmp_path)
-    before = {path.name: path.stat() for path in tmp_path.iterdir()}
+
+    def written() -> dict[str, tuple[int, ...]]:
+        found = {path.name: path.stat() for path in tmp_path.iterdir()}  # not when it was last read
+        return {name: (stat.st_mode, stat.st_ino, stat.st_size, stat.st_ctime_ns) for name, stat in found.items()}
+
+    before = written()
     assert set(actions(make(tmp_path)).values()) == {"unchanged"}
-    assert {path.name: path.stat() for path in tmp_path.iterdir()} == before
+    assert written() == before
 
 
 def test_what_was_written_before_is_renewed(tmp_path: Path) -> None:
@@ -53,6 +58,18 @@ def test_what_was_written_before_is_renewed(tmp_path: Path) -> None:
     site = Site(str(tmp_path), Found("other:app", str(tmp_path), ""), "/opt/python", name="shop")
     assert actions(list(carry_out(plan(site, False, False)))) == {"shop.fcgi": "wrote", ".htaccess": "unchanged"}
     assert 'run("other:app")' in (tmp_path / "shop.fcgi").read_text()
+
+
+def test_the_other_kind_of_script_is_taken_away(tmp_path: Path) -> None:
+    make(tmp_path)
+    assert actions(make(tmp_path, cgi=True)) == {
+        "app.cgi": "wrote",
+        "app.py": "unchanged",
+        ".htaccess": "wrote",
+        "app.fcgi": "removed",
+    }
+    (tmp_path / "app.fcgi").write_text("# mine\n")
+    assert "app.fcgi" not in actions(make(tmp_path, cgi=True))
 
 
 def test_a_script_that_lost_its_mode_gets_it_back(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from gateways.deploy.registry import describe, generate
 from gateways.errors import ConfigError
@@ -54,6 +54,7 @@ def test_the_ping_is_below_the_mount() -> None:
     assert app_of(found)["startupProbe"]["exec"]["command"][-1] == "/ping"
 
 
+@settings(max_examples=30)  # the parser is slow
 @given(app=hostile.apps, mount=hostile.mounts)
 def test_no_value_gets_out_of_its_word(app: str, mount: str) -> None:
     command = app_of(manifests(app=app, mount=mount))["command"]

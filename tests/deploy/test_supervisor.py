@@ -73,3 +73,5 @@ def test_who_may_not_make_the_socket() -> None:
     with pytest.raises(ConfigError, match="may not write to /run itself"):
         program("fastcgi", "unix:/run/app.sock")
     assert program("fastcgi", "unix:/run/app.sock", variant="fcgi-program")
+    with pytest.raises(ConfigError, match="no Unix socket"):
+        program("fastcgi", "127.0.0.1:9000", group="caddy")

@@ -100,6 +100,7 @@ def test_no_value_gets_out_of_its_word(app: str, mount: str, root: str) -> None:
         ("fastcgi", [], {"timeout": 5.0}, "give it to the web server"),
         ("spawn", [], {}, "cannot start an application"),
         ("fastcgi", ["127.0.0.1:1", "127.0.0.1:2"], {}, "give one address"),
+        ("fastcgi", [], {"variant": "master", "workers": 7}, "give it to gateways conf toml"),
     ],
 )
 def test_what_cannot_be(transport: str, addresses: list[str], values: dict[str, object], said: str) -> None:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from gateways.config import load_plan
 from gateways.deploy.registry import describe, generate
@@ -42,6 +42,7 @@ def test_the_secret_of_ajp() -> None:
     assert pool("ajp", "127.0.0.1:8009", ajp_secret="it's").settings.ajp_secret == "it's"
 
 
+@settings(max_examples=30)  # the parser is slow
 @given(app=hostile.apps, root=hostile.directories)
 def test_no_value_gets_out_of_its_word(app: str, root: str) -> None:
     found = pool(app=app, root=root)

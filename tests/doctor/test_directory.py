@@ -39,7 +39,13 @@ def test_every_script_and_the_htaccess(tmp_path: Path) -> None:
     (tmp_path / "a.cgi").write_text("x")
     (tmp_path / ".htaccess").write_text("Options ExecCGI -Indexes\n")
     found = [finding.code for finding in examine_directory(str(tmp_path), US)]
-    assert found == ["htaccess-options-mixed", "shebang-missing", "script-not-executable"]
+    assert sorted(found) == ["htaccess-options-mixed", "script-not-executable", "shebang-missing"]
+
+
+def test_an_htaccess_alone(tmp_path: Path) -> None:
+    (tmp_path / ".htaccess").write_text("Options ExecCGI -Indexes\n")
+    found = [finding.code for finding in examine_directory(str(tmp_path), US)]
+    assert found == ["htaccess-options-mixed", "directory-without-scripts"]
 
 
 def test_an_empty_directory(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gateways.deploy import initserver
 from gateways.doctor.accounts import account_of
 from gateways.doctor.findings import Finding
-from gateways.doctor.htaccess import examine_beside, examine_htaccess
+from gateways.doctor.htaccess import examine_all, examine_beside, examine_htaccess
 from gateways.doctor.targets import Options
 
 GOOD = "Options +ExecCGI\nAddHandler cgi-script .cgi\nCGIPassAuth On\n"
@@ -81,6 +82,33 @@ def test_a_script_without_a_handler(htaccess: Path) -> None:
     subprocess.run(["sh", "-c", finding.remedy], check=True)
     assert htaccess.read_text().endswith("AddHandler fcgid-script .fcgi\n")
     assert list(examine_beside(str(script), us)) == []
+
+
+def test_what_is_said_further_up_holds_too(htaccess: Path) -> None:
+    below = htaccess.parent / "shop" / ".htaccess"
+    below.parent.mkdir()
+    below.write_text("AddHandler fcgid-script .fcgi\n")
+    assert examine(below) == []
+    below.write_text("AddHandler fcgid-script .fcgi\nOptions -ExecCGI\n")
+    assert [finding.code for finding in examine(below)] == ["htaccess-no-execcgi"]
+
+
+def test_the_servers_own_options(htaccess: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = htaccess.parent.parent / "apache.conf"
+    configuration.write_text(f"<Directory {htaccess.parent}>\nOptions +ExecCGI\n</Directory>\n")
+    htaccess.write_text(GOOD.replace("Options +ExecCGI\n", ""))
+    assert [finding.code for finding in examine(htaccess)] == ["htaccess-no-execcgi"]
+    monkeypatch.setattr(initserver, "CONFIGURATIONS", (str(configuration),))
+    assert examine(htaccess) == []
+
+
+def test_a_script_has_every_file_looked_at(htaccess: Path) -> None:
+    below = htaccess.parent / "shop"
+    below.mkdir()
+    htaccess.write_text(GOOD.replace("CGIPassAuth On", "AddHandlr x"))
+    (below / ".htaccess").write_text("Options ExecCGI -Indexes\n")
+    found = [finding.code for finding in examine_all(str(below / "app.cgi"), US)]
+    assert found == ["htaccess-unknown-directive", "htaccess-options-mixed"]  # no warnings of the outer one
 
 
 def test_no_htaccess(tmp_path: Path) -> None:

@@ -137,3 +137,13 @@ def test_our_own_python_is_suggested(script: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(interpreter, "_NEAR", 0)
     monkeypatch.setenv("HOME", str(script.parent))
     assert suggest(str(script), US) == sys.executable
+
+
+def test_a_script_whose_process_stays(script: Path) -> None:
+    """Python is what is beside gateways-cgi; where nothing is, it cannot work."""
+    program = script.parent / "gateways-cgi"
+    program.touch()
+    [finding] = examine(script, GOOD, str(program))
+    assert finding.code == "interpreter-not-python"
+    (script.parent / "python3").symlink_to(sys.executable)
+    assert examine(script, GOOD, str(program)) == []

@@ -65,11 +65,13 @@ def test_a_directory_and_a_socket(tmp_path: Path) -> None:
         ("{0}/absent/x.cgi", "there is no such file"),
         ("x:y", "is not an address"),
         ("/dev/null", "neither a file"),
+        ("{0}/program", "is no text"),
         ("{0}/loop", "run as a user who may see it"),
     ],
 )
 def test_what_cannot_be_examined(tmp_path: Path, what: str, message: str) -> None:
     (tmp_path / "app.cgi").touch()
+    (tmp_path / "program").write_bytes(b"\x7fELF\0\0")
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(ConfigError) as caught:
         kind_of(what.format(tmp_path))

@@ -7,6 +7,8 @@ import json
 import re
 import shlex
 import ssl
+import subprocess
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -49,7 +51,16 @@ KINDS: Mapping[str, tuple[str, int, dict[str, Any]]] = {
 TCP = ("fcgi-tcp", *(kind for kind in KINDS if kind.endswith("-balancer")))
 HTACCESS = {"htaccess-cgi": "cgi", "htaccess-fcgid": "spawn"}
 SITES = [(kind, number) for kind in (*KINDS, *HTACCESS) for number in range(len(MOUNTS))]
-NAMES = {site: f"{site[0]}-{MOUNTS[site[1]] or '/'}" for site in SITES}
+GUARDED: dict[str, tuple[str, list[str], dict[str, Any]]] = {
+    "authnz-fcgi": ("fastcgi", ["127.0.0.1:9000"], {"authorizer": "127.0.0.1:9001"}),
+    "fcgid-authorizer": (
+        "spawn",
+        [],
+        {"authorizer": str(CHECKOUT / "cgi-bin/app.fcgi"), "mount": "/app"},
+    ),  # it has to be there
+}
+GUARDED_SITES = [("authnz-fcgi", 0), ("authnz-fcgi", 3), ("fcgid-authorizer", 3)]
+NAMES = {site: f"{site[0]}-{MOUNTS[site[1]] or '/'}" for site in [*SITES, *GUARDED_SITES]}
 
 
 @dataclass
@@ -188,6 +199,23 @@ def host_for_customers(kind: str, number: int, box: Sandbox) -> str:
 """
 
 
+def guarded(kind: str, number: int, backends: Backends, authorizer: str) -> str:
+    """Write the file of a site with an authorizer."""
+    transport, addresses, _ = GUARDED[kind]
+    box = backends.box
+    values = {
+        "name": f"guard{number}",
+        "server_name": host(kind, number),
+        "mount": MOUNTS[number],
+        "root": str(box.srv),
+        "static": ((f"{MOUNTS[number]}/files", f"{box.srv}/static"),),
+        "authorizer": authorizer if addresses else f"{box.scripts}/auth.fcgi",
+    }
+    here = [backends.serve(())["fastcgi"] for _ in addresses]
+    [file] = generate(describe("apache", transport, here, **values))
+    return file.text
+
+
 def flags_of(text: str) -> tuple[str, ...]:
     """The flags of ``gateways serve`` in the comment, without addresses and what is for several machines."""
     [command] = re.findall(r"^#   gateways serve (.*)$", text, re.MULTILINE)
@@ -198,6 +226,19 @@ def flags_of(text: str) -> tuple[str, ...]:
         if flag in ("--script-name", "--ajp-secret"):
             found += [flag, value]
     return tuple(found)
+
+
+def serve_authorizer(box: Sandbox, stack: ExitStack) -> str:
+    """Serve the authorizer of the tests, and have it as a script as well. Return its address."""
+    (box.scripts / "auth.py").write_text((CHECKOUT / "tests/apps/auth.py").read_text())
+    script = box.scripts / "auth.fcgi"
+    script.write_text((box.scripts / "app.fcgi").read_text().replace("app:application", "auth:application"))
+    script.chmod(0o755)
+    port = free_port()
+    arguments = ["--fastcgi", f"127.0.0.1:{port}"]
+    process = start_backend(box, arguments, ("127.0.0.1", port), box.logs / "auth.log", "auth:application")
+    stack.callback(process.stop)
+    return f"127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +255,8 @@ def apache(machine: Sandbox) -> Iterator[Booted]:
         backends = Backends(machine, stack)
         texts = [write(*site, backends) for site in SITES if site[0] in KINDS]
         texts += [host_for_customers(*site, machine) for site in SITES if site[0] in HTACCESS]
+        authorizer = serve_authorizer(machine, stack)
+        texts += [guarded(*site, backends, authorizer) for site in GUARDED_SITES]
         texts += [
             write(kind, 1, backends, server_name=f"tls-{kind}.example.org", name=f"tls-{kind}", tls=certificate)
             for kind in KINDS
@@ -253,6 +296,7 @@ def test_a_site(apache: Booted, site: tuple[str, int]) -> None:
         answer = apache.ask(host(*site), f"{mounted(site)}/", "POST", body=bytes(size))
         assert answer.status == status
         assert status != 200 or json.loads(answer.body)["body"]["length"] == size
+        assert "Vary" not in answer.headers
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -290,3 +334,62 @@ def test_tls(apache: Booted, kind: str) -> None:
         assert environ["SSL_PROTOCOL"].startswith("TLSv1.")
     answer = apache.ask(name, "/app/x?y=z")
     assert (answer.status, answer.headers["Location"]) == (301, f"https://{name}/app/x?y=z")
+
+
+#: What Debian enables at the installation, as far as it matters here.
+ENABLED = (
+    *("mpm_event", "authn_core", "authz_core", "authz_host", "auth_basic", "authn_file", "authz_user", "access_compat"),
+    *(
+        "alias",
+        "dir",
+        "env",
+        "filter",
+        "mime",
+        "negotiation",
+        "setenvif",
+        "autoindex",
+        "deflate",
+        "reqtimeout",
+        "status",
+    ),
+)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *GUARDED])
+def test_the_modules_it_names_are_enough(kind: str, tmp_path: Path) -> None:
+    """With what ``a2enmod`` would load, in Debian's order, Apache accepts the file."""
+    program = requirements.require_program("apache2")
+    available = requirements.require_file("/etc/apache2/mods-available/alias.load", "apache2").parent
+    (tmp_path / "public").mkdir()
+    everything = {
+        "static": (("/static", "/srv/static"),),
+        "private": (("/private", "/srv/private"),),
+        "tls": tuple(str(CHECKOUT / "tests/support/tls" / name) for name in ("server.crt", "server.key")),
+        "server_name": "*.example.org",
+    }
+    transport, addresses, more = GUARDED.get(kind) or (KINDS[kind][0], ["127.0.0.1:1"] * KINDS[kind][1], KINDS[kind][2])
+    for values in ({}, everything):
+        [file] = generate(describe("apache", transport, addresses, root=str(tmp_path), **{**values, **more}))
+        [line] = re.findall(r"^#   a2enmod (.*) && a2ensite example$", file.text, re.MULTILINE)
+        modules = [*ENABLED, *line.split()]
+        for module in modules:  # it grows
+            needed = re.findall("^# Depends: (.*)$", (available / f"{module}.load").read_text(), re.MULTILINE)
+            modules += [other for words in needed for other in words.split() if other not in modules]
+        loaded = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in sorted(set(modules))]
+        head = [f"DefaultRuntimeDir {tmp_path}", f"ErrorLog {tmp_path}/log", "Listen 127.0.0.1:1", "ServerName x"]
+        (tmp_path / "x.conf").write_text("\n".join([*head, *loaded, file.text]))
+        result = subprocess.run([program, "-t", "-f", tmp_path / "x.conf"], capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stderr.strip()) == (0, "Syntax OK")
+
+
+@pytest.mark.parametrize("site", GUARDED_SITES, ids=NAMES.get)
+def test_what_an_authorizer_guards(apache: Booted, site: tuple[str, int]) -> None:
+    """All but files; those who are known see their name."""
+    for path in ("", "/", "/x", "/filesx", "/members/x"):
+        assert not mounted(site) + path or apache.ask(host(*site), mounted(site) + path).status == 401
+    assert apache.ask(host(*site), f"{mounted(site)}/files/style.css").status == 200
+    headers = {"Authorization": f"Basic {b64encode(b'alice:secret').decode()}"}
+    for path in ("/x", "/members/x"):
+        environ = apache.ask(host(*site), mounted(site) + path, headers=headers).environ
+        assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == (MOUNTS[site[1]], path)
+        assert environ["REMOTE_USER"] == "alice"

@@ -12,11 +12,13 @@ import pytest
 import requests
 
 from gateways.deploy.registry import SERVERS
+from tests.apps import auth
 from tests.live import generated
 from tests.live.generated import HOST, MOUNTS, ODD, STARTED, Case, Running, booted
 from tests.live.sandbox import Sandbox
 from tests.live.site import PATIENCE
 from tests.support import requirements
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.live
 
@@ -34,6 +36,12 @@ PATHS = ("/", "/x", "/x/app/y", "/%C3%A9", "/a%20b", "/%2Bq", "/le")
 
 ROOTS = tuple(case for case in CASES if not case.mount and case.transport not in STARTED)
 """All kinds with an application in the test's process, once."""
+
+GUARDED = tuple(
+    Case(server, transport, ODD)
+    for server, transport in (("nginx", "fastcgi"), ("nginx", "uwsgi"), ("lighttpd", "fastcgi"))
+)
+"""What can ask an authorizer."""
 
 SLOW = ("lighttpd-scgi", "lighttpd-uwsgi", "lighttpd-ajp")
 """They count the seconds as lighttpd-fastcgi does."""
@@ -147,6 +155,21 @@ def test_a_machine_that_is_down_is_left_out(case: Case, files: Sandbox) -> None:
     with booted(case, files, dead=1) as site:
         for _ in range(6):
             assert site.is_answered("/x")
+
+
+@pytest.mark.parametrize("case", GUARDED, ids=str)
+def test_an_authorizer_is_asked_first(case: Case, files: Sandbox) -> None:
+    with serving(auth.application, tcp=True) as guard:
+        values = {"authorizer": "{}:{}".format(*guard.address), "static": (("/static", str(files.srv / "static")),)}
+        with booted(replace(case, values=values), files) as site:
+            assert site.get("/x").status_code == 401
+            assert site.get("/x", auth=("alice", "guessed")).status_code == 401
+            environ = site.dump("GET", "/x?y", auth=("alice", "secret"))["environ"]
+            assert environ["REMOTE_USER"] == "alice"
+            mount = site.description.mount.encode().decode("latin-1")
+            assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == (mount, "/x")
+            assert site.get_raw("/static/style.css")[0] == 200, "for everybody"
+        guard.stop()  # or it would be asked for a page without a password
 
 
 @pytest.mark.parametrize("case", [case for case in ROOTS if case.transport == "fastcgi"], ids=str)

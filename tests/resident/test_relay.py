@@ -35,6 +35,7 @@ class Process:
         with sock:
             sock.settimeout(45)
             self._serve(sock)
+            self._listener.close()  # as when the process ends
 
 
 @contextmanager
@@ -97,7 +98,6 @@ def test_the_exit_status_is_that_of_the_application(host: Host, status: int, cod
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"", "it has ended, or closed the connection"),
         (out(HEAD)[:10], "it has ended, or closed the connection"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "it does not speak FastCGI"),
         (fcgi.end_request(1, 0, fcgi.OVERLOADED), "it has refused the request"),
@@ -111,6 +111,21 @@ def test_no_answer(host: Host, answer: bytes, reason: str) -> None:
     if answer[:10] != out(HEAD)[:10]:
         assert found.status == "502 Bad Gateway"
         assert int(found.headers["Content-Length"]) == len(found.body)
+
+
+def test_nobody_knows_what_became_of_a_post(host: Host) -> None:
+    """It is not made once more."""
+    with answering(host, lambda sock: None):
+        found = host.ask("/", b"")
+    assert (found.status, found.code) == ("502 Bad Gateway", 1)
+    assert "it has ended, or closed the connection" in found.log
+
+
+def test_a_process_that_has_ended_without_a_word_is_asked_once_more(host: Host) -> None:
+    """Its socket takes connections up to its last moment."""
+    with answering(host, lambda sock: None):
+        found = host.ask("/pid")
+    assert (found.status, found.log) == ("200 OK", "")
 
 
 def test_an_answer_that_breaks_off(host: Host) -> None:

@@ -171,7 +171,6 @@ def test_a_process_that_dies_at_once_again_and_again(one_host: Host) -> None:
         "import os\nfrom gateways import run\nif 'REQUEST_METHOD' not in os.environ:\n    os._exit(3)\n" + WHERE
     )
     answers = [one_host.ask("/where") for _ in range(starting.FAILURES + 1)]
-    assert all(answer.status == "502 Bad Gateway" or "it ended at once" in answer.log for answer in answers[:-1])
     assert where(answers[-1]) == "plain CGI"
     assert f"it has ended {starting.FAILURES} times within" in answers[-1].log
 

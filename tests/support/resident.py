@@ -137,6 +137,7 @@ class Host:
             "GATEWAYS_RESIDENT_DIR": str(self.place),
             "PATH_INFO": path,
             "REQUEST_URI": f"/cgi-bin/app.cgi{path}",
+            "GATEWAYS_PURE": os.environ.get("GATEWAYS_PURE"),
             **variables,
         }
         return cgi.environment(**given)

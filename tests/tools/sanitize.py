@@ -1,4 +1,4 @@
-"""Build the C part with AddressSanitizer and UndefinedBehaviorSanitizer, and run the tests that go through it.
+"""Build all C with AddressSanitizer and UndefinedBehaviorSanitizer, and run the tests that go through it.
 
 The property tests make many more examples than usual: this is the fuzzing of the C part. Everything happens in a copy
 of the checkout, so that nobody imports the slow build by accident.
@@ -23,6 +23,7 @@ TESTS = (
     *("tests/server/test_fastcgi_cases.py", "tests/server/test_scgi_cases.py", "tests/server/test_uwsgi_cases.py"),
     "tests/core/test_pep3333.py",
 )
+PROGRAM_TESTS = ("tests/resident/test_interpreter.py", "tests/resident/test_relay.py")
 
 
 def library(name: str) -> str:
@@ -57,9 +58,17 @@ def main() -> int:
             "PYTHONMALLOC": "malloc",  # so that the sanitizer sees each object
             "HYPOTHESIS_PROFILE": "thorough",
         }
+        alone = _test_program(copy)
         tests = () if any(argument.startswith("tests/") for argument in sys.argv) else TESTS
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *sys.argv[1:], *tests]
-        return subprocess.run(command, cwd=copy, env=environ, check=False).returncode
+        return subprocess.run(command, cwd=copy, env=environ, check=False).returncode or alone
+
+
+def _test_program(copy: Path) -> int:
+    """Run the tests of gateways-cgi, a program of its own, which they compile; what it talks to is pure Python."""
+    environ = {**os.environ, "GATEWAYS_CGI_CFLAGS": " ".join(("-g", *SANITIZERS)), "GATEWAYS_PURE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not python", *PROGRAM_TESTS]
+    return subprocess.run(command, cwd=copy, env=environ, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
 
 import pytest
@@ -11,7 +12,10 @@ from tests.compat.programs.running import ask_script, started
 from tests.compat.programs.table import PROGRAMS
 from tests.support import requirements
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.environ.get("GATEWAYS_PURE") == "1", reason="it does not differ without the C part"),
+]
 
 
 @pytest.fixture(scope="module")
