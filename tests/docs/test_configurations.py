@@ -21,8 +21,8 @@ from tests.support import requirements
 
 #: What is not for a program: what programs print, trees of files, other people's commands.
 OUTPUT = ("", "text")
-#: Languages that other tests look at; PHP is run by php-fpm in tests/tools/conformance.py.
-ELSEWHERE = ("sh", "console", "python", "php")
+#: Languages that other tests look at.
+ELSEWHERE = ("sh", "console", "python")
 
 APACHE = (
     *(
