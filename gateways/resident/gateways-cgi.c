@@ -24,7 +24,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BEGIN_REQUEST = 1, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7 };
@@ -43,9 +42,6 @@ enum { HEADER = 8, MAX_CONTENT = 65528, READ_SIZE = 65536 };
 #define INTERVAL 20
 
 #define NAME_SIZE 32
-
-/* Seconds: a process that has ended later than that was busy with the request. */
-#define REPEAT 2
 
 extern char **environ;
 
@@ -520,26 +516,19 @@ static void leave_body(int unread)
         ;
 }
 
-/* Whether the request may be made once more when a process has ended without a word. Its socket takes connections up to
- * its last moment: whoever comes then is not served by it. Only what is safe to repeat (RFC 9110, section 9.2.1). */
+/* Whether the request may be made once more when a process has ended without a word. It says one as soon as it has taken
+ * a connection, but its socket takes some up to its last moment. Only what is safe to repeat, all the same, as others may
+ * listen there (RFC 9110, section 9.2.1). */
 static int may_repeat(void)
 {
     const char *method = getenv("REQUEST_METHOD");
     return !up.left && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
 }
 
-static int seconds_since(const struct timespec *begun)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int)(now.tv_sec - begun->tv_sec);
-}
-
 /* Serves the request; returns the exit status, or -1 where another process should. */
 static int serve(int sock)
 {
     int unread, ended, repeats;
-    struct timespec begun;
     if (begin() < 0) {
         say("%s: there is no memory for the request", script);
         answer("500 Internal Server Error", "The request could not be served. The error log says why.");
@@ -547,11 +536,10 @@ static int serve(int sock)
     }
     expect_body();
     repeats = may_repeat();
-    clock_gettime(CLOCK_MONOTONIC, &begun);
     ended = relay(sock);
     unread = up.left != 0;
     close(sock);
-    if (!ended && !down.heard && !down.gone && !down.lie && repeats && seconds_since(&begun) < REPEAT)
+    if (!ended && !down.heard && !down.gone && !down.lie && repeats)
         return -1;
     if (!down.gone && (!ended || down.lie || down.ending[4])) {
         say("%s: the process that stays for it did not answer: %s", script,

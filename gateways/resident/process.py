@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from gateways.adapters.fastcgi import records as fcgi
 from gateways.declared import Layer
 from gateways.errors import ConfigError
 from gateways.resident import comments, place
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Seconds without a request, unless idle_timeout says otherwise.
 IDLE = 300.0
+#: An empty record, which says nothing and is not nothing.
+_TAKEN = fcgi.record(fcgi.STDERR, 1)
 #: The share of the processor time it may use (RLIMIT_CPU) after which it ends, before the system kills it.
 _SHARE = 0.8
 #: Names in comments and variables that are for whoever starts the process.
@@ -41,7 +44,10 @@ _STARTING = frozenset(("resident_max", "resident_pass", "resident_dir"))
 
 
 class OwnSocket(socket.socket):
-    """A listening Unix socket that takes connections of this user, and of root, alone."""
+    """A listening Unix socket that takes connections of this user, and of root, alone.
+
+    A word says at once that a connection was taken: one in the backlog of a process that dies may be tried once more.
+    """
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection. Raises ``PermissionError`` for a stranger's."""
@@ -50,6 +56,10 @@ class OwnSocket(socket.socket):
         if user not in (None, 0, os.geteuid()):
             sock.close()
             raise PermissionError(1, f"user {user} may not connect")
+        try:
+            sock.send(_TAKEN)
+        except OSError:
+            pass  # it has gone: nobody minds
         return sock, address
 
 

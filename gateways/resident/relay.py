@@ -9,7 +9,6 @@ import _socket
 import os
 import select
 import stat
-from time import monotonic
 
 #: As in gateways-cgi.c, with their reasons.
 _HELD = 65536
@@ -17,7 +16,6 @@ _MAX_HELD = 16 << 20
 _ROOM = 4096
 _READ_SIZE = 65536
 _MAX_CONTENT = 65528
-_REPEAT = 2.0
 
 _BEGIN_REQUEST, _END_REQUEST, _PARAMS, _STDIN, _STDOUT, _STDERR = 1, 3, 4, 5, 6, 7
 _HEADER = 8
@@ -27,18 +25,16 @@ _GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 def serve(sock: _socket.socket, script: str, again: bool = False) -> int | None:
     """Serve the CGI request of this process over a connection; return the exit status.
 
-    None where another process should serve it, unless this is ``again`` such a try. A process has ended without a word
-    then, soon, and the request is safe to repeat (RFC 9110, section 9.2.1): its socket takes connections up to its last
-    moment, and whoever comes then is not served by it.
+    None where another process should serve it, unless this is ``again`` such a try: the process has ended before it has
+    taken the connection, of which it says a word, and the request is safe to repeat (RFC 9110, section 9.2.1).
     """
     relay = _Relay(sock)
     repeats = not again and not relay.left and os.environ["REQUEST_METHOD"] in ("GET", "HEAD")
-    begun = monotonic()
     ended = relay.run()
     unread = relay.left != 0
     sock.close()
     silent = not (ended or relay.heard or relay.gone or relay.lie)
-    if silent and repeats and monotonic() - begun < _REPEAT:
+    if silent and repeats:
         return None
     status = bytes(relay.ending).ljust(_HEADER, b"\0")
     failed = not ended or relay.lie or status[4]
