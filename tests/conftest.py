@@ -58,6 +58,8 @@ def pytest_report_header() -> list[str]:
 
 #: Directories of tests that start a program for nearly each of them.
 PROGRAMS = {"resident", "programs"}
+#: Directories of tests of what no C part has to do with.
+ALIKE = {"commands", "compat", "config", "conform", "deploy", "docs", "doctor", "settings", "trace", "values"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,6 +68,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "managing" in vars(getattr(item, "module", None) or object) or PROGRAMS & set(item.path.parts):
             item.add_marker("managed")
+        if ALIKE & set(item.path.relative_to(config.rootpath).parts):
+            item.add_marker("alike")
     if "bench" in config.getoption("markexpr"):
         return
     benches = [item for item in items if item.get_closest_marker("bench")]
