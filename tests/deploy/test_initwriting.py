@@ -175,7 +175,9 @@ def test_an_htaccess_that_is_no_file(tmp_path: Path, kind: str) -> None:
         os.mkfifo(path)
     else:
         path.mkdir()
-    with pytest.raises(ConfigError, match="'/nowhere/at/all', which does not exist" if kind == "link" else "is no file"):
+    with pytest.raises(
+        ConfigError, match="'/nowhere/at/all', which does not exist" if kind == "link" else "is no file"
+    ):
         make(tmp_path, add=True)
     assert remove(tmp_path) == []
     assert os.listdir(tmp_path) == [".htaccess"]
