@@ -32,9 +32,7 @@ def check_directories(root: str, static: Pairs, private: Pairs, programs: Sequen
             )
         for program in programs:
             if is_below(program, directory):
-                raise ConfigError(
-                    f"--static {directory}: the program in {program} is shown; give a directory of its own"
-                )
+                raise ConfigError(f"--static {directory}: a program is in {program}; give a directory of its own")
     shown = [f"{root}/public", *(directory for _, directory in static)]
     for _, directory in private:
         for other in shown:
