@@ -33,13 +33,13 @@ def test_the_program_is_not_shown(directory: str) -> None:
         check_directories("/srv/example", [("/static", directory)], [])
 
 
-@pytest.mark.parametrize("directory", ["/srv/example/cgi-bin", "/srv/example/venv", "/home/ann/scripts", "/opt/py"])
+@pytest.mark.parametrize("directory", ["/srv/example/cgi-bin", "/srv/example/venv", "/home/user/scripts", "/opt/py"])
 def test_scripts_are_not_shown(directory: str) -> None:
     with pytest.raises(ConfigError, match="a program is in /"):
         Deployment(
             "lighttpd",
             static=(("/static", directory),),
-            script="/home/ann/scripts/app.fcgi",
+            script="/home/user/scripts/app.fcgi",
             python="/opt/py/bin/python",
         )
 

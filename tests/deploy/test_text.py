@@ -67,7 +67,7 @@ def test_what_has_to_run(deployment: Deployment, lines: list[str]) -> None:
     assert serving(deployment)[: len(lines)] == lines
 
 
-@pytest.mark.parametrize("directory", ["/var/lib", "/home/ann", "/run/php"])
+@pytest.mark.parametrize("directory", ["/var/lib", "/home/user", "/run/php"])
 def test_a_directory_that_is_there_is_left_as_it_is(directory: str) -> None:
     lines = serving(Deployment("nginx", addresses=(f"unix:{directory}/app.sock",)))
     assert [line for line in lines if "install" in line] == [
