@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any, NoReturn
 
 from gateways.errors import ConfigError
 
@@ -41,7 +42,10 @@ class AliasFinder(MetaPathFinder):
         if found is None:
             return None
         spec = ModuleSpec(
-            fullname, _Loader(ours), origin=found.origin, is_package=found.submodule_search_locations is not None
+            fullname,
+            _Loader(ours, found.loader),
+            origin=found.origin,
+            is_package=found.submodule_search_locations is not None,
         )
         spec.has_location = found.has_location
         return spec
@@ -68,11 +72,14 @@ class AliasFinder(MetaPathFinder):
                 del sys.modules[name]
 
 
-class _Loader(Loader):
+class _Loader(InspectLoader):
     """Gives a module of ours, under another name as well."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, inspector: Any) -> None:
         self._name = name
+        self._inspector = (
+            inspector  # its own loader; that of a zip file is an InspectLoader without being derived from it
+        )
         self._own: ModuleSpec | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -82,3 +89,16 @@ class _Loader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self._own  # the import system has written the other name into it
+
+    def get_code(self, fullname: str) -> NoReturn:
+        """Say to ``python -m``, which asks for it, that there is nothing to be run."""
+        raise ImportError(f"{fullname} is {self._name}, which is no program; gateways serve serves an application")
+
+    def get_source(self, fullname: str) -> str | None:
+        """Return the text of the module."""
+        text: str | None = self._inspector.get_source(self._name)
+        return text
+
+    def is_package(self, fullname: str) -> bool:
+        """Say whether other modules are in it."""
+        return bool(self._inspector.is_package(self._name))

@@ -63,7 +63,17 @@ class Asking:
             link.close()
 
     def _getConnection(self) -> socket.socket:
-        """Connect to the backend; programs put their own in its place."""
+        """Connect to the backend; programs put their own in its place. An ``OSError`` names the address."""
+        try:
+            return self._dial()
+        except OSError as error:
+            where = self._connect if isinstance(self._connect, (str, os.PathLike)) else "{}:{}".format(*self._connect)
+            if error.errno is None:
+                raise type(error)(f"{where}: {error}") from None
+            error.filename = where
+            raise
+
+    def _dial(self) -> socket.socket:
         if isinstance(self._connect, (str, os.PathLike)):
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:

@@ -37,6 +37,13 @@ def test_what_never_was_is_not_found(finder):
         importlib.import_module("other_json.nothing")
 
 
+def test_its_source_is_found_by_the_other_name(finder):
+    loader = finder.find_spec("other_json.decoder").loader
+    assert "class JSONDecoder" in loader.get_source("other_json.decoder")
+    assert not loader.is_package("other_json.decoder")
+    assert finder.find_spec("other_json").loader.is_package("other_json")
+
+
 def test_others_are_left_to_others(finder):
     assert finder.find_spec("other_json_too") is None
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import socket
 
 import pytest
 
@@ -94,8 +95,25 @@ def test_by_a_unix_socket(tmp_path):
 
 
 def test_nobody_there(tmp_path):
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*/nobody'"):
         Asked(SCGIApp(connect=str(tmp_path / "nobody")))
+
+
+def test_nobody_at_a_port():
+    with socket.socket() as unheard:  # bound, and not listening
+        unheard.bind(("127.0.0.1", 0))
+        port = unheard.getsockname()[1]
+        with pytest.raises(ConnectionRefusedError, match=f"'127.0.0.1:{port}'"):
+            Asked(FCGIApp(host="127.0.0.1", port=port))
+
+
+def test_an_error_without_a_number_names_the_address_as_well(monkeypatch):
+    def connect(address, timeout):
+        raise socket.timeout("timed out")
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(socket.timeout, match=r"^127.0.0.1:9: timed out"):
+        Asked(FCGIApp(connect=("127.0.0.1", 9)))
 
 
 def test_what_is_no_answer(backend):

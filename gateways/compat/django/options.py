@@ -34,6 +34,7 @@ HELP = {
     "umask": "umask to use in the background and for the socket, in octal (default 022)",
 }
 _TRUE = ("true", "yes", "t", "1", "on")
+_MAX_UMASK = 0o777
 _FALSE = ("false", "no", "f", "0", "off")
 
 
@@ -122,10 +123,20 @@ def _read(name: str, text: Any, kinds: Mapping[str, str]) -> Any:
         if "bool" in kind:
             return _switch(text)
         if "int" in kind:
-            return int(text, 8) if name == "umask" else int(text)
+            return _umask(text) if name == "umask" else int(text)
     except ValueError:
-        raise ConfigError(f"{name}={text}: not {'true or false' if 'bool' in kind else 'a number'}") from None
+        wanted = "true or false" if "bool" in kind else "a number"
+        if name == "umask":
+            wanted = "an octal number from 0 to 777"
+        raise ConfigError(f"{name}={text}: not {wanted}") from None
     return text
+
+
+def _umask(text: str) -> int:
+    value = int(text, 8)
+    if not 0 <= value <= _MAX_UMASK:
+        raise ValueError(text)
+    return value
 
 
 def _switch(text: str) -> bool:

@@ -30,10 +30,12 @@ def serve(application: Any, options: Options) -> bool:
             pid_file.take()
         try:
             server = options.make_server(application)
+            streams = (
+                _open_streams(options) if options.daemonize else []
+            )  # before there is a socket file to leave behind
             sock = server._setupSocket()  # a mistake is for the person who still waits
             server._setupSocket = lambda: sock
-            if options.daemonize:
-                _redirect(options)
+            _redirect(streams)
             daemon.ready()
             return bool(server.run())
         finally:
@@ -49,16 +51,25 @@ def _settle(options: Options) -> None:
     os.umask(_UMASK if options.umask is None else options.umask)
 
 
-def _redirect(options: Options) -> None:
-    """Give the standard streams the files that were asked for, or none."""
-    for number, path in ((0, None), (1, options.outlog), (2, options.errlog)):
+def _open_streams(options: Options) -> list[int]:
+    """Open what the standard streams are to be: the files that were asked for, or none."""
+    streams: list[int] = []
+    for name, path in (("", None), ("outlog", options.outlog), ("errlog", options.errlog)):
         try:
-            fd = os.open(path or os.devnull, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            streams.append(os.open(path or os.devnull, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666))
         except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}") from None
+            for fd in streams:
+                os.close(fd)
+            raise ConfigError(f"{name}={path}: {error.strerror}") from None
+    return streams
+
+
+def _redirect(streams: list[int]) -> None:
+    """Let these descriptors be the standard streams."""
+    for number, fd in enumerate(streams):
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-        os.dup2(fd, number)
-        if fd > 2:
+        if fd != number:
+            os.dup2(fd, number)
             os.close(fd)

@@ -1,5 +1,6 @@
 """A Django project in one file, with ``runfcgi``: the tests run it as its manage.py."""
 
+import os
 import sys
 
 import django
@@ -22,6 +23,7 @@ if __name__ == "__main__":
         SECRET_KEY="of the tests",
         INSTALLED_APPS=["gateways.compat.django"],
         USE_TZ=True,
+        WSGI_APPLICATION=os.environ.get("PROJECT_WSGI_APPLICATION"),
     )
     django.setup()
     execute_from_command_line(sys.argv)

@@ -32,6 +32,13 @@ def environ():
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
+def run(*words, **variables):
+    environment = {**environ(), **variables}
+    return subprocess.run(
+        command(*words), env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+
 def page(protocol, address, name="Ann"):
     with request(protocol, address, target=f"/{name}", timeout=PATIENCE) as response:
         return response.read()
@@ -76,10 +83,33 @@ def test_in_the_background(tmp_path):
         (["socket=/no/such/directory/s", "daemonize=false"], "cannot listen on unix:/no/such/directory/s"),
         (["host=127.0.0.1"], "host and port belong together"),
         (["nothing=1"], "nothing is no option of runfcgi"),
+        (["socket={tmp}/s", "errlog=/no/such/directory/log"], "errlog=/no/such/directory/log: No such file"),
+        (["socket={tmp}/s", "outlog={tmp}"], "Is a directory"),
     ],
 )
-def test_a_mistake_is_one_line(words, message):
-    done = subprocess.run(command(*words), env=environ(), capture_output=True, text=True, timeout=PATIENCE, check=False)
+def test_a_mistake_is_one_line(tmp_path, words, message):
+    done = run(*[word.format(tmp=tmp_path) for word in words])
     assert done.returncode
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())  # no dead socket
+
+
+def test_an_application_that_is_not_there_is_one_line():
+    done = run("daemonize=false", PROJECT_WSGI_APPLICATION="nowhere.application")
+    assert done.returncode == 3
+    [line] = done.stderr.strip().splitlines()
+    assert "'nowhere.application' could not be loaded" in line
+    assert "No module named 'nowhere'" in line
+
+
+def test_with_traceback_it_is_all():
+    done = run("daemonize=false", "--traceback", PROJECT_WSGI_APPLICATION="nowhere.application")
+    assert "import_module" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["help"], ["method=threaded", "help"]])
+def test_help_as_django_had_it(words):
+    done = run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "maxspare" in done.stdout

@@ -43,6 +43,18 @@ def test_without_install_it_is_the_other():
     run(code)
 
 
+def test_run_by_python_m_it_says_in_one_line_that_it_is_no_program():
+    code = (
+        "import runpy; from gateways.compat.flup import install; install(); "
+        "runpy._run_module_as_main('flup.server.fcgi')"  # what python -m calls; install() has to come first
+    )
+    done = run(code, check=False)
+    assert "Traceback" not in done.stderr
+    message = "flup.server.fcgi is gateways.compat.flup.server.fcgi, which is no program; gateways serve serves"
+    assert message in done.stderr
+    assert done.returncode == 1
+
+
 def test_too_late():
     done = run("import flup\nfrom gateways.compat.flup import install\ninstall()", check=False)
     assert "ConfigError: flup has been imported already, from " in done.stderr

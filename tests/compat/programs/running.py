@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import site
 import socket
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 from gateways.client import request
 from gateways.errors import GatewayError
-from tests.compat.programs.table import SITE, Program
+from tests.compat.programs.table import PTH, Program
 from tests.support.serving import PATIENCE, until
 
 ROOT = Path(__file__).parents[3]
@@ -60,12 +62,23 @@ class Started:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Return the environment in which ``flup`` is ours."""
-    (directory / "site").mkdir(exist_ok=True)
-    (directory / "site" / "sitecustomize.py").write_text(SITE, encoding="utf-8")
-    environ = {**os.environ, "PYTHONPATH": f"{directory / 'site'}{os.pathsep}{ROOT}", "HGRCPATH": ""}
+    """Return the variables for a program."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "HGRCPATH": ""}
     environ["PYTHONWARNINGS"] = "ignore"  # of pkg_resources, which Trac imports
     return environ
+
+
+def interpreter(directory: Path) -> str:
+    """Return a Python that has what this one has, and in which ``flup`` is ours: a virtual environment."""
+    venv = directory / "venv"
+    python = venv / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+        packages = Path(sysconfig.get_path("purelib", vars={"base": str(venv)}))
+        lines = [f"import site; site.addsitedir({path!r})\n" for path in site.getsitepackages()]
+        (packages / "first.pth").write_text("".join(lines), encoding="utf-8")
+        (packages / "gateways-flup.pth").write_text(PTH, encoding="utf-8")
+    return str(python)
 
 
 @contextlib.contextmanager
@@ -93,7 +106,7 @@ def started(program: Program, directory: Path) -> Iterator[Started]:
         arguments = [text.format(socket=path, port=port) for text in program.start]
         process = stack.enter_context(
             subprocess.Popen(
-                [sys.executable, *arguments],
+                [interpreter(directory), *arguments],
                 cwd=directory,
                 env=environment(directory),
                 stdin=stdin,  # type: ignore[arg-type]
@@ -120,7 +133,7 @@ def ask_script(program: Program, directory: Path, target: str) -> bytes:
     environ.update(PATH_INFO=unquote(path), QUERY_STRING=query, SERVER_NAME="localhost", SERVER_PORT="80")
     environ.update(SERVER_PROTOCOL="HTTP/1.1", HTTP_HOST="localhost", REQUEST_URI=target)
     done = subprocess.run(
-        [sys.executable, *program.start],
+        [interpreter(directory), *program.start],
         cwd=directory,
         env=environ,
         stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """The programs that import flup and are run on its names, unmodified: how each is set up, started and asked.
 
-Nothing of a program is changed: a ``sitecustomize.py`` calls ``install()`` before it, as docs/howto/from-flup.md says.
+Nothing of a program is changed: a ``gateways-flup.pth`` calls ``install()`` before it, as docs/howto/from-flup.md says.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-SITE = "import gateways.compat.flup\ngateways.compat.flup.install()\n"
+PTH = "import gateways.compat.flup; gateways.compat.flup.install()\n"
 
 
 class Program(NamedTuple):

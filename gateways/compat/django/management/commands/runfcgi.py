@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 
 from gateways.compat.django.options import HELP, read_options
 from gateways.compat.django.serving import serve
-from gateways.errors import GatewayError
+from gateways.errors import BootError, GatewayError
 
 
 def as_flags(words: list[str]) -> list[str]:
@@ -18,9 +19,19 @@ def as_flags(words: list[str]) -> list[str]:
     for word in words:
         name = word.partition("=")[0].lower()
         follows_flag = bool(result) and result[-1].startswith("--") and "=" not in result[-1]
-        is_option = name in HELP and ("=" in word or not follows_flag)
+        # ``help`` is what Django's documentation had people type.
+        is_option = (name in HELP or word == "help") and ("=" in word or not follows_flag)
         result.append(f"--{name}{word[len(name) :]}" if is_option else word)
     return result
+
+
+def _application() -> Any:
+    """Return the project's application. Raises ``BootError``; ``--traceback`` shows where it came from."""
+    try:
+        return get_internal_wsgi_application()
+    except ImproperlyConfigured as error:
+        cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
+        raise BootError(f"{error}{cause}") from error
 
 
 class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
@@ -43,6 +54,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         """Serve."""
         flags = {name: options.get(name) for name in HELP}
         try:
-            serve(get_internal_wsgi_application(), read_options([*args, *options.get("words", ())], flags))
+            chosen = read_options([*args, *options.get("words", ())], flags)
+            serve(_application(), chosen)
         except GatewayError as error:
-            raise CommandError(str(error), returncode=error.exit_code) from None
+            raise CommandError(str(error), returncode=error.exit_code) from error

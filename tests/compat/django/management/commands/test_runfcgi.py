@@ -29,3 +29,5 @@ def test_words_become_flags():
 
     assert as_flags(["debug", "HOST=h", "other=1"]) == ["--debug", "--host=h", "other=1"]
     assert as_flags(["--host", "debug", "port=1"]) == ["--host", "debug", "--port=1"]
+    assert as_flags(["debug=true", "help"]) == ["--debug=true", "--help"]
+    assert as_flags(["--pidfile", "help"]) == ["--pidfile", "help"]
