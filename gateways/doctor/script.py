@@ -45,9 +45,10 @@ def examine_script(path: str, options: Options) -> Iterator[Finding]:
     found = examine_shebang(path, data, suggestion)
     findings = [*found.findings, *examine_modes(path, account, options.suexec)]
     interpreter = found.interpreter
-    if interpreter is not None:
+    compiled = interpreter is not None and interpreter.program == path
+    if interpreter is not None and not compiled:
         findings += examine_interpreter_modes(path, interpreter.program, account)
-    if interpreter is not None and options.run and not _wrong(findings):
+    if interpreter is not None and not compiled and options.run and not _wrong(findings):
         findings += examine_interpreter(path, data, interpreter, account, suggestion, options.timeout)
     findings += _around(path, account, options)
     yield from findings

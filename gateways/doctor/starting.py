@@ -17,7 +17,7 @@ from typing import IO, Any
 from gateways.client import Client
 from gateways.client.variables import variables_for
 from gateways.doctor.accounts import Account
-from gateways.doctor.shebang import SERVER_PATH
+from gateways.doctor.envline import SERVER_PATH
 from gateways.errors import ConnectError, GatewayError
 
 #: The environment of a web server's scripts, before the variables of a request. Nothing is to stay of a trial.
