@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -91,3 +92,9 @@ def test_how_it_is_started(place: Path) -> None:
     (place / ".htaccess").write_text("AddHandler fcgid-script .cgi\nAddHandler cgi-script .fcgi\n")
     assert not is_fastcgi(str(place / "app.fcgi"))
     assert is_fastcgi(str(place / "app.cgi"))
+
+
+def test_a_compiled_program_is_started_as_it_is(place: Path) -> None:
+    path = place / "app.cgi"
+    shutil.copy("/bin/true", path)
+    assert codes(str(path)) == ["run-silent"]
