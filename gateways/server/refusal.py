@@ -7,7 +7,7 @@ import traceback
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from gateways.errors import BootError, ConfigError
+from gateways.errors import BootError, ConfigError, GatewayError
 from gateways.server.changes import Changes, Files, LoadedFiles
 from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_to_serve, listen
@@ -97,7 +97,8 @@ def _describe(error: BaseException | None) -> str:
     if error is None:
         return "it has ended without a call of run() or serve()"
     if isinstance(error, SystemExit):
-        return f"it has ended with exit status {error.code}"
+        why = f": {error.__context__}" if isinstance(error.__context__, GatewayError) else ""  # what run() refuses
+        return f"it has ended with exit status {error.code}{why}"
     return " ".join(traceback.format_exception_only(type(error), error)[-1].split())[:300]
 
 

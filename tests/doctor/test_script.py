@@ -98,3 +98,16 @@ def test_a_compiled_program_is_started_as_it_is(place: Path) -> None:
     path = place / "app.cgi"
     shutil.copy("/bin/true", path)
     assert codes(str(path)) == ["run-silent"]
+
+
+def test_the_python_of_a_script_whose_process_stays_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gateways-cgi takes no -m."""
+    program = place.parent / "gateways-cgi"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    (place.parent / "python3").symlink_to(sys.executable)
+    path = place / "app.cgi"
+    path.write_text(f"#!{program}\nimport nothing_there\n")
+    path.chmod(0o755)
+    [finding] = examine_script(str(path), US)
+    assert finding.remedy == f"{place.parent}/python3 -m pip install nothing_there"
