@@ -196,6 +196,9 @@ def _wrong(path: str, words: list[str], suggestion: str) -> Iterator[Finding]:
         yield TILDE.found(path, f"its first line names {program}, and the kernel does not know ~", remedy)
     elif not program.startswith("/"):
         yield RELATIVE.found(path, f"its first line names {program}, which is not a path from / on", remedy)
+    elif argument and not os.path.lexists(program) and os.path.isfile(f"{program} {argument}"):
+        whole = f"{program} {argument}"
+        yield ABSENT.found(path, f"the kernel ends {whole!r} at its space: there is no {program}", trick(path, whole))
     elif finding := why_not_a_program(path, program, remedy):
         yield finding
     elif os.path.basename(program) == "env":

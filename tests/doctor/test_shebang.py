@@ -146,6 +146,15 @@ def test_a_remedy_for_an_interpreter_with_a_space(tmp_path: Path, first: str) ->
     assert examine_shebang(str(script), script.read_bytes(), str(python)).findings == []
 
 
+def test_the_interpreter_with_a_space_that_the_line_means(tmp_path: Path) -> None:
+    python = tmp_path / "my python"
+    python.symlink_to(PYTHON)
+    [finding] = examine_shebang("app.cgi", f"#!{python}\n".encode(), "/suggested").findings
+    assert finding.code == "interpreter-absent"
+    assert "at its space" in finding.what
+    assert finding.remedy == trick("app.cgi", str(python))
+
+
 def test_sed_cannot_add_a_line_to_an_empty_file() -> None:
     [finding] = examine_shebang("/srv/my site/shop.cgi", b"", PYTHON).findings
     assert "it is empty" in finding.what

@@ -62,7 +62,7 @@ def test_a_directory_and_a_socket(tmp_path: Path) -> None:
 def test_a_file_is_not_taken_for_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "example.com").mkdir()
-    for what in ("example.com/app", "absent", "/srv/example.com/app"):
+    for what in ("example.com/app", "absent", "/srv/example.com/app", "app.conf", "app.cgi", "error.log"):
         with pytest.raises(ConfigError) as caught:
             kind_of(what)
         assert "http" not in str(caught.value)
