@@ -58,8 +58,9 @@ _OF_REQUEST = re.compile(
     "|SERVER_(ADDR|ADMIN|NAME|PORT|PROTOCOL|SIGNATURE|SOFTWARE)|SCRIPT_(FILENAME|NAME|URI|URL)"
 )
 
-#: What ``gateways.run`` writes to the log before it ends, or a process that stays for a script (server/refusal.py).
-_OURS = re.compile(r"(?:gateways: error|it has ended with exit status \d+): (.*)$")
+#: What ``gateways.run`` writes to the log before it ends, and a process that stays for a script (server/refusal.py).
+_OURS = re.compile(r"gateways: error: (.*)$")
+_STAYS = re.compile(r"gateways: .+? failed: (?!it has ended)(.*)$")
 
 #: The beginning of the last line of a traceback.
 _LAST = re.compile(r"^(?:[\w.]+: )?([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Iteration))(?::\s*(.*))?$")
@@ -77,18 +78,20 @@ def last_words(log: bytes) -> str:
 def explain_log(path: str, interpreter: str, log: bytes) -> Finding | None:
     """Return the cause that the log of the script ``path`` names, or None where it has neither traceback nor reason."""
     lines = list(_dedented(log.decode("utf-8", "replace").splitlines()))
+    ended = False
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number].strip()
         own = re.search(r"application '([^']*)'(?: cannot be understood)?: (.*)$", line)
         if own:
             return _of_ours(path, interpreter, own[1], own[2])
-        refused = _OURS.search(line)
+        refused = _OURS.search(line) or (_STAYS.search(line) if ended else None)
         if refused:
             what = f"gateways refuses what it asks for: {refused[1]}"
             return REFUSED.found(path, what, f"mend what run() gets in {path}")
         match = (_BELOW if number and lines[number - 1].startswith("  ") else _LAST).match(line)
-        if match and match[1] == "SystemExit" and any(map(_OURS.search, lines[:number])):
-            continue  # that is how it ended, and not why
+        if match and match[1] == "SystemExit" and any(_OURS.search(above) or _STAYS.search(above) for above in lines):
+            ended = True  # that is how it ended, and not why
+            continue
         if match and not lines[number].startswith(" "):
             return _of_exception(_where(path, lines[:number]), interpreter, match[1], match[2] or "", path)
         if re.search(r"failed to map segment|Cannot allocate memory|out of memory", line):

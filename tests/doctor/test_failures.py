@@ -70,12 +70,17 @@ def test_what_gateways_refuses(ending: str) -> None:
 
 
 def test_what_it_refuses_in_a_process_that_stays() -> None:
-    log = "gateways: GET /: /srv/app.cgi failed: it has ended with exit status 2: keyword x is not known\n"
+    log = "gateways: GET /: /srv/app.cgi failed: keyword x is not known\n"
     log += "".join(f"  {line}\n" for line in f"{TRACE}SystemExit: 2".splitlines())
     finding = explain_log(PATH, PYTHON, log.encode())
     assert finding is not None
     assert (finding.code, finding.where) == ("settings-refused", PATH)
     assert finding.what.endswith("keyword x is not known")
+    finding = explain_log(
+        PATH, PYTHON, log.replace("keyword x is not known", "it has ended with exit status 2").encode()
+    )
+    assert finding is not None
+    assert finding.code == "application-exception"
 
 
 def test_a_traceback_as_gateways_writes_it() -> None:
