@@ -21,7 +21,7 @@ docs/reference/doctor.md explains the code at its end.
 exit status:
   0  no error was found; there may be warnings
   1  errors were found
-  2  the command line cannot be used
+  2  the command line cannot be used, or one WHAT cannot be looked at; what was found in the others is printed
 """
 
 
@@ -50,17 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found; return the exit status."""
-    findings = worst_first(_examine(arguments))
-    if arguments.json:
+    refused: list[str] = []
+    findings = worst_first(_examine(arguments, refused))
+    if arguments.json and (findings or not refused):
         print(as_json(findings))
-    else:
+    elif not arguments.json:
         for finding in findings:
             print(as_line(finding))
+    if refused:
+        for reason in dict.fromkeys(refused):
+            print(f"gateways: error: {reason}", file=sys.stderr)
+        return ConfigError.exit_code
+    if not arguments.json:
         print(f"gateways: {summary(findings)}", file=sys.stderr)
     return 1 if any(finding.severity == ERROR for finding in findings) else 0
 
 
-def _examine(arguments: argparse.Namespace) -> Iterator[Finding]:
+def _examine(arguments: argparse.Namespace, refused: list[str]) -> Iterator[Finding]:
+    """Yield what is found; why something cannot be examined is put into ``refused``."""
     protocol, address = backend_or_none(arguments)
     if not arguments.what and not address:
         raise ConfigError("nothing to look at: give a script, a directory, a configuration file, an address or a URL")
@@ -75,7 +82,11 @@ def _examine(arguments: argparse.Namespace) -> Iterator[Finding]:
             secret=secret(),
         )
 
-    for what in arguments.what:
-        yield from examine(what, options(None))
+    asked = [(what, options(None)) for what in arguments.what]
     if address:
-        yield from examine(address, options(protocol))
+        asked.append((address, options(protocol)))
+    for what, of_it in asked:
+        try:
+            yield from examine(what, of_it)
+        except ConfigError as error:
+            refused.append(str(error))

@@ -76,7 +76,7 @@ def examine_interpreter(
     path: str, data: bytes, interpreter: Interpreter, account: Account, suggestion: str, timeout: float
 ) -> Iterator[Finding]:
     """Start the interpreter as ``account`` with the environment of a web server; yield what is wrong with it."""
-    interpreter = _behind(interpreter)
+    interpreter = behind(interpreter)
     if not interpreter.is_python:
         if _is_python_text(data):
             what = f"it is written in Python, and its interpreter is {interpreter.program}"
@@ -103,7 +103,7 @@ def examine_interpreter(
         yield NO_GATEWAYS.found(path, what, _install(path, interpreter, answer["prefix"], suggestion))
 
 
-def _behind(interpreter: Interpreter) -> Interpreter:
+def behind(interpreter: Interpreter) -> Interpreter:
     """Return the Python that ``gateways-cgi`` runs a script with: that of the environment it is in (resident/)."""
     program = os.path.realpath(interpreter.program)
     if os.path.basename(program) == "gateways-cgi":

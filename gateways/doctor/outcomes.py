@@ -58,7 +58,9 @@ FAILED = declare("run-failed", ERROR, "The script answers with a 5xx status, and
 REFUSED = declare("run-status", NOTE, "The script runs; it answers a request for / with a 4xx status.")
 ANSWERS = declare("script-answers", OK, "The script was started as the web server does it, and answered.")
 
-_STATUS = re.compile(rb"Status: *(\d{3})", re.IGNORECASE)
+_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:")
+#: What stands in the headers of nearly every answer (RFC 3875, section 6.3).
+_FIELD = re.compile(rb"^content-type:|\bstatus: *\d{3}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -152,22 +154,46 @@ def _silent(trial: Trial, outcome: Outcome) -> Finding:
     said = last_words(outcome.log)
     ending = f"it ended with status {outcome.status} and without an answer"
     what = f"{ending}; it says {quoted(said)}" if said else f"{ending}, and says nothing"
-    return SILENT.found(trial.path, what, f"see what ends it: {trial.interpreter} -v {shlex.quote(trial.path)}")
+    started = shlex.quote(trial.path)
+    if trial.interpreter != trial.path:  # a compiled program is its own
+        started = f"{trial.interpreter} -v {started}"
+    return SILENT.found(trial.path, what, f"see what ends it: {started}")
 
 
 def _noise(trial: Trial, output: bytes, error: str) -> Finding:
-    """Tell a printed line before the headers from an answer that has none."""
-    first = output.split(b"\n", 1)[0].rstrip(b"\r")
-    tree = source.parse(trial.data)
-    lines = list(source.prints(tree)) if tree is not None else []
-    if _STATUS.search(output) or re.search(rb"^content-type:", output, re.IGNORECASE | re.MULTILINE):
-        where = f"{trial.path}, line {lines[0]}" if lines else trial.path
-        what = f"before the headers of its answer stands {quoted(first)}, printed while it was imported"
+    """Tell a printed line before the headers from an answer whose headers do not end, and from one that has none."""
+    lines = [line.rstrip(b"\r") for line in output.split(b"\n")]
+    if lines[0].startswith(b"HTTP/"):
+        status = lines[0].partition(b" ")[2].decode("utf-8", "replace") or "200 OK"
+        what = f"it begins with a line of HTTP, {quoted(lines[0])}, which the web server writes itself"
+        return NO_HEADERS.found(trial.path, what, f"print {quoted(f'Status: {status}')} in its place")
+    end = next((number for number, line in enumerate(lines) if not _HEADER.match(line)), len(lines))
+    headers, rest = lines[:end], lines[end:]
+    late = any(map(_FIELD.search, rest))
+    if headers and (any(map(_FIELD.search, headers)) or not late):  # a line of a log can look like a header, too
+        if len(rest) > 1 and not rest[0]:
+            return NO_HEADERS.found(trial.path, f"a header cannot be used: {one_line(error, 160)}", "mend this header")
+        return _no_empty_line(trial, headers[-1], rest[0] if rest else b"")
+    if late:
+        tree = source.parse(trial.data)
+        printed = next(source.prints(tree), 0) if tree is not None else 0
+        where = f"{trial.path}, line {printed}" if printed else trial.path
+        what = f"before the headers of its answer stands {quoted(lines[0])}, printed while it was imported"
         return NOISE.found(where, what, _silence(trial.path))
-    what = f"what it prints does not begin with headers: {quoted(first)} ({one_line(error, 120)})"
+    what = f"what it prints does not begin with headers: {quoted(lines[0])} ({one_line(error, 120)})"
     return NO_HEADERS.found(
         trial.path, what, "print('Content-Type: text/html\\n') first, or serve an application by run()"
     )
+
+
+def _no_empty_line(trial: Trial, last: bytes, following: bytes) -> Finding:
+    """Say that the headers do not end: the commonest fault of a script that prints them itself."""
+    tree = source.parse(trial.data)
+    printed = source.prints_text(tree, last.decode("utf-8", "replace")) if tree is not None else 0
+    follows = f"{quoted(following)} follows {quoted(last)}" if following else f"{quoted(last)} is the last"
+    remedy = "print() after it" if printed else "print an empty line after the last header"
+    where = f"{trial.path}, line {printed}" if printed else trial.path
+    return NO_HEADERS.found(where, f"no empty line ends the headers: {follows}", remedy)
 
 
 def _silence(path: str) -> str:

@@ -11,7 +11,7 @@ from gateways.doctor.findings import ERROR, NOTE, Finding, declare
 from gateways.doctor.host import examine_host
 from gateways.doctor.htaccess import examine_all, examine_beside
 from gateways.doctor.htaccessfile import files_for, read_files
-from gateways.doctor.interpreter import examine_interpreter, suggest
+from gateways.doctor.interpreter import behind, examine_interpreter, suggest
 from gateways.doctor.modes import examine_interpreter_modes, examine_modes
 from gateways.doctor.outcomes import Trial, explain
 from gateways.doctor.shebang import examine_shebang
@@ -45,14 +45,15 @@ def examine_script(path: str, options: Options) -> Iterator[Finding]:
     found = examine_shebang(path, data, suggestion)
     findings = [*found.findings, *examine_modes(path, account, options.suexec)]
     interpreter = found.interpreter
-    if interpreter is not None:
+    compiled = interpreter is not None and interpreter.program == path
+    if interpreter is not None and not compiled:
         findings += examine_interpreter_modes(path, interpreter.program, account)
-    if interpreter is not None and options.run and not _wrong(findings):
+    if interpreter is not None and not compiled and options.run and not _wrong(findings):
         findings += examine_interpreter(path, data, interpreter, account, suggestion, options.timeout)
     findings += _around(path, account, options)
     yield from findings
     if interpreter is not None and options.run and not _wrong(findings):
-        yield from _try(path, data, account, interpreter.program, options)
+        yield from _try(path, data, account, behind(interpreter).program, options)
 
 
 def _around(path: str, account: Account, options: Options) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gateways.doctor.envline import SERVER_PATH, read_env
 from gateways.doctor.findings import ERROR, Code, Finding, declare, quoted
 
 MISSING = declare(
@@ -72,10 +73,11 @@ DANGLING = declare(
 #: What the kernel reads of a script: BINPRM_BUF_SIZE less the NUL, "#!" included (execve(2)).
 LIMIT, OLD_LIMIT = 255, 127
 
-#: What web servers give their scripts; Debian's apache2 service, and systemd's default.
-SERVER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: What takes its own first line apart once more, and so does not mind how the kernel passes it.
+_READS_ITS_LINE = re.compile(r"(perl|ruby)[0-9.]*$")
 
 _BOM = b"\xef\xbb\xbf"
+_COMPILED = b"\x7fELF"
 _EXEC_TRICK = re.compile(rb"""\A#![^\n]*/sh\n(?:'''exec'|"exec"|''''exec) +("[^"\n]+"|'[^'\n]+'|\S+)""")
 
 
@@ -83,7 +85,8 @@ _EXEC_TRICK = re.compile(rb"""\A#![^\n]*/sh\n(?:'''exec'|"exec"|''''exec) +("[^"
 class Interpreter:
     """What the kernel starts for a script: ``program`` with ``arguments`` and the path of the script.
 
-    ``name`` is what the first line has to be changed for: after ``env`` or the /bin/sh trick another one.
+    ``name`` is what the first line has to be changed for: after ``env`` or the /bin/sh trick another one. A compiled
+    program is its own interpreter.
     """
 
     program: str
@@ -115,6 +118,9 @@ def examine_shebang(path: str, data: bytes, suggestion: str, limit: int = 0) -> 
         remedy = rf"sed -i '1s/^\xef\xbb\xbf//' {file}"
         examined.findings.append(BOM.found(path, "it begins with a byte order mark, not with #!", remedy))
         data = data[len(_BOM) :]
+    if data.startswith(_COMPILED):
+        examined.interpreter = Interpreter(path, (), path)
+        return examined
     if not data.startswith(b"#!"):
         examined.findings.append(_without(path, data, suggestion))
         return examined
@@ -146,25 +152,40 @@ def kernel_limit() -> int:
     return OLD_LIMIT if old else LIMIT
 
 
-def replace_line(path: str, interpreter: str) -> str:
-    """Return the command that makes ``interpreter`` the one of a script."""
-    if len(os.fsencode(interpreter)) + 2 > kernel_limit():
-        return trick(path, interpreter)
-    return f"sed -i '1c #!{interpreter}' {shlex.quote(path)}"
+def replace_line(path: str, interpreter: str, command: str = "1c") -> str:
+    """Return the command that makes ``interpreter`` the one of a script. ``command`` is sed's: "1i" adds a line."""
+    if " " in interpreter or "\t" in interpreter or len(os.fsencode(interpreter)) + 2 > kernel_limit():
+        return trick(path, interpreter, command)
+    return f"sed -i '{command} #!{interpreter}' {shlex.quote(path)}"
 
 
-def trick(path: str, interpreter: str) -> str:
-    """Return the command that has /bin/sh execute an interpreter whose path is too long: valid shell, valid Python."""
-    return rf"""sed -i "1c #!/bin/sh\n'''exec' '{interpreter}' \"\$0\" \"\$@\"\n' '''" {shlex.quote(path)}"""
+def trick(path: str, interpreter: str, command: str = "1c") -> str:
+    """Return the command that has /bin/sh execute an interpreter whose path is too long or has a space.
+
+    The lines are valid shell, and valid Python.
+    """
+    lines = rf"""{command} #!/bin/sh\n'''exec' '{interpreter}' \"\$0\" \"\$@\"\n' '''"""
+    return f'sed -i "{lines}" {shlex.quote(path)}'
 
 
 def _without(path: str, data: bytes, suggestion: str) -> Finding:
+    if not data:
+        what = "it is empty: perhaps its upload did not end"
+        return MISSING.found(path, what, f"upload it again, or: {_written_anew(path)}")
     if data.lstrip().startswith(b"#!"):
         remedy = rf"sed -i '/^[[:space:]]*#!/,$!d; s/^[[:space:]]*#!/#!/' {shlex.quote(path)}"
         return INDENTED.found(path, "#! has to be its first two bytes, and something stands before it", remedy)
     first = data.split(b"\n", 1)[0][:60]
-    remedy = f"sed -i '1i #!{suggestion}' {shlex.quote(path)}"
-    return MISSING.found(path, f"its first line names no interpreter: it is {quoted(first)}", remedy)
+    what = f"its first line names no interpreter: it is {quoted(first)}"
+    return MISSING.found(path, what, replace_line(path, suggestion, "1i"))
+
+
+def _written_anew(path: str) -> str:
+    """Return the command that has ``gateways init`` write the script, in the place of a file without a text."""
+    name, ending = os.path.splitext(os.path.basename(path))
+    cgi = "" if ending == ".fcgi" else " --cgi"
+    directory = shlex.quote(os.path.dirname(os.path.abspath(path)))
+    return f"rm {shlex.quote(path)} && gateways init{cgi} --name {shlex.quote(name)} {directory}"
 
 
 def _wrong(path: str, words: list[str], suggestion: str) -> Iterator[Finding]:
@@ -175,18 +196,28 @@ def _wrong(path: str, words: list[str], suggestion: str) -> Iterator[Finding]:
         yield TILDE.found(path, f"its first line names {program}, and the kernel does not know ~", remedy)
     elif not program.startswith("/"):
         yield RELATIVE.found(path, f"its first line names {program}, which is not a path from / on", remedy)
+    elif argument and not os.path.lexists(program) and os.path.isfile(f"{program} {argument}"):
+        whole = f"{program} {argument}"
+        yield ABSENT.found(path, f"the kernel ends {whole!r} at its space: there is no {program}", trick(path, whole))
     elif finding := why_not_a_program(path, program, remedy):
         yield finding
     elif os.path.basename(program) == "env":
-        name = _of_env(argument)
-        if name is None:
-            what = f"env gets {argument!r} as the name of one program"
-            yield ARGUMENTS.found(path, what, f"sed -i '1s/env /env -S /' {shlex.quote(path)}")
-        elif name and not _on_path(name):
-            yield NOT_FOUND.found(path, f"env finds no {name} on the web server's PATH, {SERVER_PATH}", remedy)
-    elif " " in argument or "\t" in argument:
+        yield from _wrong_for_env(path, argument, remedy)
+    elif (" " in argument or "\t" in argument) and not _READS_ITS_LINE.match(os.path.basename(program)):
         what = f"its interpreter gets {argument!r} as one argument, spaces included"
         yield ARGUMENTS.found(path, what, f"sed -i '1c #!/usr/bin/env -S {program} {argument}' {shlex.quote(path)}")
+
+
+def _wrong_for_env(path: str, argument: str, remedy: str) -> Iterator[Finding]:
+    try:
+        started = read_env(argument)
+    except ValueError as error:
+        if "quotation" not in str(error):
+            remedy = f"sed -i '1s/env /env -S /' {shlex.quote(path)}"
+        yield ARGUMENTS.found(path, str(error), remedy)
+        return
+    if started.name and not started.program:
+        yield NOT_FOUND.found(path, f"env finds no {started.name} on the web server's PATH, {SERVER_PATH}", remedy)
 
 
 def why_not_a_program(path: str, program: str, remedy: str) -> Finding | None:
@@ -221,26 +252,9 @@ def _resolve(words: list[str], data: bytes) -> Interpreter:
         inner = trick_used[1].strip(b"\"'").decode("utf-8", "surrogateescape")
         return Interpreter(inner, (), inner)
     if os.path.basename(program) == "env":
-        parts = [word for word in shlex.split(argument) if not (word.startswith("-") or "=" in word)]
-        found = _on_path(parts[0]) if parts else ""
-        rest = tuple(shlex.split(argument)[shlex.split(argument).index(parts[0]) + 1 :]) if parts else ()
-        return Interpreter(found or program, rest, parts[0] if parts else "env")
+        started = read_env(argument)
+        return Interpreter(started.program or program, started.arguments, started.name or "env")
     return Interpreter(program, (argument,) if argument else (), program)
-
-
-def _of_env(argument: str) -> str | None:
-    """Return the program that env is to find, "" where it is not plain, None where env looks for a name with spaces."""
-    if argument.startswith(("-S", "--split-string")):
-        words = [word for word in shlex.split(argument)[1:] if "=" not in word and not word.startswith("-")]
-        return words[0] if words else ""
-    return None if " " in argument or "\t" in argument else argument
-
-
-def _on_path(name: str) -> str:
-    if "/" in name:
-        return name if os.access(name, os.X_OK) else ""
-    candidates = (os.path.join(directory, name) for directory in SERVER_PATH.split(":"))
-    return next((path for path in candidates if os.path.isfile(path) and os.access(path, os.X_OK)), "")
 
 
 def _end_of_link(path: str) -> str:

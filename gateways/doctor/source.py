@@ -57,6 +57,16 @@ def prints(tree: ast.Module) -> Iterator[int]:
         waiting += ast.iter_child_nodes(node)
 
 
+def prints_text(tree: ast.Module, line: str) -> int:
+    """Return the number of the line with a ``print`` whose text ends with that line, or 0."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _name(node.func) == "print" and len(node.args) == 1:
+            text = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            if isinstance(text, str) and text.rstrip("\r").rpartition("\n")[2] == line:
+                return node.lineno
+    return 0
+
+
 def _name(function: ast.expr) -> str:
     return (
         function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""

@@ -17,11 +17,21 @@ from typing import IO, Any
 from gateways.client import Client
 from gateways.client.variables import variables_for
 from gateways.doctor.accounts import Account
-from gateways.doctor.shebang import SERVER_PATH
+from gateways.doctor.envline import SERVER_PATH
 from gateways.errors import ConnectError, GatewayError
 
 #: The environment of a web server's scripts, before the variables of a request. Nothing is to stay of a trial.
 ENVIRON = {"PATH": SERVER_PATH, "PYTHONDONTWRITEBYTECODE": "1"}
+
+#: The headers that every browser sends; a program may take them for granted.
+_HEADERS = (
+    ("Host", "localhost"),
+    ("User-Agent", "Mozilla/5.0 (compatible; gateways doctor)"),
+    ("Accept", "text/html,*/*;q=0.8"),
+    ("Accept-Language", "en"),
+    ("Accept-Encoding", "identity"),
+    ("Cookie", "gateways=doctor"),
+)
 
 #: Bytes of what a script prints that are kept: the beginning, where the head is, and the end, where the reason is.
 _KEPT = 65536
@@ -201,7 +211,7 @@ def _start(path: str, account: Account, around: Surroundings) -> dict[str, Any]:
 def _variables(path: str) -> dict[str, str]:
     """Return the variables of the request, as Apache has them for a script that is asked for by its own name."""
     name = f"/{os.path.basename(path)}"
-    pairs = variables_for("GET", f"{name}/", [("Host", "localhost")], script_name=name)
+    pairs = variables_for("GET", f"{name}/", _HEADERS, script_name=name)
     variables = {key.decode("latin-1"): value.decode("latin-1") for key, value in pairs}
     return {**variables, "SCRIPT_FILENAME": path, "DOCUMENT_ROOT": os.path.dirname(path)}
 

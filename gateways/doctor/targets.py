@@ -31,6 +31,10 @@ EXAMINATIONS = {
 }
 
 _SCRIPT_ENDINGS = (".cgi", ".fcgi", ".fpl", ".py", ".pl", ".wsgi")
+_URL = re.compile(r"https?://", re.IGNORECASE)
+#: The beginning of a URL without its "https://": the name of a host, or its address.
+_HOST = re.compile(r"(localhost|\[[0-9a-f:.]+\]|[a-z0-9-]+(\.[a-z0-9-]+)*\.([a-z]{2,}|\d+))(:\d+)?(/|$)", re.IGNORECASE)
+_FILE_ENDINGS = (".conf", ".toml", ".htaccess", ".txt", ".ini", ".cfg", ".sock", ".socket")
 _LOG = re.compile(r"\.log(\.1)?$|error[._-]?log", re.IGNORECASE)
 #: Bytes of a file that are looked at to tell a script.
 _BEGINNING = 256
@@ -58,7 +62,7 @@ class Options:
 
 def kind_of(what: str) -> str:
     """Return which examination is meant. Raises ``ConfigError`` for what is nothing of all that."""
-    if what.startswith(("http://", "https://")):
+    if _URL.match(what):
         return URL
     if os.path.lexists(what):
         return _kind_of_file(what)
@@ -71,6 +75,9 @@ def kind_of(what: str) -> str:
     except OSError:
         slip = ""
     hint = f"; did you mean {os.path.join(directory, slip)}?" if slip else ""
+    is_file = what.endswith((*_SCRIPT_ENDINGS, *_FILE_ENDINGS)) or _LOG.search(what)
+    if not hint and not is_file and _HOST.match(what) and not os.path.isdir(what.partition("/")[0]):
+        hint = f"; if it is a URL, give http://{what} or https://{what}"
     raise ConfigError(f"{what!r}: there is no such file{hint}")
 
 

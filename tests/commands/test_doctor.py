@@ -12,6 +12,7 @@ from gateways.cli import main
 from gateways.commands import doctor
 from gateways.doctor.findings import ERROR, OK, Finding
 from gateways.doctor.targets import Options
+from gateways.errors import ConfigError
 
 Capture = pytest.CaptureFixture[str]
 
@@ -23,6 +24,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Options]]:
 
     def examine(what: str, options: Options) -> Iterator[Finding]:
         asked.append((what, options))
+        if "typo" in what:
+            raise ConfigError(f"{what}: there is no such file")
         if "bad" in what:
             yield Finding("x-bad", ERROR, what, "it is bad", "mend it")
         else:
@@ -58,6 +61,18 @@ def test_the_flags_reach_the_examination(asked: list[tuple[str, Options]]) -> No
     first, second = asked
     assert first == ("a", Options(user="www", timeout=5.0, run=False, suexec=True))
     assert second == (":4000", Options("www", "scgi", 5.0, False, True))
+
+
+def test_what_cannot_be_examined_does_not_hide_the_rest(asked: Any, capsys: Capture) -> None:
+    assert main(["doctor", "bad.cgi", "typo.cgi", "good.cgi"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "error: bad.cgi: it is bad; mend it [x-bad]\n"
+    assert err == "gateways: error: typo.cgi: there is no such file\n"
+    assert [what for what, _ in asked] == ["bad.cgi", "typo.cgi", "good.cgi"]
+    assert main(["doctor", "--json", "typo.cgi", "typo.cgi"]) == 2
+    assert capsys.readouterr() == ("", "gateways: error: typo.cgi: there is no such file\n")
+    assert main(["doctor", "--json", "typo.cgi", "good.cgi"]) == 2
+    assert json.loads(capsys.readouterr().out)["errors"] == 0
 
 
 def test_nothing_to_look_at_is_a_wrong_use(capsys: Capture) -> None:

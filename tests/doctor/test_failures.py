@@ -20,6 +20,9 @@ INSTALLED = '  File "/srv/venv/lib/python3.11/site-packages/x/__init__.py", line
         ("ModuleNotFoundError: No module named 'a.b.c'", "module-absent", f"{PYTHON} -m pip install a"),
         ("ImportError: cannot import name 'x' from 'y'", "import-error", "install the version"),
         ("KeyError: 'SECRET_KEY'", "environment-variable-absent", 'os.environ["SECRET_KEY"]'),
+        ("KeyError: 'HTTP_X_TOKEN'", "request-variable-absent", 'environ.get("HTTP_X_TOKEN", "")'),
+        ("KeyError: 'CONTENT_LENGTH'", "request-variable-absent", 'environ.get("CONTENT_LENGTH", "")'),
+        ("KeyError: 'SERVER_SECRET'", "environment-variable-absent", 'os.environ["SERVER_SECRET"]'),
         ("KeyError: 'lower'", "application-exception", "mend"),
         ("PermissionError: [Errno 13] Permission denied: '/srv/db'", "file-not-permitted", "ls -l /srv/db"),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'db'", "file-absent", "__file__"),
@@ -54,6 +57,39 @@ def test_what_gateways_says_itself(line: str, code: str, where: str) -> None:
     finding = explain_log(PATH, PYTHON, f"gateways: error: {line}\n".encode())
     assert finding is not None
     assert (finding.code, finding.where) == (code, where)
+
+
+@pytest.mark.parametrize("ending", ["", "SystemExit: 2\n", f"{TRACE}SystemExit: 2\n"])
+def test_what_gateways_refuses(ending: str) -> None:
+    """The reason counts, not how the script ended for it."""
+    finding = explain_log(PATH, PYTHON, f"gateways: error: keyword wrong is not known\n{ending}".encode())
+    assert finding is not None
+    assert (finding.code, finding.where) == ("settings-refused", PATH)
+    assert "keyword wrong is not known" in finding.what
+    assert PATH in finding.remedy
+
+
+def test_what_it_refuses_in_a_process_that_stays() -> None:
+    log = "gateways: GET /: /srv/app.cgi failed: keyword x is not known\n"
+    log += "".join(f"  {line}\n" for line in f"{TRACE}SystemExit: 2".splitlines())
+    finding = explain_log(PATH, PYTHON, log.encode())
+    assert finding is not None
+    assert (finding.code, finding.where) == ("settings-refused", PATH)
+    assert finding.what.endswith("keyword x is not known")
+    finding = explain_log(
+        PATH, PYTHON, log.replace("keyword x is not known", "it has ended with exit status 2").encode()
+    )
+    assert finding is not None
+    assert finding.code == "application-exception"
+
+
+def test_a_traceback_as_gateways_writes_it() -> None:
+    """Each line has two spaces more."""
+    lines = f"{TRACE}{INSTALLED}ModuleNotFoundError: No module named 'flask'".splitlines()
+    log = "".join(["gateways: GET /: ModuleNotFoundError: no\n", *(f"  {line}\n" for line in lines)])
+    finding = explain_log(PATH, PYTHON, log.encode())
+    assert finding is not None
+    assert (finding.code, finding.where) == ("module-absent", "/srv/app.cgi, line 3")
 
 
 def test_no_memory_for_a_library() -> None:

@@ -34,7 +34,7 @@ def test_what_a_program_said_cannot_reach_the_terminal() -> None:
     code = declare("x-noise", ERROR, "Noise.")
     finding = code.found("/tmp/a\nb", "it says \x1b[2J\r\n and \udcff", "rm\u202e")
     assert finding.where == "/tmp/a b"
-    assert finding.what == "it says \\x1b[2J\\r  and \\udcff"
+    assert finding.what == "it says \\x1b[2J\\r  and \\xff"
     assert finding.remedy == "rm\\u202e"
 
 
@@ -47,5 +47,5 @@ def test_one_line(text: str, limit: int, line: str) -> None:
 
 
 def test_a_quotation_is_bounded() -> None:
-    assert quoted(b"\xff\0") == '"\\udcff\\x00"'
+    assert quoted(b"\xff\0") == '"\\xff\\x00"'
     assert len(quoted("x" * 10000)) == findings.MAX_QUOTED + 2

@@ -30,7 +30,12 @@ def found(outcome: Outcome, fastcgi: bool = False, data: bytes = b"run(app)\n") 
         (Outcome(0, GOOD.replace(b"200", b"500"), TRACE), "application-exception", "KeyError: 1"),
         (Outcome(0, b"noise\n" + GOOD), "stdout-noise", '"noise"'),
         (Outcome(0, b"<h1>Hello</h1>\n"), "run-no-headers", "<h1>Hello</h1>"),
-        (Outcome(0, b"Content-Type: text/html\n"), "stdout-noise", "Content-Type"),
+        (Outcome(0, b"DEBUG: x\nnoise\n" + GOOD), "stdout-noise", '"DEBUG: x"'),
+        (Outcome(0, b"Content-Type: text/html\n"), "run-no-headers", '"Content-Type: text/html" is the last'),
+        (Outcome(0, b"Content-Type: text/html\nhi\n"), "run-no-headers", '"hi" follows "Content-Type: text/html"'),
+        (Outcome(0, b"Set-Cookie: a=b\r\n<p>\r\n\r\n"), "run-no-headers", '"<p>" follows "Set-Cookie: a=b"'),
+        (Outcome(0, b"Content-Type: a/b\nStatus: x\n\n"), "run-no-headers", "a header cannot be used: Status must"),
+        (Outcome(0, b"HTTP/1.1 200 OK\nContent-Type: text/html\n\nhi"), "run-no-headers", "a line of HTTP"),
         (Outcome(3, b"", b"why\n"), "run-silent", 'status 3 and without an answer; it says "why"'),
         (Outcome(1, b"", TRACE), "application-exception", "KeyError: 1"),
         (Outcome(0), "run-silent", "says nothing"),
@@ -72,3 +77,17 @@ def test_an_application_that_nobody_serves() -> None:
 def test_the_line_that_prints() -> None:
     finding = found(Outcome(0, b"noise\n" + GOOD), data=b"import x\nprint('noise')\nrun(x)\n")
     assert finding.where == "/srv/app, line 2"
+
+
+def test_where_the_empty_line_belongs() -> None:
+    finding = found(
+        Outcome(0, b"Content-Type: text/html\nhi\n"), data=b"print('Content-Type: text/html')\nprint('hi')\n"
+    )
+    assert (finding.where, finding.remedy) == ("/srv/app, line 1", "print() after it")
+    assert "Status: 404 Not Found" in found(Outcome(0, b"HTTP/1.0 404 Not Found\n\n")).remedy
+
+
+def test_a_compiled_program_has_no_interpreter() -> None:
+    trial = Trial("/srv/app", b"\x7fELF\0", False, account_of(os.geteuid()), "/srv/app")
+    [finding] = explain(trial, Outcome(3))
+    assert finding.remedy == "see what ends it: /srv/app"

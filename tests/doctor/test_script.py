@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -91,3 +92,22 @@ def test_how_it_is_started(place: Path) -> None:
     (place / ".htaccess").write_text("AddHandler fcgid-script .cgi\nAddHandler cgi-script .fcgi\n")
     assert not is_fastcgi(str(place / "app.fcgi"))
     assert is_fastcgi(str(place / "app.cgi"))
+
+
+def test_a_compiled_program_is_started_as_it_is(place: Path) -> None:
+    path = place / "app.cgi"
+    shutil.copy("/bin/true", path)
+    assert codes(str(path)) == ["run-silent"]
+
+
+def test_the_python_of_a_script_whose_process_stays_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gateways-cgi takes no -m."""
+    program = place.parent / "gateways-cgi"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    (place.parent / "python3").symlink_to(sys.executable)
+    path = place / "app.cgi"
+    path.write_text(f"#!{program}\nimport nothing_there\n")
+    path.chmod(0o755)
+    [finding] = examine_script(str(path), US)
+    assert finding.remedy == f"{place.parent}/python3 -m pip install nothing_there"

@@ -37,6 +37,8 @@ def codes(path: Path, data: bytes, limit: int = 0) -> list[str]:
         (b"#!/etc/passwd\n", "interpreter-not-executable"),
         (b"#!/usr/bin/env python3.99\n", "interpreter-not-on-path"),
         (b"#!/usr/bin/env -S python3.99 -u\n", "interpreter-not-on-path"),
+        (b"#!/usr/bin/env -S -u HOME python3.99\n", "interpreter-not-on-path"),
+        (b'#!/usr/bin/env -S python3 "x\n', "shebang-arguments"),
     ],
 )
 def test_one_thing_is_wrong(tmp_path: Path, data: bytes, code: str) -> None:
@@ -65,6 +67,9 @@ def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
         (b"#! /bin/sh -e\n", Interpreter("/bin/sh", ("-e",), "/bin/sh")),
         (b"#!/bin/sh", Interpreter("/bin/sh", (), "/bin/sh")),
         (b"#!/usr/bin/env sh\n", Interpreter("/usr/bin/sh", (), "sh")),
+        (b"#!/usr/bin/env -S -u HOME sh -e\n", Interpreter("/usr/bin/sh", ("-e",), "sh")),
+        (b"#!/usr/bin/perl -w -T\n", Interpreter("/usr/bin/perl", ("-w -T",), "/usr/bin/perl")),
+        (b"\x7fELF\x02\x01\x01\0", Interpreter("app.cgi", (), "app.cgi")),
         (b"#!/usr/bin/env -S sh -e\n", Interpreter("/usr/bin/sh", ("-e",), "sh")),
         (b"#!/bin/sh\n'''exec' '/opt/py thon' \"$0\"\n' '''\n", Interpreter("/opt/py thon", (), "/opt/py thon")),
     ],
@@ -124,6 +129,36 @@ def test_a_remedy_makes_a_script_that_runs(tmp_path: Path, make: object) -> None
     found = examine_shebang(str(script), script.read_bytes(), PYTHON)
     assert found.interpreter is not None
     assert found.interpreter.program == PYTHON
+
+
+@pytest.mark.parametrize("first", ["#!/nowhere\n", "", "#!/nowhere/my venv/bin/python\n"])
+def test_a_remedy_for_an_interpreter_with_a_space(tmp_path: Path, first: str) -> None:
+    """The kernel would end the path at the space: no first line can have it."""
+    python = tmp_path / "my venv" / "python3"
+    python.parent.mkdir()
+    python.symlink_to(PYTHON)
+    script = tmp_path / "app.cgi"
+    script.write_text(f"{first}print('fine')\n")
+    script.chmod(0o755)
+    [finding] = examine_shebang(str(script), script.read_bytes(), str(python)).findings
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert subprocess.run([script], capture_output=True, text=True, check=False).stdout == "fine\n"
+    assert examine_shebang(str(script), script.read_bytes(), str(python)).findings == []
+
+
+def test_the_interpreter_with_a_space_that_the_line_means(tmp_path: Path) -> None:
+    python = tmp_path / "my python"
+    python.symlink_to(PYTHON)
+    [finding] = examine_shebang("app.cgi", f"#!{python}\n".encode(), "/suggested").findings
+    assert finding.code == "interpreter-absent"
+    assert "at its space" in finding.what
+    assert finding.remedy == trick("app.cgi", str(python))
+
+
+def test_sed_cannot_add_a_line_to_an_empty_file() -> None:
+    [finding] = examine_shebang("/srv/my site/shop.cgi", b"", PYTHON).findings
+    assert "it is empty" in finding.what
+    assert "rm '/srv/my site/shop.cgi' && gateways init --cgi --name shop '/srv/my site'" in finding.remedy
 
 
 @pytest.mark.parametrize("data", [b"\xef\xbb\xbf#!/bin/sh\n", b"#!/bin/sh\r\necho\r\n", b"\n \n  #!/bin/sh\n"])

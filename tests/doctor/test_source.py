@@ -48,6 +48,12 @@ def test_prints_that_run_at_import() -> None:
     assert list(source.prints(tree)) == [1, 3]
 
 
+def test_the_print_of_a_line() -> None:
+    tree = source.parse(b"print(x)\nprint('A: b')\nprint('S: 200\\nT: c')\nprint('D: ' + e)\n")
+    assert tree is not None
+    assert [source.prints_text(tree, line) for line in ("A: b", "T: c", "D: e")] == [2, 3, 0]
+
+
 def test_what_this_python_cannot_read() -> None:
     assert source.parse(b"def (:") is None
     assert source.parse(b"\0") is None

@@ -63,6 +63,15 @@ def test_limits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("run", [run_cgi, run_fastcgi])
+def test_the_headers_are_those_of_a_browser(tmp_path: Path, run: object) -> None:
+    """What an application takes for granted, and rightly so."""
+    names = ("HTTP_HOST", "HTTP_USER_AGENT", "HTTP_ACCEPT", "HTTP_COOKIE")
+    text = SERVE.replace("    start", f"    [environ[name] for name in {names}]\n    start")
+    outcome: Outcome = run(write(tmp_path, text), US, PLAIN, PATIENCE)  # type: ignore[operator]
+    assert outcome.answer == 404 or b"Status: 404" in outcome.output, outcome.log
+
+
+@pytest.mark.parametrize("run", [run_cgi, run_fastcgi])
 def test_an_end_before_the_answer(tmp_path: Path, run: object) -> None:
     path = write(tmp_path, "echo why >&2; exit 3", "/bin/sh")
     outcome: Outcome = run(path, US, PLAIN, PATIENCE)  # type: ignore[operator]

@@ -16,6 +16,7 @@ from gateways.errors import ConfigError
     [
         ("http://example.org/app", URL),
         ("https://example.org", URL),
+        ("HTTP://example.org/", URL),
         ("unix:/run/nothing.sock", SOCKET),
         ("127.0.0.1:9000", SOCKET),
         ("[::1]:9000", SOCKET),
@@ -58,11 +59,24 @@ def test_a_directory_and_a_socket(tmp_path: Path) -> None:
         assert kind_of(str(tmp_path / "socket")) == SOCKET
 
 
+def test_a_file_is_not_taken_for_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "example.com").mkdir()
+    for what in ("example.com/app", "absent", "/srv/example.com/app", "app.conf", "app.cgi", "error.log"):
+        with pytest.raises(ConfigError) as caught:
+            kind_of(what)
+        assert "http" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("what", "message"),
     [
         ("{0}/ap.cgi", "there is no such file; did you mean {0}/app.cgi?"),
         ("{0}/absent/x.cgi", "there is no such file"),
+        ("example.com/app", "there is no such file; if it is a URL, give http://example.com/app or https://exa"),
+        ("example.com", "give http://example.com or"),
+        ("localhost:8000/app", "give http://localhost:8000/app or"),
+        ("127.0.0.1:8000/app", "give http://127.0.0.1:8000/app or"),
         ("x:y", "is not an address"),
         ("/dev/null", "neither a file"),
         ("{0}/program", "is no text"),

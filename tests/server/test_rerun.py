@@ -46,7 +46,7 @@ def test_a_failure_without_a_socket_is_a_failure(tmp_path: Path) -> None:
         ("1 +", "SyntaxError: invalid syntax"),
         ("import app", "ZeroDivisionError: division by zero"),
         ("sys.exit('not today')", "it has ended with exit status not today"),
-        ("run('app', threads=0)", "it has ended with exit status 2"),
+        ("run('app', threads=0)", "keyword threads: 0 cannot be used"),
         ("run = lambda *args, **kwargs: None", "it has ended without a call of run() or serve()"),
     ],
 )
