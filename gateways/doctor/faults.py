@@ -6,6 +6,11 @@ from gateways.doctor.findings import ERROR, NOTE, WARNING, declare
 
 SYNTAX = declare("config-syntax", ERROR, "The web server cannot read the file, so it does not start with it.")
 INCLUDE = declare("config-include", WARNING, "A file that is included is not there: nginx and lighttpd do not start.")
+UNREAD = declare(
+    "config-unread",
+    WARNING,
+    "An included file cannot be read by this user, or is none: what it says does not count.",
+)
 DISABLED = declare("config-disabled", WARNING, "The web server does not read the file: nothing includes it.")
 MODULE = declare(
     "module-missing", ERROR, "A module that the file needs is not loaded: it does not start, or answers 500."

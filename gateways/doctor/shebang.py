@@ -179,7 +179,9 @@ def _wrong(path: str, words: list[str], suggestion: str) -> Iterator[Finding]:
         yield finding
     elif os.path.basename(program) == "env":
         name = _of_env(argument)
-        if name is None:
+        if argument.startswith("-S") and not _is_closed(argument):
+            yield ARGUMENTS.found(path, f"a quotation mark of {argument!r} is not closed", remedy)
+        elif name is None:
             what = f"env gets {argument!r} as the name of one program"
             yield ARGUMENTS.found(path, what, f"sed -i '1s/env /env -S /' {shlex.quote(path)}")
         elif name and not _on_path(name):
@@ -221,9 +223,9 @@ def _resolve(words: list[str], data: bytes) -> Interpreter:
         inner = trick_used[1].strip(b"\"'").decode("utf-8", "surrogateescape")
         return Interpreter(inner, (), inner)
     if os.path.basename(program) == "env":
-        parts = [word for word in shlex.split(argument) if not (word.startswith("-") or "=" in word)]
+        parts = [word for word in _split(argument) if not (word.startswith("-") or "=" in word)]
         found = _on_path(parts[0]) if parts else ""
-        rest = tuple(shlex.split(argument)[shlex.split(argument).index(parts[0]) + 1 :]) if parts else ()
+        rest = tuple(_split(argument)[_split(argument).index(parts[0]) + 1 :]) if parts else ()
         return Interpreter(found or program, rest, parts[0] if parts else "env")
     return Interpreter(program, (argument,) if argument else (), program)
 
@@ -231,9 +233,21 @@ def _resolve(words: list[str], data: bytes) -> Interpreter:
 def _of_env(argument: str) -> str | None:
     """Return the program that env is to find, "" where it is not plain, None where env looks for a name with spaces."""
     if argument.startswith(("-S", "--split-string")):
-        words = [word for word in shlex.split(argument)[1:] if "=" not in word and not word.startswith("-")]
+        words = [word for word in _split(argument)[1:] if "=" not in word and not word.startswith("-")]
         return words[0] if words else ""
     return None if " " in argument or "\t" in argument else argument
+
+
+def _split(argument: str) -> list[str]:
+    return shlex.split(argument) if _is_closed(argument) else argument.split()
+
+
+def _is_closed(argument: str) -> bool:
+    try:
+        shlex.split(argument)
+    except ValueError:
+        return False
+    return True
 
 
 def _on_path(name: str) -> str:

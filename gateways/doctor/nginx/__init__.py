@@ -40,6 +40,10 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
     for directive, pattern in reader.missing:
         if directive.asked:
             yield faults.INCLUDE.found(directive.where, f"include {pattern}: there is no such file", "correct the path")
+    for directive, error in reader.unread:
+        if directive.asked:
+            what = f"include {directive.value}: {error.filename}: {error.strerror}"
+            yield faults.UNREAD.found(directive.where, what, "run as a user who may read it")
     user = next((directive.value for directive in root.all("user")), None)
     yield from _examine(
         root, Backends(web_account(replace(options, user=options.user or _known(user))), options, ("nginx",))
@@ -70,7 +74,7 @@ def _main_of(path: str) -> str | None:
     directory = os.path.dirname(path)
     for _ in range(_LEVELS):
         main = os.path.join(directory, MAIN)
-        if os.path.isfile(main):
+        if os.path.isfile(main) and os.access(main, os.R_OK):
             return main
         directory = os.path.dirname(directory)
     return None
