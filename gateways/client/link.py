@@ -90,11 +90,10 @@ class Link:
         """Wait until the socket moves, and move it."""
         wanted = select.POLLIN | (select.POLLOUT if self._outgoing else 0)
         self._poll.modify(self._sock, wanted)
-        if self._limit is not None:
-            timeout = min(timeout, self._end - monotonic())
-            if timeout <= 0:
-                raise BackendTimeout(f"{self.peer}: the response has not come to its end in {self._limit:g} s")
-        ready = self._poll.poll(timeout * 1000)
+        left = timeout if self._limit is None else min(timeout, self._end - monotonic())
+        ready = self._poll.poll(left * 1000) if left > 0 else []
+        if not ready and left < timeout:
+            raise BackendTimeout(f"{self.peer}: the response has not come to its end in {self._limit:g} s")
         if not ready:
             raise BackendTimeout(
                 f"{self.peer}: the backend {'took' if self._outgoing else 'sent'} nothing for {timeout:g} s"

@@ -24,6 +24,12 @@ NO_CHECK_LOCAL = declare(
     "check-local", ERROR, "lighttpd looks for a file of that name first and answers 404 where there is none."
 )
 DENIED = declare("access-denied", ERROR, "Nothing allows access to the directory, so Apache answers 403.")
+FILES_ONLY = declare(
+    "try-files-404", ERROR, "nginx looks for a file of that name first, and answers 404 where there is none."
+)
+INTERNAL = declare(
+    "location-internal", ERROR, "`internal` keeps clients from the location, and the application has no other."
+)
 NOT_RUN = declare(
     "script-not-run", ERROR, "Nothing makes the web server run the script: it answers 403, or its source."
 )

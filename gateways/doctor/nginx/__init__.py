@@ -12,7 +12,7 @@ from gateways.doctor.accounts import web_account
 from gateways.doctor.backends import Backends
 from gateways.doctor.directives import Directive, Fault
 from gateways.doctor.findings import Finding
-from gateways.doctor.nginx import addresses, limits, variables
+from gateways.doctor.nginx import addresses, limits, reach, variables
 from gateways.doctor.nginx.places import PASSES, places
 from gateways.doctor.nginx.syntax import USUAL_PLACE, Reader
 from gateways.doctor.targets import Options
@@ -59,6 +59,7 @@ def is_ours(root: Directive) -> bool:
 def _examine(root: Directive, backends: Backends) -> Iterator[Finding]:
     for place in places(root):
         yield from addresses.examine(place, root, backends)
+        yield from reach.examine(place)
         yield from variables.examine(place)
         yield from limits.examine(place, root)
     yield from limits.examine_aliases(root)
