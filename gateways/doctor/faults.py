@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateways.doctor.findings import ERROR, NOTE, WARNING, declare
+from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
 
 SYNTAX = declare("config-syntax", ERROR, "The web server cannot read the file, so it does not start with it.")
 INCLUDE = declare("config-include", WARNING, "A file that is included is not there: nginx and lighttpd do not start.")
@@ -122,3 +122,9 @@ ALIAS = declare(
 KEEPALIVE = 75.0
 #: Bytes of an upload that every deployment should take.
 USUAL_BODY = 1 << 20
+
+
+def unread(where: str, included: str, error: OSError) -> Finding:
+    """Return that a file that is included at ``where`` cannot be read."""
+    remedy = "run as a user who may read it" if isinstance(error, PermissionError) else "correct the path"
+    return UNREAD.found(where, f"{included}: {error.filename}: {error.strerror}", remedy)

@@ -102,6 +102,7 @@ def test_an_included_file_that_may_not_be_read(tmp_path, monkeypatch, kind, text
     found = findings(tmp_path / "file", text.rpartition("\n")[0])
     assert [finding.code for finding in found if finding.code.startswith("config")] == ["config-unread"]
     assert "Permission denied" in found[0].what
+    assert "run as" in found[0].remedy
     assert findings(tmp_path / "file", text)[0].code == "config-syntax"  # what stands behind it is read
 
 

@@ -37,8 +37,7 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
     for where, pattern in configuration.missing:
         yield faults.INCLUDE.found(where, f'include "{pattern}": there is no such file', "correct the path")
     for where, error in configuration.unread:
-        what = f"include: {error.filename}: {error.strerror}"
-        yield faults.UNREAD.found(where, what, "run as a user who may read it")
+        yield faults.unread(where, "include", error)
     backends = Backends(
         web_account(replace(options, user=options.user or _user(configuration))), options, ("lighttpd",)
     )

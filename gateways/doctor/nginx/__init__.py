@@ -42,8 +42,7 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
             yield faults.INCLUDE.found(directive.where, f"include {pattern}: there is no such file", "correct the path")
     for directive, error in reader.unread:
         if directive.asked:
-            what = f"include {directive.value}: {error.filename}: {error.strerror}"
-            yield faults.UNREAD.found(directive.where, what, "run as a user who may read it")
+            yield faults.unread(directive.where, f"include {directive.value}", error)
     user = next((directive.value for directive in root.all("user")), None)
     yield from _examine(
         root, Backends(web_account(replace(options, user=options.user or _known(user))), options, ("nginx",))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateways.doctor.live import anything
@@ -68,6 +70,21 @@ def test_a_limit_of_the_backend():
 def test_a_slow_page():
     [finding] = found(Picky(), Answer(200, "OK", (), b"", 9.0))
     assert (finding.code, "9.0 s" in finding.what) == ("url-slow", True)
+
+
+def test_what_has_no_end_is_not_asked_again(monkeypatch):
+    asked = []
+    endless = replace(FINE, endless=True)
+
+    def ask(self, method="GET", path="/", headers=None, body=None):
+        asked.append(method)
+        return endless if everything else FINE
+
+    monkeypatch.setattr(anything.Site, "ask", ask)
+    for everything, methods in ((False, ["POST"] * 3), (True, ["POST"])):
+        asked.clear()
+        assert list(examine(Site("http://example.org/", PATIENCE), endless)) == []
+        assert asked == methods
 
 
 def test_http_beside_https(monkeypatch):
