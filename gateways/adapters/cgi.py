@@ -104,10 +104,15 @@ def _stay(
     """Serve until nobody needs this process (resident/)."""
     import gateways
 
-    settings = {"debug": bool(debug), "debug_secrets": debug == "secrets", "interface": interface}
-    if script_name is not None:
-        settings["script_name"] = script_name
-    gateways.run(application, environ=environ, **settings)
+    given = {
+        "script_name": (script_name, None),
+        "environ": (environ, ()),
+        "debug": (bool(debug), False),
+        "debug_secrets": (debug == "secrets", False),
+        "interface": (interface, "wsgi"),
+    }
+    # Comments in the script and variables say the rest.
+    gateways.run(application, **{name: value for name, (value, default) in given.items() if value != default})
 
 
 class CGI:

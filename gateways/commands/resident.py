@@ -10,8 +10,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from gateways.commands.arguments import kind
 from gateways.errors import ConfigError
-from gateways.resident import notes
+from gateways.resident import notes, place
+from gateways.values import Duration
 
 if TYPE_CHECKING:
     from gateways.resident.notes import Resident
@@ -40,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="stop the processes of all scripts")
     parser.add_argument("--json", action="store_true", help="print what is known as JSON")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=35.0, help="kill what has not ended by then (default: 35)"
+        "--timeout",
+        metavar="TIME",
+        type=kind(Duration(0)),
+        default=35.0,
+        help="kill what has not ended by then (default: 35s)",
     )
 
 
@@ -52,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         return main(arguments.scripts)
     if arguments.action not in ("status", "stop"):
         raise ConfigError(f"unknown action {arguments.action!r}: give status or stop (see gateways resident --help)")
-    missing = [script for script in arguments.scripts if not os.path.exists(script)]
+    # Its process may be there still.
+    missing = [script for script in arguments.scripts if not (os.path.exists(script) or notes.of_script(script))]
     if missing:
         raise ConfigError(f"there is no script {missing[0]!r}: give the path of the file whose first line it is")
     found = _chosen(arguments.scripts)
@@ -73,7 +80,7 @@ def _show(residents: list[Resident], as_json: bool) -> None:
         print(json.dumps([resident._asdict() for resident in residents], indent=2))
         return
     if not residents:
-        print("no process is running")
+        _say_none()
     now = time.time()
     for resident in residents:
         idle = f", the last {_span(now - resident.used)} ago" if resident.requests else ""
@@ -103,8 +110,13 @@ def _stop(residents: list[Resident], timeout: float) -> int:
     for resident in stopped:
         print(f"{resident.script}: process {resident.pid} has ended")
     if not residents:
-        print("no process is running")
+        _say_none()
     return 1 if left else 0
+
+
+def _say_none() -> None:
+    """Say where was looked: a web server may start scripts as another user, or name another directory."""
+    print(f"no process of user {os.geteuid()} is running (looked in {', '.join(place.candidates())})")
 
 
 def _signal(resident: Resident, number: int) -> None:

@@ -56,6 +56,10 @@ class Hook:
         self._display = bool(display)
         self._logdir = logdir
         self._format = format
+        held = getattr(sys.stdout, "buffer", None)
+        if file is None and isinstance(held, _Held):
+            self._output = held  # enabled before
+            return
         self._output = _Held(sys.stdout.fileno() if file is None else file.fileno())
         if file is None:
             sys.stdout.flush()
@@ -102,7 +106,10 @@ def enable(
 
 
 def handler(info: tuple[Any, Any, Any] | None = None) -> None:
-    """Answer for the exception that is being handled. For scripts that catch it themselves."""
+    """Answer for the exception that is being handled. For scripts that catch it themselves, and have called ``enable``.
+
+    Without ``enable`` nobody knows whether headers were printed: call it before them then.
+    """
     hook = sys.excepthook if isinstance(sys.excepthook, Hook) else Hook()
     hook.handle(info)
 
@@ -119,6 +126,11 @@ class _Held(io.RawIOBase):
 
     def writable(self) -> bool:
         return True
+
+    def fileno(self) -> int:
+        """Return the descriptor, for a child process: what was kept goes before what that will write."""
+        self.release()
+        return self._descriptor
 
     def write(self, data: Any) -> int:
         self._held += data

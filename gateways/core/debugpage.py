@@ -46,10 +46,32 @@ _REQUEST = frozenset(
         *("SSL_CIPHER", "SSL_PROTOCOL"),
     )
 )
-#: A header with one of these in its name proves who somebody is.
-_PROOFS = (
-    *("AUTH", "COOKIE", "TOKEN", "KEY", "SECRET", "PASS", "SESSION", "CSRF", "XSRF", "CREDENTIAL", "SIGNATURE", "JWT"),
-    "CERT",
+#: Headers that hold no secret (HTTP_*): of all others nobody knows which of them proves who somebody is.
+_HEADERS = frozenset(
+    (
+        *("ACCEPT", "ACCEPT_CHARSET", "ACCEPT_ENCODING", "ACCEPT_LANGUAGE", "CACHE_CONTROL", "CONNECTION"),
+        *(
+            "CONTENT_ENCODING",
+            "CONTENT_LANGUAGE",
+            "DNT",
+            "EXPECT",
+            "FORWARDED",
+            "HOST",
+            "IF_MATCH",
+            "IF_MODIFIED_SINCE",
+        ),
+        *("IF_NONE_MATCH", "IF_RANGE", "IF_UNMODIFIED_SINCE", "ORIGIN", "PRAGMA", "RANGE", "REFERER"),
+        *("SEC_FETCH_DEST", "SEC_FETCH_MODE", "SEC_FETCH_SITE", "SEC_FETCH_USER", "TE", "TRAILER", "TRANSFER_ENCODING"),
+        *("UPGRADE", "UPGRADE_INSECURE_REQUESTS", "USER_AGENT", "VIA", "X_FORWARDED_FOR", "X_FORWARDED_HOST"),
+        *("X_FORWARDED_PORT", "X_FORWARDED_PROTO", "X_REAL_IP", "X_REQUESTED_WITH"),
+    )
+)
+#: What PEP 3333 asks for, and this package adds.
+_WSGI = frozenset(
+    (
+        *("errors", "file_wrapper", "input", "input_terminated", "multiprocess", "multithread", "run_once"),
+        *("url_scheme", "version"),
+    )
 )
 _HIDDEN = "hidden; --debug-secrets shows it"
 _REMARK = ' class="hidden"'
@@ -73,10 +95,10 @@ def render(
     """
     style = Path(__file__).with_suffix(".css").read_text(encoding="ascii")
     digest = b64encode(sha256(style.encode()).digest()).decode()
-    title = _title(error)
+    title = title_of(error)
     first, *before = _chain(error)
     failures = [_failure(first, origin if first is error else first.__traceback__, secrets)]
-    failures += [_failure(one, one.__traceback__, secrets, f"Before that: {_title(one)}") for one in before]
+    failures += [_failure(one, one.__traceback__, secrets, f"Before that: {title_of(one)}") for one in before]
     body = f"""\
 <!DOCTYPE html>
 <html lang="en">
@@ -109,12 +131,15 @@ traceback is in the error log.</p>
     return headers, body.encode("utf-8", "backslashreplace")
 
 
-def _title(error: BaseException) -> str:
+def title_of(error: BaseException) -> str:
+    """Return an exception in one text, as a traceback ends with it: name and message, without notes (PEP 678)."""
     try:
         if isinstance(error, GatewayError):
             return _cut(str(error), _TITLE)
-        text = "".join(traceback.format_exception_only(type(error), error)[-1:]).strip()
-    except Exception:
+        summary = traceback.TracebackException(type(error), error, None)
+        summary.__dict__["__notes__"] = None
+        text = list(summary.format_exception_only())[-1].strip()
+    except BaseException:  # its own text may raise anything
         text = ""
     return _cut(text or type(error).__name__, _TITLE)
 
@@ -148,7 +173,7 @@ def _members(error: BaseException) -> str:
     """Return what an exception group holds (Python 3.11)."""
     if not type(error).__name__.endswith("ExceptionGroup"):
         return ""
-    return "".join(f"<p>{escape(_title(one))}</p>\n" for one in error.exceptions[:_CHAIN])  # type: ignore[attr-defined]
+    return "".join(f"<p>{escape(title_of(one))}</p>\n" for one in error.exceptions[:_CHAIN])  # type: ignore[attr-defined]
 
 
 def _frames(origin: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
@@ -206,13 +231,10 @@ def _others(environ: Environ) -> Iterator[tuple[str, object]]:
 
 def _shown(variables: Iterable[tuple[str, object]], secrets: bool) -> Iterator[tuple[str, str, bool]]:
     for name, value in variables:
-        open_to_all = name in _REQUEST or name.startswith("wsgi.") or (name.startswith("HTTP_") and not _is_proof(name))
+        kind, _, rest = name.partition("." if name.startswith("wsgi.") else "_")
+        open_to_all = name in _REQUEST or rest in {"HTTP": _HEADERS, "wsgi": _WSGI}.get(kind, ())
         hidden = not (secrets or open_to_all)
         yield name, _HIDDEN if hidden else value if isinstance(value, str) else _repr(value), hidden
-
-
-def _is_proof(name: str) -> bool:
-    return any(word in name for word in _PROOFS)
 
 
 def _process() -> list[tuple[str, str, bool]]:
@@ -247,7 +269,7 @@ def _table(rows: Iterable[tuple[str, str, bool]]) -> str:
 def _repr(value: object) -> str:
     try:
         return repr(value)
-    except Exception as error:
+    except BaseException as error:  # even sys.exit()
         return f"(its repr() raises {type(error).__name__})"
 
 

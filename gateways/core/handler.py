@@ -126,7 +126,7 @@ def _debug_page(
 
         if debugpage.is_wanted(environ):
             return debugpage.render(status, _request_line(environ), environ, error, _origin(error), secrets)
-    except Exception as failure:  # whatever the objects of an application do when they are looked at
+    except BaseException as failure:  # whatever the objects of an application do when they are looked at
         report += f"gateways: the debug page failed: {type(failure).__name__}: {_one_line(failure)}\n"
     return error_body(status, report)
 
@@ -178,7 +178,7 @@ def _one_line(value: object) -> str:
     """Return ``value`` as text without line feeds; ``Errors`` escapes the other controls."""
     try:
         return str(value).replace("\n", "\\n")
-    except Exception:
+    except BaseException:  # it may even end the thread
         return "(it cannot be shown as text)"
 
 

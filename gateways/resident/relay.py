@@ -245,7 +245,8 @@ def _body_length() -> int:
     """Say how far standard input may be read, as gateways-cgi.c does."""
     text = os.environb.get(b"CONTENT_LENGTH", b"")
     if text.isdigit():
-        return int(text) if int(text) < 1 << 63 else 0
+        length = int(text[:20])  # one digit more than 2**63 has
+        return length if length < 1 << 63 else 0
     if text[:1].isdigit():
         return 0
     return -1 if os.environb.get(b"HTTP_TRANSFER_ENCODING", b"").lower() == b"chunked" else 0

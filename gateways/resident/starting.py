@@ -92,7 +92,6 @@ def _begin(directory: Place, script: str, name: str) -> None:
     except ConfigError as error:
         raise Unavailable(str(error)) from None
     _remove(directory, name)
-    _count_failures(directory, name)
     _make_room(directory, options.get("resident_max") or os.environ.get(LIMIT, ""))
     passed = f"{options.get('resident_pass', '').replace(',', ' ')} {os.environ.get(PASSED, '')}"
     environ = _environment(passed.split())
@@ -103,6 +102,7 @@ def _begin(directory: Place, script: str, name: str) -> None:
         try:
             os.chmod(name, 0o600, dir_fd=directory.fd)
             listener.listen(_BACKLOG)
+            _count_failures(directory, name)
             _spawn(directory, listener.fileno(), place.path_of(script), environ, _log_name(name))
         except BaseException:
             _remove(directory, name)
@@ -163,7 +163,9 @@ def _count_failures(directory: Place, name: str) -> None:
 
 def _make_room(directory: Place, limit: str) -> None:
     """Raise ``Unavailable`` when there are as many processes as there may be."""
-    most = int(limit) if limit.isdecimal() else MOST
+    if limit and not limit.isdecimal():
+        raise Unavailable(f"resident_max is {limit!r}, and should be a number")
+    most = int(limit or MOST)
     sockets = [entry for entry in os.listdir(directory.fd) if entry.endswith(".sock")]
     if len(sockets) < most:
         return

@@ -190,6 +190,8 @@ class Connection(Serving):
         elif not (self.protocol.input_complete or self._input_ends()) or (ends_by_close and unread_bytes(self.fd)):
             self._linger()  # also for more than was announced, which nobody will take for a request
         else:
+            if self.protocol.outgoing:  # the end of a request whose input has come only now
+                self._flush_outgoing()
             self.close()
 
     def _linger(self) -> None:

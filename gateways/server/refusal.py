@@ -7,7 +7,8 @@ import traceback
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from gateways.errors import BootError, ConfigError
+from gateways.core.debugpage import title_of
+from gateways.errors import BootError, ConfigError, GatewayError
 from gateways.server.changes import Changes, Files, LoadedFiles
 from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_to_serve, listen
@@ -97,8 +98,10 @@ def _describe(error: BaseException | None) -> str:
     if error is None:
         return "it has ended without a call of run() or serve()"
     if isinstance(error, SystemExit):
-        return f"it has ended with exit status {error.code}"
-    return " ".join(traceback.format_exception_only(type(error), error)[-1].split())[:300]
+        # run() ends so when a setting cannot be used, and has said why where nobody looks.
+        cause = error.__context__
+        return str(cause) if isinstance(cause, GatewayError) else f"it has ended with exit status {error.code}"
+    return " ".join(title_of(error).split())[:300]
 
 
 def _files(error: BaseException | None) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from tests.support.resident import Host, hosting
 from tests.support.serving import until
+
+NONE = f"no process of user {os.geteuid()} is running (looked in {{}})\n"
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_status(host: Host) -> None:
-    assert host.run("resident").stdout == "no process is running\n"
+    assert host.run("resident").stdout == NONE.format(host.place)
     assert host.run("resident", "status", "app.cgi").returncode == 1
     pid = host.get("/pid")
     until(lambda: [resident.requests for resident in host.running()] == [1])
@@ -40,7 +43,14 @@ def test_stop(host: Host) -> None:
     assert (done.returncode, done.stdout) == (0, f"{host.script}: process {pid} has ended\n")
     assert [str(resident.pid) for resident in host.running()] == [second]
     assert f"process {second} has ended" in host.run("resident", "stop", "--all").stdout
-    assert host.run("resident", "stop", "--all").stdout == "no process is running\n"
+    assert host.run("resident", "stop", "--all").stdout == NONE.format(host.place)
+
+
+def test_the_process_of_a_script_that_was_removed(host: Host) -> None:
+    pid = host.get("/pid")
+    host.script.unlink()
+    done = host.run("resident", "stop", "app.cgi")
+    assert (done.returncode, done.stdout) == (0, f"{host.script}: process {pid} has ended\n")
 
 
 def test_a_process_that_does_not_end_is_killed(host: Host) -> None:

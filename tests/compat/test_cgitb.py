@@ -115,5 +115,17 @@ def test_no_exception_is_no_failure(tmp_path: Path) -> None:
     assert run(tmp_path, "cgitb.handler()", "print('fine')").output == b"fine\n"
 
 
+def test_it_may_be_enabled_twice(tmp_path: Path) -> None:
+    answer = run(tmp_path, "print('half')", "cgitb.enable(display=0)", "1 / 0")
+    assert answer.status == "500 Internal Server Error"
+    assert b"half" not in answer.output
+    assert b"Zero" not in answer.output
+
+
+def test_a_child_process_writes_behind_what_was_printed(tmp_path: Path) -> None:
+    lines = ("import subprocess, sys", "print('first')", "subprocess.call(['echo', 'second'], stdout=sys.stdout)")
+    assert run(tmp_path, *lines).output == b"first\nsecond\n"
+
+
 def test_what_a_client_sent_is_escaped_in_the_log(tmp_path: Path) -> None:
     assert "\\x1b[2J" in run(tmp_path, "raise ValueError('\\x1b[2J')").log

@@ -101,6 +101,8 @@ SECRET = {
     "HTTP_AUTHORIZATION": "Basic aaaa1",
     "HTTP_COOKIE": "session=aaaa2",
     "HTTP_X_API_KEY": "aaaa3",
+    "HTTP_X_AMZN_OIDC_DATA": "aaaa9",
+    "HTTP_X_PIN": "aaaa9",
     "HTTP_X_CSRFTOKEN": "aaaa4",
     "REDIRECT_HTTP_AUTHORIZATION": "aaaa5",
     "DATABASE_URL": "postgres://aaaa6",
@@ -212,6 +214,42 @@ def test_the_members_of_a_group_are_named() -> None:
     page, _ = shown(ExceptionGroup("two", [KeyError("one of them"), OSError("the other")]))  # noqa: F821
     assert "KeyError: 'one of them'" in page.text
     assert "OSError: the other" in page.text
+
+
+def test_what_is_named_like_a_variable_of_wsgi_may_be_a_secret() -> None:
+    def application(environ: Any, start_response: Any) -> Any:
+        environ["wsgi.secret"] = "b" * 12
+        raise ValueError
+
+    page = Page(answer(application, make_environ(HTTP_ACCEPT=BROWSER), debug=True).body.decode())
+    assert "wsgi.secret" in page.text
+    assert "b" * 12 not in page.text
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="notes came with Python 3.11")
+def test_a_note_takes_no_name_away() -> None:
+    error = ValueError("the message")
+    error.add_note("a note")  # type: ignore[attr-defined]
+    page, _ = shown(error)
+    assert "ValueError: the message" in page.text
+
+
+class Ending(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(2)
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("debug", [False, True, SECRETS])
+def test_an_error_that_ends_the_program_when_it_is_shown(debug: bool | str) -> None:
+    def application(environ: Any, start_response: Any) -> Any:
+        value = Ending()  # noqa: F841
+        raise Ending
+
+    answered = answer(application, make_environ(HTTP_ACCEPT=BROWSER), debug=debug)
+    assert answered.status == "500 Internal Server Error"
+    assert "Ending" in answered.log
 
 
 def test_nothing_of_it_for_a_head_request() -> None:

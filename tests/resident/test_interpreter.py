@@ -239,3 +239,13 @@ def test_the_program_alone_says_what_it_is(host: Host, words: tuple[str, ...]) -
     )  # fmt: skip
     assert done.returncode == 2
     assert "gateways-cgi is the interpreter of a CGI script" in done.stderr
+
+
+def test_settings_in_comments_hold_for_run_with_cgi(host: Host) -> None:
+    """What the script says itself wins; what it does not say is theirs."""
+    application = "def application(environ, start_response): 1 / 0"
+    host.install(
+        f"from gateways import run_with_cgi\n{application}\nrun_with_cgi(application)\n",
+        comment="# gateways: debug=yes",
+    )
+    assert b"ZeroDivisionError" in host.ask("/").body

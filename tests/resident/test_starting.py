@@ -160,6 +160,8 @@ def test_no_more_processes_than_allowed(one_host: Host) -> None:
     answer = one_host.ask("/where", script=scripts[2])
     assert where(answer) == "plain CGI"
     assert "there are 2 processes already (resident_max is 2" in answer.log
+    for _ in range(starting.FAILURES):  # to be refused is no failure
+        assert "there are 2 processes already" in one_host.ask("/where", script=scripts[2]).log
     os.kill(one_host.running()[0].pid, 9)
     until(lambda: len(one_host.running()) == 1)
     assert where(one_host.ask("/where", script=scripts[2])) == "resident"

@@ -52,6 +52,14 @@ def test_a_request_gets_the_reason_and_has_the_script_tried_again(script: Path) 
     assert refusal.look() == "a request was refused, and the script is tried again"
 
 
+def test_a_setting_that_cannot_be_used_is_the_reason(script: Path) -> None:
+    """run() says it on standard error, and ends the script."""
+    script.write_text("from gateways import run\nrun('app', bogus=1)\n")
+    reason = Refusal(str(script), failure(script)).reason
+    assert "bogus" in reason
+    assert "exit status" not in reason
+
+
 @pytest.mark.parametrize("error", ["raised", "syntax", "none"])
 def test_a_change_of_the_script_has_it_tried_again(script: Path, error: str) -> None:
     if error == "syntax":

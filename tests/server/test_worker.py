@@ -137,6 +137,18 @@ def test_a_peer_that_still_sends_its_body_gets_its_answer(
         assert served.stop() == 0
 
 
+def test_a_peer_that_waits_for_the_end_behind_its_body_gets_it(gate: Gate) -> None:
+    """What has come by then is skipped when the server stops; HAProxy is told the end of a request after that."""
+    with serving(gate, tcp=True) as served, served.connect() as sock:
+        sock.sendall(wire.request(wire.post(1000, (b"SERVER_SOFTWARE", b"HAProxy")), bytes(1000), keep=True))
+        until(lambda: gate.entered)
+        served.server.stop()
+        gate.opened.set()
+        records = list(wire.parse_records(wire.receive_all(sock)))
+        assert records[-1].type == wire.END
+        assert served.stop() == 0
+
+
 def test_idle_connections_do_not_hold_up_the_end(gate: Gate) -> None:
     with serving(gate) as served, ExitStack() as stack:
         for keep in [True] * 50 + [False] * 5:
