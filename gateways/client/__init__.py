@@ -52,6 +52,7 @@ class Client:
     ``protocol`` is one of client.transports, such as "fastcgi", ``address`` an ADDR such as
     "unix:/run/app.sock" or "127.0.0.1:9000". ``timeout`` is how many seconds the backend may stay silent: while
     connecting, and between any two bytes.
+    ``limit`` is how many seconds a request may take in all, None: any time, as long as something comes.
     ``keep`` leaves FastCGI and AJP13 connections open for the next request, at most ``max_idle`` of them.
     ``on_stderr`` is given what the backend writes for the error log, as it comes. ``secret`` is what an AJP13 backend
     asks for.
@@ -69,6 +70,7 @@ class Client:
         max_idle: int = 8,
         on_stderr: Callable[[bytes], None] | None = None,
         secret: str | None = None,
+        limit: float | None = None,
     ) -> None:
         if protocol not in TRANSPORTS:
             raise ConfigError(f"no such protocol: {protocol!r}; give {' or '.join(TRANSPORTS)}")
@@ -77,6 +79,7 @@ class Client:
         check_connectable(self.address)
         self._connection = TRANSPORTS[protocol]
         self._timeout = timeout
+        self._limit = limit
         self._keep = keep
         self._max_idle = max_idle
         self._on_stderr = on_stderr
@@ -138,6 +141,7 @@ class Client:
                     raise
 
     def _send(self, link: Link, variables: list[tuple[bytes, bytes]], body: Body, method: str) -> Response:
+        link.limit(self._limit)
         try:
             link.begin(variables + self._secret, body, self._keep)
         except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Iterable, Iterator
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateways.adapters.cgiresponse import End, Stderr, Stdout
@@ -32,6 +33,8 @@ class Link:
         self._blocks: Iterator[bytes] | None = None
         self._piece_size = BLOCK
         self._outgoing = memoryview(b"")
+        self._limit: float | None = None
+        self._end = 0.0
         self.connection = connection
         self.peer = peer
 
@@ -39,6 +42,11 @@ class Link:
     def reusable(self) -> bool:
         """True when another request can be sent: the last is over, nothing is left of it, and nobody has closed."""
         return self.connection.reusable and not self._outgoing and not self._poll.poll(0)
+
+    def limit(self, seconds: float | None) -> None:
+        """From now on so many seconds may pass, whatever comes; None is no limit. Then ``BackendTimeout`` is raised."""
+        self._limit = seconds
+        self._end = monotonic() + (seconds or 0.0)
 
     def begin(self, variables: Iterable[tuple[bytes, bytes]], body: Body, keep: bool) -> None:
         """Start a request, and send what the socket takes at once. Raises ``ValueError`` for unusable variables.
@@ -82,7 +90,10 @@ class Link:
         """Wait until the socket moves, and move it."""
         wanted = select.POLLIN | (select.POLLOUT if self._outgoing else 0)
         self._poll.modify(self._sock, wanted)
-        ready = self._poll.poll(timeout * 1000)
+        left = timeout if self._limit is None else min(timeout, self._end - monotonic())
+        ready = self._poll.poll(left * 1000) if left > 0 else []
+        if not ready and left < timeout:
+            raise BackendTimeout(f"{self.peer}: the response has not come to its end in {self._limit:g} s")
         if not ready:
             raise BackendTimeout(
                 f"{self.peer}: the backend {'took' if self._outgoing else 'sent'} nothing for {timeout:g} s"

@@ -41,6 +41,8 @@ ANSWERS = declare("backend-answers", OK, "The backend answered a request for `/`
 
 #: Seconds for each of the protocols that are tried: who has an answer has it at once, and there are five.
 _TRIAL = 3.0
+#: A request takes that many times as long as the backend may be silent, if it says a little now and then.
+LONGEST = 2
 #: Of a page that says why, bytes.
 _PAGE = 65536
 
@@ -64,7 +66,14 @@ def ask(address: Address, options: Options, where: str = "") -> Iterator[Finding
 
 
 def _request(protocol: str, address: Address, options: Options, where: str) -> Iterator[Finding]:
-    client = Client(protocol, str(address), timeout=options.timeout, keep=False, secret=options.secret)
+    client = Client(
+        protocol,
+        str(address),
+        timeout=options.timeout,
+        keep=False,
+        secret=options.secret,
+        limit=LONGEST * options.timeout,
+    )
     try:
         with client.request("GET", "/") as response:
             page = _beginning(response)
@@ -90,10 +99,15 @@ def _request(protocol: str, address: Address, options: Options, where: str) -> I
 
 def _beginning(response: Response) -> bytes:
     page = b""
-    for block in response.iter_body():
-        page += block
-        if len(page) >= _PAGE:
-            break
+    stream = (response.header("Content-Type") or "").startswith("text/event-stream")
+    try:
+        for block in response.iter_body():
+            page += block
+            if stream or len(page) >= _PAGE:
+                break
+    except BackendTimeout:
+        if not page and not stream:
+            raise
     return page
 
 

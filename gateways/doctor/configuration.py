@@ -19,15 +19,21 @@ SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with 
 DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
 
 NGINX, APACHE, LIGHTTPD, GATEWAYS = "nginx", "apache", "lighttpd", "gateways.toml"
+_HAPROXY = "HAProxy"
 
 #: The first that is found in a file decides, comments left out.
 _MARKS = (
-    (GATEWAYS, re.compile(r"^\s*\[(gateways|pool\.[^\]]+)\]\s*$", re.MULTILINE)),
-    (LIGHTTPD, re.compile(r"""^\s*[\w-]+\.[\w-]+\s*(\+|:)?=\s|\$(HTTP|SERVER|REQUEST_HEADER)\s*\[""", re.MULTILINE)),
+    (GATEWAYS, re.compile(r"^[ \t]*\[(gateways|pool\.[^\]]+)\][ \t]*$", re.MULTILINE)),
+    (
+        LIGHTTPD,
+        re.compile(r"^[ \t]*[\w-]+\.[\w-]+[ \t]*[+:]?=(?![=~>])|\$(HTTP|SERVER|REQUEST_HEADER)[ \t]*\[", re.MULTILINE),
+    ),
+    (_HAPROXY, re.compile(r"^(global|defaults|frontend|backend|fcgi-app)\b[^{;=\n]*$", re.MULTILINE)),
     (
         APACHE,
         re.compile(
-            r"^\s*(<(VirtualHost|Directory|DirectoryMatch|Location|LocationMatch|Proxy|IfModule|Files|FilesMatch|Macro)\b"
+            r"^[ \t]*(<(VirtualHost|Directory|DirectoryMatch|Location|LocationMatch|Proxy|IfModule|Files|FilesMatch"
+            r"|Macro)\b"
             r"|(ProxyPass|ProxyPassMatch|ScriptAlias|ScriptAliasMatch|SetHandler|AddHandler|RewriteEngine|RewriteRule"
             r"|LoadModule|CGIPassAuth|Fcgid\w+|DocumentRoot)\s)",
             re.MULTILINE | re.IGNORECASE,
@@ -35,10 +41,13 @@ _MARKS = (
     ),
     (
         NGINX,
-        re.compile(r"^\s*(server|location|upstream|http|events|map)\b[^;{\n]*\{|\b\w+_(pass|param)\s", re.MULTILINE),
+        re.compile(
+            r"^[ \t]*(server|location|upstream|http|events|map)\b[^;{\n]*\{|\b\w+_(pass|param)[ \t][^;{}\n]{1,1000};",
+            re.MULTILINE,
+        ),
     ),
 )
-_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 #: The beginning of what ``gateways check-config`` says.
 _PLACE = re.compile(r"(.+?), line ([0-9]+): ")
 #: More than this of a file is not needed to tell what it is.
@@ -58,9 +67,12 @@ def examine_configuration(what: str, options: Options) -> Iterator[Finding]:
     examine: Callable[[str, Options], Iterator[Finding]]
     examine = importlib.import_module(f"gateways.doctor.{kind}").examine
     found = 0
-    for finding in examine(what, options):
-        found += 1
-        yield finding
+    try:
+        for finding in examine(what, options):
+            found += 1
+            yield finding
+    except OSError as error:
+        raise ConfigError(f"{error.filename or what!r}: {error.strerror}; run as a user who may read it") from None
     if not found:
         yield READ.found(what, f"nothing is wrong with this configuration of {kind}")
 
@@ -74,6 +86,8 @@ def kind_of(path: str) -> str:
         raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
     for kind, mark in _MARKS:
         if mark.search(text):
+            if kind == _HAPROXY:
+                raise ConfigError(f"{path!r} is of HAProxy, whose language doctor does not know; haproxy -c -f {path}")
             return kind
     raise ConfigError(
         f"{path!r} is not a file that doctor knows: it reads scripts, .htaccess, gateways.toml, and configurations of "

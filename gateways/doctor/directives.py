@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,6 +12,8 @@ from dataclasses import dataclass, field
 MAX_SIZE = 4 << 20
 #: Files that include each other must end somewhere.
 DEEPEST = 16
+#: Blocks in one another; what has more was made to do harm.
+MOST_NESTED = 100
 
 
 class Fault(Exception):
@@ -51,9 +55,11 @@ class Directive:
 
     def walk(self) -> Iterator[Directive]:
         """Give all directives below this one."""
-        for child in self.children or ():
-            yield child
-            yield from child.walk()
+        waiting = list(reversed(self.children or ()))
+        while waiting:
+            directive = waiting.pop()
+            yield directive
+            waiting += reversed(directive.children or ())
 
     def up(self) -> Iterator[Directive]:
         """Give the blocks around this directive, the innermost first."""
@@ -63,8 +69,17 @@ class Directive:
             block = block.parent
 
 
+def check_depth(directive: Directive) -> None:
+    """Raise ``Fault`` for a block that is in too many others."""
+    if sum(1 for _ in directive.up()) > MOST_NESTED:
+        raise Fault(directive.where, f"more than {MOST_NESTED} blocks are in one another")
+
+
 def read_text(path: str) -> str:
-    """Return the text of a file, with any bytes in it. Raises ``OSError``."""
+    """Return the text of a file, with any bytes in it. Raises ``OSError``, for a pipe or a device as well."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(0, "it is no file", path)  # a pipe would be waited for
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         return file.read(MAX_SIZE)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from gateways.doctor.findings import ERROR, NOTE, WARNING, declare
+from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
 
 SYNTAX = declare("config-syntax", ERROR, "The web server cannot read the file, so it does not start with it.")
 INCLUDE = declare("config-include", WARNING, "A file that is included is not there: nginx and lighttpd do not start.")
+UNREAD = declare(
+    "config-unread",
+    WARNING,
+    "An included file cannot be read by this user, or is none: what it says does not count.",
+)
 DISABLED = declare("config-disabled", WARNING, "The web server does not read the file: nothing includes it.")
 MODULE = declare(
     "module-missing", ERROR, "A module that the file needs is not loaded: it does not start, or answers 500."
@@ -19,6 +24,12 @@ NO_CHECK_LOCAL = declare(
     "check-local", ERROR, "lighttpd looks for a file of that name first and answers 404 where there is none."
 )
 DENIED = declare("access-denied", ERROR, "Nothing allows access to the directory, so Apache answers 403.")
+FILES_ONLY = declare(
+    "try-files-404", ERROR, "nginx looks for a file of that name first, and answers 404 where there is none."
+)
+INTERNAL = declare(
+    "location-internal", ERROR, "`internal` keeps clients from the location, and the application has no other."
+)
 NOT_RUN = declare(
     "script-not-run", ERROR, "Nothing makes the web server run the script: it answers 403, or its source."
 )
@@ -111,3 +122,9 @@ ALIAS = declare(
 KEEPALIVE = 75.0
 #: Bytes of an upload that every deployment should take.
 USUAL_BODY = 1 << 20
+
+
+def unread(where: str, included: str, error: OSError) -> Finding:
+    """Return that a file that is included at ``where`` cannot be read."""
+    remedy = "run as a user who may read it" if isinstance(error, PermissionError) else "correct the path"
+    return UNREAD.found(where, f"{included}: {error.filename}: {error.strerror}", remedy)

@@ -98,7 +98,7 @@ def _answers(address: Address, question: bytes, answer: re.Pattern[bytes], timeo
 def _responds(protocol: str, address: Address, timeout: float) -> bool:
     """Say whether a whole request is answered. An answer that breaks off or is wrong is none: it may be an accident."""
     try:
-        with Client(protocol, str(address), timeout=timeout, keep=False).request("HEAD", "/"):
+        with Client(protocol, str(address), timeout=timeout, keep=False, limit=timeout).request("HEAD", "/"):
             return True
     except (ConnectError, BackendTimeout):
         raise

@@ -14,7 +14,7 @@ import pytest
 from gateways.client import Client, request
 from gateways.errors import BackendTimeout, ProtocolError
 from tests.support import wire
-from tests.support.backends import HEAD, Peer, ended, saying, saying_scgi, scripted, stdout
+from tests.support.backends import HEAD, Peer, dripping, ended, saying, saying_scgi, scripted, stdout
 from tests.support.serving import PATIENCE, Recorder, serving
 
 MIB = 1 << 20
@@ -188,6 +188,14 @@ def test_a_backend_that_does_not_read() -> None:
         with pytest.raises(BackendTimeout, match=r"took nothing for 0\.1 s"):
             request("fastcgi", backend.address, "POST", body=bytes(4 * MIB), timeout=0.1)
         released.set()
+
+
+def test_all_of_a_request_may_have_a_limit() -> None:
+    with (
+        scripted(dripping(HEAD[:20])) as backend,
+        pytest.raises(BackendTimeout, match=r"has not come to its end in 0\.1 s"),
+    ):
+        Client("scgi", backend.address, timeout=PATIENCE, limit=0.1).request()
 
 
 def test_a_slow_backend_is_not_a_silent_one() -> None:

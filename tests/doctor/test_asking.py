@@ -11,7 +11,8 @@ from gateways.addresses import parse_address
 from gateways.doctor import asking
 from gateways.doctor.asking import ask
 from gateways.doctor.targets import Options
-from tests.support.backends import HEAD, ended, saying, scripted, stdout
+from gateways.errors import BackendTimeout
+from tests.support.backends import HEAD, dripping, ended, saying, scripted, stdout
 from tests.support.serving import PATIENCE, Recorder, serving
 
 PROTOCOLS = ("fastcgi", "scgi", "uwsgi", "ajp", "http")
@@ -107,6 +108,43 @@ def test_a_page_that_hangs(monkeypatch):
     with scripted(lambda peer: peer.wait_for_close()) as backend:
         finding = only(asked(backend.address, "fastcgi", timeout=0.05), "backend-silent")
     assert "answers in FastCGI" in finding.what
+
+
+def test_a_backend_that_drips(monkeypatch):
+    monkeypatch.setattr(asking, "LONGEST", 0.5 / PATIENCE)
+    monkeypatch.setattr(asking, "spoken", lambda address, timeout, first: first)
+    with scripted(dripping(b"HTTP/1.1 200 OK\r\nX-Y: ")) as backend:
+        only(asked(backend.address, "http"), "backend-silent")
+
+
+class GoesOn:
+    """A page whose end does not come in time."""
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+
+    def header(self, name):
+        return None
+
+    def iter_body(self):
+        yield from self.pieces
+        raise BackendTimeout("no end")
+
+
+def test_a_page_that_goes_on():
+    assert asking._beginning(GoesOn(b"a", b"b")) == b"ab"
+    with pytest.raises(BackendTimeout):
+        asking._beginning(GoesOn())
+
+
+def test_the_beginning_of_an_event_stream():
+    def stream(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n")
+        peer.wait_for_close()
+
+    with scripted(stream) as backend:
+        only(asked(backend.address, "http"), "backend-answers")
 
 
 def test_more_connections_wait_than_may(tmp_path):

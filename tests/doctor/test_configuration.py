@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
 
 from gateways.doctor.configuration import APACHE, GATEWAYS, LIGHTTPD, NGINX, kind_of
+from gateways.doctor.directives import read_text
 from gateways.doctor.findings import ERROR, WARNING
 from gateways.doctor.targets import Options, examine
 from gateways.errors import ConfigError
@@ -31,9 +33,12 @@ def test_the_files_that_we_give_away(path: Path):
         ("server { listen 80; }", NGINX),
         ("# <VirtualHost *:80>\nlocation / {\n}\n", NGINX),
         ("fastcgi_param A b;\n", NGINX),
+        ("frontend's = 1;\nserver\t{\n}\n", NGINX),
         ("<VirtualHost *:80>\n</VirtualHost>\n", APACHE),
         ("ScriptAlias / /srv/app.fcgi/\n", APACHE),
         ('server.modules += ( "mod_fastcgi" )\n', LIGHTTPD),
+        ("server.port=80\nindex-file.names+=( )\n", LIGHTTPD),
+        ("global {\nserver.port := 80\n}\n", LIGHTTPD),
         ('$HTTP["url"] =~ "^/" {\n}\n', LIGHTTPD),
         ("[gateways]\nworkers = 2\n", GATEWAYS),
         ("[pool.shop]\n", GATEWAYS),
@@ -50,6 +55,55 @@ def test_what_is_none(tmp_path):
         kind_of(str(tmp_path / "file"))
     with pytest.raises(ConfigError, match="No such file"):
         kind_of(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("server", ["haproxy", "caddy", "h2o"])
+def test_other_web_servers(server):
+    for path in (CONF / server).iterdir():
+        with pytest.raises(ConfigError, match="haproxy -c -f" if path.suffix == ".cfg" else "not a file"):
+            kind_of(str(path))
+
+
+def test_comments_are_passed_over_in_one_go(tmp_path):
+    """With a mark that goes over empty lines it takes minutes."""
+    (tmp_path / "file").write_text("# x\n" * 100_000 + "server { }\n")
+    assert kind_of(str(tmp_path / "file")) == NGINX
+
+
+@pytest.mark.parametrize("text", ["server { }\n", "<Directory />\n</Directory>\n", "server.port = 80\n"])
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, text):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    for kind in (NGINX, APACHE, LIGHTTPD):
+        monkeypatch.setattr(importlib.import_module(f"gateways.doctor.{kind}.syntax"), "read_text", refuse)
+    with pytest.raises(ConfigError, match="Permission denied; run as"):
+        findings(tmp_path / "file", text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (NGINX, "server { }\ninclude other;\nserver {"),
+        (APACHE, "<Directory />\n</Directory>\nInclude other\n<Directory />"),
+        (LIGHTTPD, 'server.port = 80\ninclude "other"\nserver.port = {'),
+    ],
+)
+def test_an_included_file_that_may_not_be_read(tmp_path, monkeypatch, kind, text):
+    syntax = importlib.import_module(f"gateways.doctor.{kind}.syntax")
+
+    def read(path):
+        if path.endswith("other"):
+            raise PermissionError(13, "Permission denied", path)
+        return read_text(path)
+
+    (tmp_path / "other").touch()
+    monkeypatch.setattr(syntax, "read_text", read)
+    found = findings(tmp_path / "file", text.rpartition("\n")[0])
+    assert [finding.code for finding in found if finding.code.startswith("config")] == ["config-unread"]
+    assert "Permission denied" in found[0].what
+    assert "run as" in found[0].remedy
+    assert findings(tmp_path / "file", text)[0].code == "config-syntax"  # what stands behind it is read
 
 
 def test_nothing_wrong_is_said(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+
+import pytest
 
 from gateways.doctor.directives import MAX_SIZE, Directive, glob_expression, read_text
 
@@ -29,6 +32,12 @@ def test_a_file_is_not_read_without_an_end(tmp_path):
         file.truncate(MAX_SIZE + 10)
     assert len(read_text(str(path))) == MAX_SIZE
     assert read_text(str(path))[0] == "\udcff"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no file"):
+        read_text(str(tmp_path / "pipe"))
 
 
 def test_patterns_of_names():

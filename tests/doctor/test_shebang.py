@@ -35,6 +35,7 @@ def codes(path: Path, data: bytes, limit: int = 0) -> list[str]:
         (b"#!/dev/null/python\n", "interpreter-absent"),
         (b"#!/tmp\n", "interpreter-directory"),
         (b"#!/etc/passwd\n", "interpreter-not-executable"),
+        (b'#!/usr/bin/env -S python3 "x\n', "shebang-arguments"),
         (b"#!/usr/bin/env python3.99\n", "interpreter-not-on-path"),
         (b"#!/usr/bin/env -S python3.99 -u\n", "interpreter-not-on-path"),
         (b"#!/usr/bin/env -S -u HOME python3.99\n", "interpreter-not-on-path"),

@@ -234,6 +234,8 @@ NGINX = (
         fine,
         "php",
     ),
+    Fault("try-files-404", FASTCGI, _add("try_files $uri =404;"), "try_files", status(404)),
+    Fault("location-internal", FASTCGI, _add("internal;"), "internal", status(404)),
     Fault("path-split", FASTCGI, _add("fastcgi_split_path_info ^()(/.*)$;"), "fastcgi_split", fine, "unused"),
     Fault("httpoxy-header", FASTCGI, _without("HTTP_PROXY"), "fastcgi_pass", fine),
     Fault(

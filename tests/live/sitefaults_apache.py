@@ -62,6 +62,17 @@ APACHE = (
             (FCGID, "ScriptAlias", "/page"),
         )
     ),
+    *(
+        Fault(
+            "authorization-lost",
+            conf,
+            ((r"(?m)^( *ProxyPass / .*)$", r"\1\nRequestHeader unset Authorization"),),
+            "RequestHeader unset",
+            told("HTTP_AUTHORIZATION", None, headers=TOKEN),
+            "unset",
+        )
+        for conf in (FCGI, HTTP)
+    ),
     Fault(
         "authorization-lost",
         FCGI,

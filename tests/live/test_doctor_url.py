@@ -29,6 +29,13 @@ def _named(faults: tuple[Fault, ...], conf: str, *names: str) -> list[Fault]:
 
 
 BUFFERED = Fault("stream-buffered", FASTCGI, KEPT, "", fine, "kept")
+#: A POST is refused, or arrives as GET. It is no limit of uploads.
+METHODS = [
+    Fault(
+        "probe-method", FASTCGI, (("location / {", "location / { limit_except GET { deny all; }"),), "", fine, "refused"
+    ),
+    Fault("probe-method", FASTCGI, (("(REQUEST_METHOD +)[^;]*;", r"\1GET;"),), "", fine, "changed"),
+]
 NO_BACKEND = ("protocol-other", "socket-absent", "socket-mode", "port-closed")
 NOTED = ("body-unmeasured", "path-not-utf8", "body-limit")
 #: The faults, and the code that the URL shows: that of the fault itself, unless it says more here.
@@ -59,7 +66,7 @@ class Benches:
         server = conf.partition("/")[0]
         if server not in self._made:
             faults = [fault for fault, _ in CASES if fault.conf.startswith(server)]
-            faults += [BUFFERED] if server == "nginx" else []
+            faults += [BUFFERED, *METHODS] if server == "nginx" else []
             bench = self._stack.enter_context(Bench.running(server, faults, at_once=server != "lighttpd"))
             self._made[server] = bench
         bench = self._made[server]
@@ -90,6 +97,13 @@ def test_a_fault(benches: Benches, fault: Fault, code: str, monkeypatch: pytest.
     monkeypatch.setattr(roundtrips, "_PAUSES", (0.0,))  # streams are another test
     found = benches.examine(fault)
     assert code in [finding.code for finding in found], found
+
+
+@pytest.mark.parametrize("fault", METHODS, ids=str)
+def test_methods(benches: Benches, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roundtrips, "_PAUSES", (0.0,))
+    codes = [finding.code for finding in benches.examine(fault) if finding.severity in (ERROR, WARNING)]
+    assert set(codes) == {"probe-method"}
 
 
 def test_a_stream_that_is_kept(benches: Benches, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from struct import pack
+from time import sleep
 from typing import Callable
 
 from gateways.addresses import connect, parse_address
@@ -136,6 +137,20 @@ class Answering:
             self.variables.append(variables)
             self.bodies.append(body)
             peer.answer(self.text, app_status=self.app_status)
+
+
+def dripping(beginning: bytes) -> Act:
+    """Send the beginning of an answer, and then a byte now and then until the peer goes."""
+
+    def act(peer: Peer) -> None:
+        with contextlib.suppress(OSError):
+            peer.sock.recv(65536)
+            peer.send(beginning)
+            while True:
+                peer.send(b"a")
+                sleep(0.01)
+
+    return act
 
 
 def saying(*data: bytes) -> Act:

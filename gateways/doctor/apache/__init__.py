@@ -36,6 +36,9 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
     for directive, pattern in reader.missing:
         if directive.asked:
             yield faults.INCLUDE.found(directive.where, f"Include {pattern}: there is no such file", "correct the path")
+    for directive, error in reader.unread:
+        if directive.asked:
+            yield faults.unread(directive.where, f"Include {directive.value}", error)
     user = next((directive.value for directive in root.all("user")), None)
     backends = Backends(web_account(replace(options, user=options.user or _known(user))), options, ("apache2", "httpd"))
     for place in places(root):
@@ -57,8 +60,9 @@ def _main_of(path: str) -> str | None:
     directory = os.path.dirname(path)
     for _ in range(_LEVELS):
         for name in MAINS:
-            if os.path.isfile(os.path.join(directory, name)):
-                return os.path.join(directory, name)
+            main = os.path.join(directory, name)
+            if os.path.isfile(main) and os.access(main, os.R_OK):
+                return main
         directory = os.path.dirname(directory)
     return None
 

@@ -14,7 +14,7 @@ _REQUEST_LENGTH, _OUTPUT_BUFFER, _IO_TIMEOUT = 131072, 65536, 40
 _SHORT = 10.0
 _GENEROUS = 100 << 20
 
-_TIME = re.compile(r"(\d+)(ms|min|s|h)?")
+_TIME = re.compile(r"(\d{1,18})(ms|min|s|h)?")
 _UNITS = {None: 1.0, "s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0}
 
 
@@ -30,7 +30,7 @@ def examine(place: Place) -> Iterator[Finding]:
 def _number(place: Place, name: str, default: int) -> tuple[int, str]:
     """Return the number of a directive, and where it is: at the place if it has its default."""
     found = place.in_force(name)
-    if not found or not re.fullmatch("-?[0-9]+", found[-1].value):
+    if not found or not re.fullmatch("-?[0-9]{1,18}", found[-1].value):
         return default, place.directive.where
     return int(found[-1].value), found[-1].where
 

@@ -104,6 +104,11 @@ def _examine_slash(place: Place) -> Iterator[Finding]:
 
 
 def _examine_authorization(place: Place) -> Iterator[Finding]:
+    for header in place.in_force("requestheader"):
+        if [arg.lower() for arg in header.args[:2]] == ["unset", "authorization"] and len(header.args) < 3:
+            what = "the Authorization header is taken out"
+            yield faults.AUTHORIZATION.found(header.where, what, "leave that line out")
+            return
     if place.protocol in _PASSES_AUTHORIZATION:
         return
     settings = place.in_force(

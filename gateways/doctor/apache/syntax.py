@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from gateways.doctor.directives import DEEPEST, Directive, Fault, read_text
+from gateways.doctor.directives import DEEPEST, Directive, Fault, check_depth, read_text
 
 _SECTION = re.compile(r"<(/?)([A-Za-z]\w*)\s*(.*?)>\s*")
 _WORD = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+))')
@@ -32,8 +32,9 @@ class Reader:
         self.root_directory = root_directory
         self.variables: dict[str, str] = {}
         self.missing: list[tuple[Directive, str]] = []
+        self.unread: list[tuple[Directive, OSError]] = []
         envvars = os.path.join(root_directory, "envvars")  # Debian's
-        if os.path.isfile(envvars):
+        if os.path.isfile(envvars) and os.access(envvars, os.R_OK):
             self.variables.update(_EXPORT.findall(read_text(envvars)))
 
     def read(self, path: str) -> Directive:
@@ -66,6 +67,7 @@ class Reader:
                 conditions.append(name)
             else:
                 directive = Directive(name, tuple(self._words(rest)), path, line, asked, stack[-1], [])
+                check_depth(directive)
                 _children(stack[-1]).append(directive)
                 stack.append(directive)
         if len(stack) > 1:
@@ -102,7 +104,10 @@ class Reader:
             self.missing.append((directive, directive.value))
         for name in found:
             if os.path.isfile(name):
-                self._into(block, name, depth + 1, asked)
+                try:
+                    self._into(block, name, depth + 1, asked)
+                except OSError as error:
+                    self.unread.append((directive, error))
 
     def _words(self, text: str) -> Iterator[str]:
         for match in _WORD.finditer(text):

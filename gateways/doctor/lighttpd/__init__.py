@@ -36,6 +36,8 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         return
     for where, pattern in configuration.missing:
         yield faults.INCLUDE.found(where, f'include "{pattern}": there is no such file', "correct the path")
+    for where, error in configuration.unread:
+        yield faults.unread(where, "include", error)
     backends = Backends(
         web_account(replace(options, user=options.user or _user(configuration))), options, ("lighttpd",)
     )
@@ -51,7 +53,7 @@ def _main_of(path: str) -> str | None:
     directory = os.path.dirname(path)
     for _ in range(_LEVELS):
         main = os.path.join(directory, MAIN)
-        if os.path.isfile(main):
+        if os.path.isfile(main) and os.access(main, os.R_OK):
             return main
         directory = os.path.dirname(directory)
     return None

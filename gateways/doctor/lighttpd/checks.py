@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -29,7 +30,7 @@ def examine(place: Place, configuration: Configuration, backends: Backends) -> I
     yield from _examine_bodies(place, configuration)
     for name in ("read-timeout", "write-timeout"):
         seconds = place.option(name)
-        if seconds.isdigit() and 0 < int(seconds) < _SHORT:
+        if re.fullmatch("[0-9]{1,18}", seconds) and 0 < int(seconds) < _SHORT:
             what = f"a page that takes longer than {seconds} s is answered 504 by lighttpd"
             yield faults.TIMEOUT.found(place.where_of(name), what, f'"{name}" => 300')
 
@@ -58,7 +59,10 @@ def examine_aliases(configuration: Configuration) -> Iterator[Finding]:
 
 def _examine_backend(place: Place, backends: Backends) -> Iterator[Finding]:
     if place.spawned:
-        program = (shlex.split(place.spawned) or [""])[0]
+        try:
+            program = (shlex.split(place.spawned) or [""])[0]
+        except ValueError:  # a quotation mark that is not closed
+            program = place.spawned.split()[0]
         if backends.options.run and not os.access(program, os.X_OK):
             there = os.path.exists(program)
             what = f"{program} is not executable" if there else f"there is no {program}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Union
 
-from gateways.doctor.directives import DEEPEST, Fault, read_text
+from gateways.doctor.directives import DEEPEST, MOST_NESTED, Fault, read_text
 
 _TOKEN = re.compile(
     r"""(?P<space>(?:\s|\#[^\n]*)+)
@@ -18,6 +18,8 @@ _TOKEN = re.compile(
     | (?P<word>[^\s"(){}\[\],+=\#!]+)""",
     re.VERBOSE | re.DOTALL,
 )
+#: What is longer is no number that lighttpd knows.
+_NUMBER = re.compile("[0-9]{1,18}")
 _COMPARISONS = ("==", "!=", "=~", "!~", "=^", "=$")
 
 Value = Union[str, int, "Array"]
@@ -72,10 +74,12 @@ class Token:
 
 @dataclass
 class Configuration:
-    """All settings in the order of the files. ``missing`` has what is included and is not there."""
+    """All settings in the order of the files. ``missing`` has what is included and is not there, ``unread`` what
+    cannot be read."""
 
     settings: list[Setting] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[tuple[str, OSError]] = field(default_factory=list)
 
     def in_force(self, name: str, conditions: tuple[Condition, ...]) -> Setting | None:
         """Return the setting that counts where these conditions hold."""
@@ -117,7 +121,10 @@ class Reader:
         if not found and not glob.has_magic(pattern):
             self.configuration.missing.append((where, pattern))
         for path in found:
-            self._into(path, conditions, file.asked, file.depth + 1)
+            try:
+                self._into(path, conditions, file.asked, file.depth + 1)
+            except OSError as error:
+                self.configuration.unread.append((where, error))
 
     def variable(self, name: str) -> Value:
         """Return the value that a name stands for; the name itself where that is not known."""
@@ -142,6 +149,7 @@ class _File:
         self.asked = asked
         self.depth = depth
         self._stack = [conditions]
+        self._arrays = 0
         self._tokens = list(_tokens(read_text(path), path))
         self._at = 0
 
@@ -184,6 +192,7 @@ class _File:
         operator = next((word for word in words if word in _COMPARISONS), "else")
         subject = "".join(words[: words.index(operator)]) if operator in words else ""
         value = words[-1] if operator in words else ""
+        self._check_depth(len(self._stack[-1]), token)
         self._stack.append((*self._stack[-1], Condition(subject, operator, value)))
 
     def _value(self) -> Value:
@@ -200,9 +209,13 @@ class _File:
         if token.kind == "string":
             return token.text
         if token.text == "(":
-            return self._array()
+            self._arrays += 1
+            self._check_depth(self._arrays, token)
+            array = self._array()
+            self._arrays -= 1
+            return array
         if token.kind == "word":
-            return int(token.text) if token.text.isdigit() else self._reader.variable(token.text)
+            return int(token.text) if _NUMBER.fullmatch(token.text) else self._reader.variable(token.text)
         raise Fault(self._where(token), f"{token.text} where a value is expected")
 
     def _array(self) -> Array:
@@ -222,6 +235,10 @@ class _File:
                 self._at += 1
             elif self._peek() != ")":
                 raise Fault(where, "a comma or a ) is missing behind that")
+
+    def _check_depth(self, depth: int, token: Token) -> None:
+        if depth > MOST_NESTED:
+            raise Fault(self._where(token), f"more than {MOST_NESTED} blocks are in one another")
 
     def _peek(self) -> str:
         return self._tokens[self._at].text if self._at < len(self._tokens) and self._is_mark() else ""

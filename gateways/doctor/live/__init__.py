@@ -58,7 +58,7 @@ def examine_url(url: str, options: Options) -> Iterator[Finding]:
 
 
 def _examine(site: Site, first: Answer, headers: dict[str, str]) -> Iterator[Finding]:
-    yield from statuses.judge(first, site.url, _is_ours(site))
+    yield from statuses.judge(first, site.url, _is_ours(site), site.root)
     if first.header(HEADER) and first.status == 200:
         yield from roundtrips.examine(site, headers)
     elif first.status < 500:

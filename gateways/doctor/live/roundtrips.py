@@ -25,7 +25,9 @@ MOUNT = declare(
 QUERY = declare("probe-query", ERROR, "The query does not arrive as the client wrote it.")
 LOST = declare("probe-header", ERROR, "A request header does not arrive as the client wrote it.")
 COOKIES = declare("probe-cookies", ERROR, "Of several cookies of a response not all come back as they were set.")
-METHOD = declare("probe-method", WARNING, "A request method is refused before the application sees it.")
+METHOD = declare(
+    "probe-method", WARNING, "A request method is refused before the application sees it, or arrives as another."
+)
 BODY = declare("probe-body", ERROR, "An upload arrives changed or cut.")
 RESPONSE_HEADER = declare(
     "response-header", NOTE, "A response with more than 4 KB of headers is refused by the web server."
@@ -42,7 +44,7 @@ _PATHS = {
 _QUERY = "a=1&b=%C3%A9&c=x%2Fy%26z;d=+&a=2"
 _AUTHORIZATION = "Basic ZG9jdG9yOmdhdGV3YXlz"
 _VALUE = 'words, "quoted"; a=b %41 +'
-_METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: More than nginx's fastcgi_buffer_size and its like have by default, bytes.
 _RESPONSE_HEADER = 5000
 #: Seconds between two pieces of a stream. The second, longer one decides: a busy machine may swallow the first.
@@ -128,8 +130,12 @@ def _request(site: Site, headers: dict[str, str]) -> Iterator[Finding]:
     for method in _METHODS:
         answer = site.ask(method, "/", headers)
         told = _environ(answer)
-        if told is None or told["environ"].get("REQUEST_METHOD") != method:
+        arrived = method if told is None else told["environ"].get("REQUEST_METHOD")
+        if told is None:
             yield METHOD.found(site.url, f"{method} {_refused(answer)}", "let the application decide about methods")
+        elif arrived != method:
+            remedy = "nginx: fastcgi_param REQUEST_METHOD $request_method;"
+            yield METHOD.found(site.url, f"{method} arrives as {arrived}", remedy, severity=ERROR)
 
 
 def _where_from(site: Site, environ: dict[str, Any]) -> Iterator[Finding]:
@@ -156,10 +162,17 @@ def _where_from(site: Site, environ: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _bodies(site: Site, headers: dict[str, str]) -> Iterator[Finding]:
+    if _environ(site.ask("POST", "/", headers, b"x")) is None:
+        yield from _cookies(site, headers)
+        return  # said already: a limit is what refuses the large ones only
     content = bytes(range(256)) * (UPLOAD // 256)
     pieces = [content[start : start + 65536] for start in range(0, 4 * 65536, 65536)]
     for how, body, whole in (("1 MiB", content, content), ("chunked", iter(pieces), b"".join(pieces))):
         yield from _upload(site, headers, how, body, whole)
+    yield from _cookies(site, headers)
+
+
+def _cookies(site: Site, headers: dict[str, str]) -> Iterator[Finding]:
     answer = site.ask("GET", "/", {**headers, "Cookie": f"doctor={'x' * COOKIE}"})
     if _environ(answer) is None:
         what = f"a request with {COOKIE} bytes of cookies {_refused(answer)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
 
 from gateways.doctor.findings import ERROR, NOTE, OK, WARNING, Code, Finding, declare, quoted
 from gateways.doctor.live.exchange import Answer
@@ -22,6 +23,13 @@ REFUSED = declare("url-4xx", WARNING, "The request is refused by the web server 
 INCOMPLETE = declare(
     "url-incomplete", ERROR, "The answer broke off: the application was stopped or fell in the midst of it."
 )
+ENDLESS = declare(
+    "url-endless", NOTE, "The answer has begun, and its end did not come in the time of an examination (--timeout)."
+)
+LOOP = declare(
+    "url-redirect-loop", ERROR,
+    "The page leads to itself, so browsers give up. Mostly https ends at a proxy, and the application is not told.",
+)  # fmt: skip
 SOURCE = declare("url-source", ERROR, "The source of the program is sent to everybody, instead of what it says.")
 
 _APACHE = rb'<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\s*<html><head>\s*<title>\d\d\d |<address>Apache'
@@ -89,8 +97,12 @@ def speaker(answer: Answer) -> str:
     return next((name for name, page in _PAGES if page.search(answer.body)), "")
 
 
-def judge(answer: Answer, where: str, local: bool = False) -> Iterator[Finding]:
-    """Yield what an answer means. ``local``: the web server runs on this machine, so its log may be here."""
+def judge(answer: Answer, where: str, local: bool = False, asked: str = "") -> Iterator[Finding]:
+    """Yield what an answer means.
+
+    ``local``: the web server runs on this machine, so its log may be here. ``asked`` is the URL that was asked for,
+    if it is not ``where``.
+    """
     server = answer.header("Server") or "a server without a name"
     by = speaker(answer)
     if not answer.whole:
@@ -101,10 +113,17 @@ def judge(answer: Answer, where: str, local: bool = False) -> Iterator[Finding]:
         yield SOURCE.found(
             where, what, "make it a script (AddHandler, SetHandler, cgi.assign): gateways doctor DIRECTORY"
         )
+    elif answer.status in (301, 302, 303, 307, 308) and _leads_to_itself(answer, asked or where):
+        what = f"{answer} to {answer.header('Location')}, which is the page that was asked for"
+        remedy = "behind a proxy with https: X-Forwarded-Proto (or fastcgi_param HTTPS on;) and --forwarded-allow-ips"
+        yield LOOP.found(where, what, remedy)
     elif 300 <= answer.status < 400:
         yield REDIRECTS.found(where, f"{answer} to {answer.header('Location')}", "examine that URL")
     elif answer.status < 300:
         yield ANSWERS.found(where, f"{answer} by {server}, after {answer.seconds * 1000:.0f} ms")
+        if answer.endless:
+            what = f"{len(answer.body)} bytes have come, and no end of them"
+            yield ENDLESS.found(where, what, "a stream may be so; if it is a page, gateways status says what it does")
     elif by or answer.status in (502, 504):
         yield _of_server(answer, by or server, where, local)
     elif answer.status >= 500:
@@ -114,6 +133,22 @@ def judge(answer: Answer, where: str, local: bool = False) -> Iterator[Finding]:
     else:
         remedy = "the application was reached; try a page that it has"
         yield ANSWERS.found(where, f"{answer} by the application behind {server}", remedy)
+
+
+def _leads_to_itself(answer: Answer, asked: str) -> bool:
+    if answer.header("Set-Cookie"):
+        return False  # with the cookie the page may be another
+    try:
+        return _normal(urljoin(asked, answer.header("Location"))) == _normal(asked)
+    except ValueError:
+        return False
+
+
+def _normal(url: str) -> tuple[str, str, int, str, str]:
+    """Return a URL so that it can be compared. Raises ``ValueError`` for one that is none."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port, parts.path or "/", parts.query
 
 
 def _of_server(answer: Answer, by: str, where: str, local: bool) -> Finding:

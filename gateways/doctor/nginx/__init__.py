@@ -12,7 +12,7 @@ from gateways.doctor.accounts import web_account
 from gateways.doctor.backends import Backends
 from gateways.doctor.directives import Directive, Fault
 from gateways.doctor.findings import Finding
-from gateways.doctor.nginx import addresses, limits, variables
+from gateways.doctor.nginx import addresses, limits, reach, variables
 from gateways.doctor.nginx.places import PASSES, places
 from gateways.doctor.nginx.syntax import USUAL_PLACE, Reader
 from gateways.doctor.targets import Options
@@ -40,6 +40,9 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
     for directive, pattern in reader.missing:
         if directive.asked:
             yield faults.INCLUDE.found(directive.where, f"include {pattern}: there is no such file", "correct the path")
+    for directive, error in reader.unread:
+        if directive.asked:
+            yield faults.unread(directive.where, f"include {directive.value}", error)
     user = next((directive.value for directive in root.all("user")), None)
     yield from _examine(
         root, Backends(web_account(replace(options, user=options.user or _known(user))), options, ("nginx",))
@@ -55,6 +58,7 @@ def is_ours(root: Directive) -> bool:
 def _examine(root: Directive, backends: Backends) -> Iterator[Finding]:
     for place in places(root):
         yield from addresses.examine(place, root, backends)
+        yield from reach.examine(place)
         yield from variables.examine(place)
         yield from limits.examine(place, root)
     yield from limits.examine_aliases(root)
@@ -70,7 +74,7 @@ def _main_of(path: str) -> str | None:
     directory = os.path.dirname(path)
     for _ in range(_LEVELS):
         main = os.path.join(directory, MAIN)
-        if os.path.isfile(main):
+        if os.path.isfile(main) and os.access(main, os.R_OK):
             return main
         directory = os.path.dirname(directory)
     return None

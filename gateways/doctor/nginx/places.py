@@ -14,7 +14,7 @@ PASSES = {"fastcgi_pass": "fastcgi", "scgi_pass": "scgi", "uwsgi_pass": "uwsgi",
 
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _TIMES = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "M": 2592000.0, "y": 31536000.0}
-_TIME_PART = re.compile(r"(\d+)(ms|[smhdwMy])? ?")
+_TIME_PART = re.compile(r"(\d{1,18})(ms|[smhdwMy])? ?")
 _URL = re.compile(r"(?P<scheme>https?)://(?P<host>unix:[^:]+|[^/]*)(?P<path>:?/.*)?")
 
 
@@ -128,7 +128,7 @@ def places(root: Directive) -> Iterator[Place]:
 
 def size(text: str) -> int | None:
     """Read a size such as ``100m``, in bytes; None if it is none."""
-    match = re.fullmatch(r"(\d+)([kKmMgG])?", text)
+    match = re.fullmatch(r"(\d{1,18})([kKmMgG])?", text)
     return int(match[1]) * _SIZES.get((match[2] or "").lower(), 1) if match else None
 
 

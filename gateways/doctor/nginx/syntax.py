@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from gateways.doctor.directives import DEEPEST, Directive, Fault, glob_expression, read_text
+from gateways.doctor.directives import DEEPEST, Directive, Fault, check_depth, glob_expression, read_text
 
 _TOKEN = re.compile(
     r"""\s+ | \#[^\n]*
@@ -35,13 +35,14 @@ USUAL_PLACE = "/etc/nginx"
 
 
 class Reader:
-    """Reads one configuration. ``missing`` has (FILE:LINE, pattern) of what is included and is not there."""
+    """Reads one configuration. ``missing`` has what is included and is not there, ``unread`` what cannot be read."""
 
     def __init__(self, asked: str, prefix: str) -> None:
         self._asked = os.path.realpath(asked)
         self._prefix = prefix
         self._dump: dict[str, tuple[str, int]] = {}
         self.missing: list[tuple[Directive, str]] = []
+        self.unread: list[tuple[Directive, OSError]] = []
         self.files: set[str] = set()
 
     def read(self, path: str) -> Directive:
@@ -57,6 +58,7 @@ class Reader:
             path = parts[1]
             text = self._dump[path][0]
             self._asked = ""
+            self._prefix = os.path.dirname(path)  # the file may have come from another machine
         self._into(root, path, text, bool(self._dump), 0)
         return root
 
@@ -88,6 +90,7 @@ class Reader:
             directive = Directive(words[0][0], tuple(word for word, _ in words[1:]), path, words[0][1], asked, inner)
             assert inner.children is not None
             if kind == "{":
+                check_depth(directive)
                 directive.children = []
                 open_blocks.append(directive)
             elif directive.name == "include":
@@ -106,7 +109,11 @@ class Reader:
         if not found and not glob.has_magic(directive.value):
             self.missing.append((directive, directive.value))
         for path in found:
-            text = self._dump[path][0] if path in self._dump else read_text(path)
+            try:
+                text = self._dump[path][0] if path in self._dump else read_text(path)
+            except OSError as error:
+                self.unread.append((directive, error))
+                continue
             self._into(block, path, text, directive.asked, depth + 1)
 
     def _find(self, pattern: str) -> list[str]:

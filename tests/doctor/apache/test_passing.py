@@ -32,6 +32,15 @@ def test_no_way(tmp_path, line):
     assert "authorization-lost" in codes(tmp_path / "a", FCGI + line)
 
 
+@pytest.mark.parametrize("scheme", ["fcgi", "http"])
+def test_authorization_is_taken_out(tmp_path, scheme):
+    lines = f"ProxyPass / {scheme}://x:1/\nCGIPassAuth On\n"
+    for line in ("RequestHeader unset Authorization", "<Location />\nRequestHeader unset authorization\n</Location>"):
+        assert codes(tmp_path / "a", lines + line)["authorization-lost"] == 3 + line.count("<Location")
+    for line in ("RequestHeader unset Authorization env=x", "RequestHeader unset X-Authorization"):
+        assert "authorization-lost" not in codes(tmp_path / "a", lines + line)
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [

@@ -54,6 +54,7 @@ def test_lines(tmp_path):
         ("A\n</Location>\n", 2, "closes nothing"),
         ("<Location />\n</Directory>\n", 2, "closes <location> of line 1"),
         ("<Location /\n", 1, "without its >"),
+        ("<Location />\n" * 3000 + "</Location>\n" * 3000, 101, "more than 100 blocks"),
         ("<IfModule !x>\n</IfDefine>\n", 2, "closes <ifmodule>"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from gateways.doctor.directives import Fault
@@ -35,6 +37,8 @@ def plain(value):
         ('var.x = "v"\na.b = var.x + "/w"', "v/w"),
         ('var.x = ( "v" )\nvar.x += ( "w" )\na.b = var.x', ["v", "w"]),
         ("a.b = ( )", []),
+        ("a.b = \u00b2", "\u00b2"),
+        ("a.b = " + "1" * 5000, "1" * 5000),
     ],
 )
 def test_values(tmp_path, text, value):
@@ -87,6 +91,8 @@ def test_arrays_that_are_put_together(tmp_path):
         ('$HTTP["url"] == "/" {\na.b = 1\n', 2, "is not closed"),
         ('a.b = ( "x" "y" )\n', 1, "a comma"),
         ("a.b = ( 1\n", 1, "a comma"),
+        ('$HTTP["url"] == "/" {\n' * 3000 + "}\n" * 3000, 102, "more than 100 blocks"),
+        ("a.b = " + "(" * 3000 + ")" * 3000, 1, "more than 100 blocks"),
         ("a.b = )\n", 1, "where a value is expected"),
         ('a.b = "x\n', 1, "not lighttpd's language"),
     ],
@@ -95,6 +101,14 @@ def test_what_lighttpd_would_not_read(tmp_path, text, line, what):
     with pytest.raises(Fault, match=what) as caught:
         read(tmp_path / "a.conf", text)
     assert caught.value.where == f"{tmp_path}/a.conf:{line}"
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    (tmp_path / "d").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    configuration = read(tmp_path / "a.conf", 'include "d"\ninclude "pipe"\na.b = 1\n')
+    assert [where[-2:] for where, _ in configuration.unread] == [":1", ":2"]
+    assert len(configuration.settings) == 1
 
 
 def test_included_files(tmp_path):

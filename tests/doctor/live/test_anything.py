@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateways.doctor.live import anything
@@ -10,6 +12,7 @@ from gateways.doctor.live.exchange import Answer, Site
 from tests.support.serving import PATIENCE, serving
 
 FINE = Answer(200, "OK", (), b"", 0.0)
+ENDLESS = replace(FINE, endless=True)
 
 
 def found(application, first=FINE, **settings):
@@ -68,6 +71,19 @@ def test_a_limit_of_the_backend():
 def test_a_slow_page():
     [finding] = found(Picky(), Answer(200, "OK", (), b"", 9.0))
     assert (finding.code, "9.0 s" in finding.what) == ("url-slow", True)
+
+
+@pytest.mark.parametrize(("nowhere", "methods"), [(FINE, ["POST"] * 3), (ENDLESS, ["POST"])])
+def test_what_has_no_end_is_not_asked_again(monkeypatch, nowhere, methods):
+    asked = []
+
+    def ask(self, method="GET", path="/", headers=None, body=None):
+        asked.append(method)
+        return nowhere
+
+    monkeypatch.setattr(anything.Site, "ask", ask)
+    assert list(examine(Site("http://example.org/", PATIENCE), ENDLESS)) == []
+    assert asked == methods
 
 
 def test_http_beside_https(monkeypatch):

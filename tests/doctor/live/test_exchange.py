@@ -6,9 +6,10 @@ import socket
 
 import pytest
 
-from gateways.doctor.live.exchange import MAX_BODY, Site
+from gateways.doctor.live import exchange
+from gateways.doctor.live.exchange import MAX_BODY, Site, _read
 from gateways.errors import ConfigError
-from tests.support.backends import scripted
+from tests.support.backends import dripping, scripted
 from tests.support.serving import PATIENCE, Recorder, serving
 
 
@@ -30,7 +31,7 @@ def test_urls(url, named, path):
     assert (Site(url, 1.0).named, Site(url, 1.0).path) == (named, path)
 
 
-@pytest.mark.parametrize("url", ["http://", "http://x:99999/", "http://:80/"])
+@pytest.mark.parametrize("url", ["http://", "http://[::1", "http://a]b/", "http://x:99999/", "http://:80/"])
 def test_what_is_no_url(url):
     with pytest.raises(ConfigError):
         Site(url, 1.0)
@@ -86,6 +87,82 @@ def test_a_page_without_an_end_is_cut():
 
     with serving(application, "http", tcp=True) as served:
         assert len(site(served).ask().body) == MAX_BODY
+
+
+@pytest.mark.parametrize("end", [b"", b"Content-Length: 9\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_of_an_event_stream_the_beginning_is_taken(end):
+    piece = b"8\r\ndata: x\n\r\n" if b"chunked" in end else b"data: x\n"
+
+    def stream(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + end + b"\r\n" + piece)
+        peer.wait_for_close()
+
+    with scripted(stream, tcp=True) as backend:
+        answer = Site(f"http://{backend.address}/", PATIENCE).ask()
+    assert (answer.body[:5], answer.whole, answer.endless) == (b"data:", True, False)
+
+
+class Silent:
+    """An answer that says ``beginning``, and no more."""
+
+    length = None
+
+    def __init__(self, beginning, kind):
+        self.pieces = [beginning] if beginning else []
+        self.kind = kind
+
+    def getheader(self, name):
+        return self.kind
+
+    def read1(self, size):
+        if not self.pieces:
+            raise socket.timeout("timed out")
+        return self.pieces.pop()
+
+
+def test_silence():
+    assert _read(Silent(b"", "text/event-stream")) == (b"", True, False)
+    assert _read(Silent(b"x", None)) == (b"x", True, True)
+    with pytest.raises(socket.timeout):
+        _read(Silent(b"", "text/html"))
+
+
+class Clock:
+    """A timer that goes off when it is told to."""
+
+    last: Clock
+
+    def __init__(self, seconds, function, args):
+        Clock.last = self
+        self.fire = lambda: function(*args)
+
+    def start(self):
+        """What a timer has."""
+
+    cancel = join = start
+
+
+@pytest.mark.parametrize("head", [b"", b"Content-Length: 99999\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_body_that_drips_for_ever_is_left(monkeypatch, head):
+    def read(response):
+        Clock.last.fire()
+        return _read(response)
+
+    monkeypatch.setattr(exchange, "Timer", Clock)
+    monkeypatch.setattr(exchange, "_read", read)
+    with scripted(dripping(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"), tcp=True) as backend:
+        answer = Site(f"http://{backend.address}/", PATIENCE).ask()
+    assert (answer.status, answer.endless, answer.whole) == (200, True, True)
+
+
+def test_headers_that_drip_for_ever_are_left(monkeypatch):
+    monkeypatch.setattr(exchange, "LONGEST", 0.5 / PATIENCE)
+    with (
+        scripted(dripping(b"HTTP/1.1 200 OK\r\nX-Y: "), tcp=True) as backend,
+        pytest.raises(OSError, match="has not begun"),
+    ):
+        Site(f"http://{backend.address}/", PATIENCE).ask()
 
 
 def test_a_stream():

@@ -94,7 +94,7 @@ def refusing(condition, status="500 Internal Server Error"):
         (lambda environ: environ["REQUEST_METHOD"] == "DELETE", "probe-method"),
         (lambda environ: environ.get("CONTENT_LENGTH") == str(UPLOAD), "body-limit"),
         (
-            lambda environ: environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_LENGTH") != str(UPLOAD),
+            lambda environ: environ["REQUEST_METHOD"] == "POST" and not environ.get("CONTENT_LENGTH"),
             "body-unmeasured",
         ),
         (lambda environ: len(environ.get("HTTP_COOKIE", "")) > 5000, "request-headers"),
@@ -104,6 +104,18 @@ def refusing(condition, status="500 Internal Server Error"):
 )
 def test_what_is_refused(condition, code):
     assert code in found(refusing(condition))
+
+
+def test_post_is_forbidden():
+    found_ = found(refusing(lambda environ: environ["REQUEST_METHOD"] == "POST", "403 Forbidden"))
+    assert set(found_) == {"probe-method"}
+    assert "POST is answered 403" in found_["probe-method"].what
+
+
+def test_all_methods_arrive_as_one():
+    finding = found(changing(REQUEST_METHOD=lambda method: "GET"))["probe-method"]
+    assert "arrives as GET" in finding.what
+    assert finding.severity == "error"
 
 
 def test_uploads_that_arrive_otherwise():

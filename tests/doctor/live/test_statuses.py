@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateways.doctor.live import statuses
@@ -69,6 +71,32 @@ def test_meanings(given, code, words):
     assert finding.code == code
     assert words in finding.what
     assert finding.remedy or finding.severity == "ok"
+
+
+@pytest.mark.parametrize(
+    ("location", "code"),
+    [
+        ("https://x/app/", "url-redirect-loop"),
+        ("https://X:443/app/", "url-redirect-loop"),
+        ("/app/", "url-redirect-loop"),
+        (".", "url-redirect-loop"),
+        ("https://x/app", "url-redirects"),
+        ("https://x/app/?a=1", "url-redirects"),
+        ("http://x/app/", "url-redirects"),
+        ("/login", "url-redirects"),
+        ("http://[", "url-redirects"),
+    ],
+)
+def test_a_page_that_leads_to_itself(location, code):
+    [finding] = judge(answer(301, Location=location), "https://x/app", asked="https://x/app/")
+    assert finding.code == code
+    given = answer(302, **{"Location": location, "Set-Cookie": "a=b"})
+    assert [finding.code for finding in judge(given, "https://x/app/")] == ["url-redirects"]
+
+
+def test_an_answer_without_an_end():
+    codes = [finding.code for finding in judge(replace(answer(200, b"x"), endless=True), "http://x/")]
+    assert codes == ["url-answers", "url-endless"]
 
 
 def test_the_log_of_a_server_on_this_machine(tmp_path, monkeypatch):

@@ -65,6 +65,17 @@ def test_a_certificate_that_nobody_knows():
     assert "https-unseen" not in found
 
 
+def test_a_site_that_leads_to_itself():
+    def application(environ, start_response):
+        status = "301 Moved Permanently" if environ["PATH_INFO"] in ("/app/", "/other/") else "200 OK"
+        start_response(status, [("Location", f"http://{environ['HTTP_HOST']}/app/"), ("Content-Type", "text/plain")])
+        return []
+
+    with serving(application, "http", tcp=True) as served:
+        assert "url-redirect-loop" in codes(f"{of(served)}app")
+        assert "url-redirect-loop" not in codes(f"{of(served)}other")
+
+
 def test_nobody_listens():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))

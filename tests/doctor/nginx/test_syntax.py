@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from gateways.doctor.directives import Fault
@@ -54,6 +56,7 @@ def test_lines(tmp_path):
         ("a;\nb c", 2, "semicolon is missing after b c"),
         ("a;\nb 'c;\n", 2, "quotation mark"),
         ("{ }", 1, "without a name"),
+        ("a {" * 3000 + "}" * 3000, 1, "more than 100 blocks"),
         ("server {\n root /a\n listen 80;\n}", 2, "semicolon is missing after root /a"),
     ],
 )
@@ -83,6 +86,27 @@ def test_files_that_include_each_other(tmp_path):
     (tmp_path / "b.conf").write_text("include a.conf;")
     with pytest.raises(Fault, match="without an end"):
         read(tmp_path / "a.conf", "include b.conf;")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    (tmp_path / "d").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    reader = Reader(str(tmp_path / "a"), str(tmp_path))
+    (tmp_path / "a").write_text("include d; include pipe; x;")
+    assert shown(reader.read(str(tmp_path / "a"))) == [("x",)]
+    assert [directive.value for directive, _ in reader.unread] == ["d", "pipe"]
+
+
+def test_a_dump_of_another_machine(tmp_path):
+    """Names of files begin where nginx.conf was there."""
+    path = tmp_path / "dump"
+    path.write_text(
+        "# configuration file /opt/nginx/nginx.conf:\ninclude servers.conf;\n\n"
+        "# configuration file /opt/nginx/servers.conf:\nserver { }\n"
+    )
+    reader = Reader(str(path), str(tmp_path))
+    assert shown(reader.read(str(path))) == [("server", [])]
+    assert reader.missing == []
 
 
 def test_what_nginx_writes_itself(tmp_path):
