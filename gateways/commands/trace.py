@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_argument("--listen", metavar="ADDR", type=kind(Address()), help="where the web server connects instead")
     place.add_argument("--take-over", action="store_true", help="take the place of the backend's Unix socket meanwhile")
     place.add_argument("--read", metavar="FILE", help="decode captures of this file, and relay nothing")
-    parser.add_argument("--write", metavar="FILE", help="write all bytes to this file as well, for --read")
+    parser.add_argument("--write", metavar="FILE", help="write all bytes to this new file as well, for --read")
     parser.add_argument("--json", action="store_true", help="print a JSON document on a line for each item")
     parser.add_argument("--secrets", action="store_true", help="show passwords, cookies and tokens, too")
     parser.add_argument(
@@ -80,13 +80,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(path: str, printer: Printer) -> int:
+    empty = True
     try:
         for line in replay(path, printer):
+            empty = False
             print(line)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader, such as head(1), has what it wants. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if empty:
+        print(f"gateways trace: {path}: no captures in it", file=sys.stderr)
     return 0
 
 

@@ -121,6 +121,13 @@ def test_a_capture_of_the_corpus(capsys: Capture) -> None:
     assert "SERVER_SOFTWARE = nginx/1.22.1" in capsys.readouterr().out
 
 
+def test_a_file_without_captures(tmp_path: Path, capsys: Capture) -> None:
+    """Such as one of a trace that has seen no request."""
+    (tmp_path / "file").touch()
+    assert main(["trace", "--read", f"{tmp_path}/file"]) == 0
+    assert capsys.readouterr() == ("", f"gateways trace: {tmp_path}/file: no captures in it\n")
+
+
 def test_a_reader_that_has_seen_enough() -> None:
     command = [sys.executable, "-m", "gateways", "trace", "--read", str(CORPUS / "nginx-fastcgi" / "root.captures")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
