@@ -124,7 +124,8 @@ def _read(name: str, text: Any, kinds: Mapping[str, str]) -> Any:
         if "int" in kind:
             return int(text, 8) if name == "umask" else int(text)
     except ValueError:
-        raise ConfigError(f"{name}={text}: not {'true or false' if 'bool' in kind else 'a number'}") from None
+        wanted = "true or false" if "bool" in kind else "an octal number" if name == "umask" else "a number"
+        raise ConfigError(f"{name}={text}: not {wanted}") from None
     return text
 
 

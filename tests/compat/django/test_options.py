@@ -43,6 +43,7 @@ def test_without_an_address_it_is_a_web_servers_to_start():
         (["protocol=scgi"], "protocol=scgi: give host and port"),
         (["protocol=ajp", "socket=s"], "AJP is for TCP"),
         (["maxspare=many"], "maxspare=many: not a number"),
+        (["umask=9"], "umask=9: not an octal number"),
         (["daemonize=perhaps"], "daemonize=perhaps: not true or false"),
         (["workers=3"], "workers is no option of runfcgi; give protocol, host"),
     ],
