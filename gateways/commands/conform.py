@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -12,7 +13,8 @@ from gateways.addresses import parse_address
 from gateways.commands.arguments import add_backend, backend, kind, secret
 from gateways.conform.case import FAIL, PASS, Fair
 from gateways.conform.report import Table, as_json, summary
-from gateways.conform.runner import Result, cases_of, meet, run_cases
+from gateways.conform.runner import Result, UnfitBackend, cases_of, meet, run_cases
+from gateways.errors import ConnectError
 from gateways.values import Duration, Pair
 
 EPILOG = """\
@@ -83,7 +85,12 @@ def _run(arguments: argparse.Namespace) -> int:
         for number, reason in import_module(f"gateways.conform.cases_{protocol}").NOT_RUN.items():
             print(f"{number}  (not run) {reason}")
         return 0
-    met = meet(protocol, parse_address(address), fair, arguments.timeout)
+    try:
+        met = meet(protocol, parse_address(address), fair, arguments.timeout)
+    except (UnfitBackend, ConnectError) as error:
+        if arguments.json:
+            print(json.dumps({"protocol": protocol, "address": address, "error": str(error)}, indent=1))
+        raise
     results: list[Result] = []
     if not arguments.json:
         what = "is ours: all is checked" if met.strict else "is not ours: what it was given cannot be checked"

@@ -16,10 +16,11 @@ from gateways.commands.arguments import add_backend, backend_or_none, kind
 from gateways.errors import ConfigError
 from gateways.server.listeners import open_listeners
 from gateways.trace.capture import Writer
+from gateways.trace.output import Output
 from gateways.trace.printing import Printer, Style
 from gateways.trace.replay import replay
 from gateways.trace.takeover import TakeOver
-from gateways.trace.tracer import PATIENCE, Output, Tracer
+from gateways.trace.tracer import PATIENCE, Tracer
 from gateways.values import Address, Size
 
 EPILOG = """\
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_argument("--listen", metavar="ADDR", type=kind(Address()), help="where the web server connects instead")
     place.add_argument("--take-over", action="store_true", help="take the place of the backend's Unix socket meanwhile")
     place.add_argument("--read", metavar="FILE", help="decode captures of this file, and relay nothing")
-    parser.add_argument("--write", metavar="FILE", help="write all bytes to this file as well, for --read")
+    parser.add_argument("--write", metavar="FILE", help="write all bytes to this new file as well, for --read")
     parser.add_argument("--json", action="store_true", help="print a JSON document on a line for each item")
     parser.add_argument("--secrets", action="store_true", help="show passwords, cookies and tokens, too")
     parser.add_argument(
@@ -79,13 +80,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(path: str, printer: Printer) -> int:
+    empty = True
     try:
         for line in replay(path, printer):
+            empty = False
             print(line)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader, such as head(1), has what it wants. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if empty:
+        print(f"gateways trace: {path}: no captures in it", file=sys.stderr)
     return 0
 
 
@@ -95,13 +100,13 @@ def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress,
         if arguments.write:
             writer = Writer(arguments.write)
             stack.callback(writer.close)
-        output = Output(printer, _print, writer)
         place: TakeOver | None = None
         if arguments.take_over:
             place = TakeOver(address)
             listener, where, address, leave = place.sock, str(address), place.backend, place.put_back
         else:
             listener, where, leave = _listen(arguments.listen, address)
+        output = Output(printer, _print, writer)
         tracer = Tracer(listener, protocol, address, output)
 
         def stop(number: int, frame: FrameType | None) -> None:
@@ -116,16 +121,21 @@ def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress,
         finally:
             problem = leave()
             broken = tracer.finish(PATIENCE)
+            if place is not None:
+                place.release()  # only now: those in the backlog were still passed on to it
+            unseen = output.close()
     if problem:
         print(f"gateways trace: {problem}", file=sys.stderr)
     if broken:
         print(f"gateways trace: {broken} connections were broken off", file=sys.stderr)
+    if unseen:
+        print(f"gateways trace: {unseen} items were not shown: nobody reads them", file=sys.stderr)
     if output.failed is not None and not isinstance(output.failed, BrokenPipeError):
         print(f"gateways trace: cannot write what passes: {output.failed.strerror}", file=sys.stderr)
         return 1
     if output.failed is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(bool(broken))
+    return int(bool(broken or unseen))
 
 
 def _listen(asked: str, address: ParsedAddress) -> tuple[Any, str, Callable[[], str]]:
@@ -139,6 +149,8 @@ def _listen(asked: str, address: ParsedAddress) -> tuple[Any, str, Callable[[], 
         else:
             mode, owner, group = found.st_mode & 0o777, str(found.st_uid), str(found.st_gid)
     wanted = parse_address(asked)
+    if _same(wanted, address):
+        raise ConfigError(f"--listen {wanted} is where the backend is; listen on another address, or use --take-over")
     if wanted.kind == "tcp" and not (wanted.host.startswith("127.") or wanted.host in ("::1", "localhost")):
         raise ConfigError(f"--listen {wanted}: a trace is for this machine; listen on 127.0.0.1 or on a Unix socket")
     [listener] = open_listeners(
@@ -157,6 +169,18 @@ def _listen(asked: str, address: ParsedAddress) -> tuple[Any, str, Callable[[], 
     return listener.sock, str(listener.address), leave
 
 
+def _same(one: ParsedAddress, other: ParsedAddress) -> bool:
+    """Return whether a trace that listens on ``one`` would be its own backend."""
+    if one.kind == other.kind == "unix":
+        return os.path.realpath(one.path) == os.path.realpath(other.path)
+    if one.kind == other.kind == "tcp":
+        hosts = [address.host.replace("localhost", "127.0.0.1") for address in (one, other)]
+        return one.port == other.port and hosts[0] == hosts[1]
+    return one == other
+
+
 def _print(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write to standard output past Python's buffer, whose lock a write that never ends would hold at exit."""
+    view = memoryview(text.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+    while view:
+        view = view[os.write(sys.stdout.fileno(), view) :]

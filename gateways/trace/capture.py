@@ -42,9 +42,16 @@ class Writer:
     """Writes captures as they come: nothing is kept back, so that nothing is lost when the program is killed."""
 
     def __init__(self, path: str) -> None:
-        """Create or empty the file; only its owner may read it. Raises ``ConfigError``."""
+        """Create the file; only its owner may read it. Raises ``ConfigError``, also where there is one already.
+
+        The mode counts only for a new file: one that others have made, or a link of theirs, would give them everything.
+        """
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            raise ConfigError(
+                f"cannot write captures to {path}: it is there already; remove it or give another name"
+            ) from None
         except OSError as error:
             raise ConfigError(f"cannot write captures to {path}: {error.strerror}") from None
         self._file = os.fdopen(descriptor, "wb", buffering=0)
@@ -69,15 +76,28 @@ def read(path: str) -> Iterator[Piece]:
     except OSError as error:
         raise ConfigError(f"cannot read captures from {path}: {error.strerror}") from None
     with file:
-        while file.read(1):
-            file.seek(-1, os.SEEK_CUR)
+        counted = _Counted(file)
+        while first := counted.read(1):
             try:
-                name, _, data = _netstring(file), _netstring(file), _netstring(file)
-                if file.read(1) not in (b"\n", b""):
+                name, _, data = _netstring(counted, first), _netstring(counted), _netstring(counted)
+                if counted.read(1) not in (b"\n", b""):
                     raise ValueError("no line feed behind a capture")
             except ValueError as error:
-                raise ConfigError(f"{path} is no file of captures: {error}, before byte {file.tell()}") from None
+                raise ConfigError(f"{path} is no file of captures: {error}, before byte {counted.position}") from None
             yield _piece(name, data)
+
+
+class _Counted:
+    """A file that knows how much of it was read, even where it cannot be sought in, such as a pipe."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.position = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self.position += len(data)
+        return data
 
 
 def _piece(name: bytes, data: bytes) -> Piece:
@@ -88,12 +108,14 @@ def _piece(name: bytes, data: bytes) -> Piece:
     return Piece(text, data, int(match[1]), match[2] == b"<", float(match[3]), match[4].decode("ascii"))
 
 
-def _netstring(file: BinaryIO) -> bytes:
+def _netstring(file: _Counted, first: bytes = b"") -> bytes:
     digits = b""
-    while (byte := file.read(1)) != b":":
+    byte = first or file.read(1)
+    while byte != b":":
         digits += byte
         if not byte.isdigit() or len(digits) > _MAX_DIGITS:
             raise ValueError("no netstring")
+        byte = file.read(1)
     size = int(digits or b"0")
     if not digits or size > _MOST:
         raise ValueError("no netstring")

@@ -7,7 +7,8 @@ import re
 MASK = "****"
 
 _SECRET_NAME = re.compile(
-    r"AUTHORIZATION|PASSW|PASSPHRASE|PWD|SECRET|TOKEN|API_?KEY|CREDENTIAL|SIGNATURE|CSRF|XSRF|JWT|SESSION|PHP_AUTH_PW"
+    r"AUTHORIZATION|PASSW|PASSPHRASE|PWD|SECRET|TOKEN|(?:API|ACCESS|PRIVATE)_?KEY|CREDENTIAL|SIGNATURE|CSRF|XSRF|JWT"
+    r"|SESSION|(?:\A|_)AUTH(?!_(?:TYPE|USER|NAME)\Z)(?:_|\Z)"
 )
 _COOKIE = re.compile(r"(?:HTTP_|SET_)?COOKIE2?\Z")
 #: Variables that hold a URL with its query.
@@ -17,13 +18,21 @@ _WITH_QUERY = re.compile(
 )
 #: Names in queries, forms and JSON.
 _SECRET_WORD = re.compile(
-    r"passw|passphrase|pwd|secret|token|api[_-]?key|auth|credential|signature|csrf|xsrf|jwt|session|\bsid\b|\bcode\b",
+    r"passw|passphrase|pwd|secret|token|(?:api|access|private)[_-]?key|auth|credential|signature|csrf|xsrf|jwt|session"
+    r"|\bsid\b|\bcode\b",
     re.IGNORECASE,
 )
 #: What stands between the parameters of a query or a form.
 _BETWEEN = re.compile(r"([&;?#\s\"]+)")
-#: A name is no longer than that, so that no text takes longer than its length.
-_MEMBER = re.compile(r"(\"[^\"\\]{1,64}\"\s{0,9}:\s{0,9})(\"(?:[^\"\\]|\\.)*\"?|[^\s,}\"]+)")
+#: The name of a member of a JSON object. It is no longer than that, so that no text takes longer than its length.
+_MEMBER = re.compile(r"\"[^\"\\]{1,64}\"\s{0,9}:\s{0,9}")
+_SCALAR = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|[^\s,}\]\"]+", re.DOTALL)
+#: What an array or an object consists of, as far as one wants to find its end.
+_PART = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|[\[{]|[\]}]|[^\[\]{}\"]+", re.DOTALL)
+#: A field of a multipart form: its headers, which are few and short, and its value.
+_FIELD = re.compile(
+    r"(\bname=\"?([^\"\r\n;]{1,256})[^\r\n]{0,256}(?:\r\n[^\r\n]{1,256}){0,4}\r\n\r\n)(.*?)(?=\r\n--|\Z)", re.DOTALL
+)
 _USERINFO = re.compile(r"(://[^/?#\s:@]*:)[^/?#\s@]*@")
 
 
@@ -42,9 +51,36 @@ def mask_value(name: str, value: str) -> str:
 
 def mask_text(text: str) -> str:
     """Return text with the values of telling names hidden: of a query or a form, of JSON, of a URL's user."""
+    text = _FIELD.sub(lambda found: found[1] + MASK if _SECRET_WORD.search(found[2]) else found[0], text)
     text = _USERINFO.sub(rf"\1{MASK}@", text)
     text = "".join([_mask_parameter(part) for part in _BETWEEN.split(text)])
-    return _MEMBER.sub(lambda match: f'{match[1]}"{MASK}"' if _SECRET_WORD.search(match[1]) else match[0], text)
+    return _mask_members(text)
+
+
+def _mask_members(text: str) -> str:
+    """Hide values of JSON objects, whole arrays and objects among them, also where the text was cut off."""
+    shown: list[str] = []
+    end = 0
+    while found := _MEMBER.search(text, end):
+        shown.append(text[end : found.end()])
+        end = found.end()
+        if _SECRET_WORD.search(found[0]):
+            shown.append(f'"{MASK}"')
+            end = _end_of_value(text, end)
+    return "".join([*shown, text[end:]])
+
+
+def _end_of_value(text: str, start: int) -> int:
+    if text[start : start + 1] not in ("[", "{"):
+        scalar = _SCALAR.match(text, start)
+        return scalar.end() if scalar else start
+    depth = 0
+    while part := _PART.match(text, start):
+        start = part.end()
+        depth += (part[0] in ("[", "{")) - (part[0] in ("]", "}"))
+        if not depth:
+            break
+    return start
 
 
 def _mask_parameter(text: str) -> str:

@@ -4,11 +4,13 @@
     /run/app.sock.behind-trace    the backend's: the same socket by another name, which is where the trace connects
 
 Whoever was connected stays so. A backend that is stopped meanwhile removes its socket by its own name, or finds that it
-is another's: so it is put back before the trace ends, and not at all when the backend has made a new one.
+is another's: so it is put back before the trace ends, and not at all when the backend has made a new one. The other
+name stays until those are served whom the trace has accepted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -30,10 +32,7 @@ class TakeOver:
         self._path = address.path
         self._behind = address.path + BEHIND
         if os.path.lexists(self._behind):
-            raise BindError(
-                f"{self._behind} is there already: another trace is running, or one was killed; "
-                f"if none is running, put the backend's socket back: mv {self._behind} {self._path}"
-            )
+            raise BindError(_left(self._path, self._behind))
         try:
             place = os.stat(self._path)
         except OSError as error:
@@ -52,17 +51,63 @@ class TakeOver:
                     os.unlink(name)
             raise BindError(f"cannot take over {address}: {error.strerror}; use --listen") from None
         self._identity = _identity(self._path)
+        self._is_back = False
 
     def put_back(self) -> str:
-        """Put the backend's socket back. Returns ``""``, or what stands in the way."""
+        """Put the backend's socket back; ``backend`` reaches it until ``release``. Returns ``""``, or what is wrong."""
         try:
-            if _identity(self._path) == self._identity:
-                os.rename(self._behind, self._path)
-                return ""
-            os.unlink(self._behind)
+            found = _identity(self._path) if os.path.lexists(self._path) else None
+            if found is None and not _answers(self._behind):
+                return f"the backend has removed {self._path} meanwhile: when it starts, it makes it anew"
+            if found not in (None, self._identity):
+                return f"{self._path} is another socket by now, which is left alone"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path + _NEW)
+            os.link(self._behind, self._path + _NEW)
+            os.rename(self._path + _NEW, self._path)
         except OSError as error:
-            return f"cannot put {self._path} back: {error.strerror}; do it by hand: mv {self._behind} {self._path}"
-        return f"{self._path} is another socket by now, which is left alone"
+            remedy = (
+                f"do it by hand: mv {self._behind} {self._path}" if _answers(self._behind) else "restart the backend"
+            )
+            return f"cannot put {self._path} back: {error.strerror}; {remedy}"
+        self._is_back = True
+        return ""
+
+    def release(self) -> None:
+        """Remove the other name of the backend's socket, unless that is the only one of a socket that answers."""
+        with contextlib.suppress(OSError):
+            if self._is_back or os.path.lexists(self._path) or not _answers(self._behind):
+                os.unlink(self._behind)
+
+
+def _left(path: str, behind: str) -> str:
+    """Say what to do about a name that another trace has made."""
+    there, here = _answers(behind), _answers(path)
+    if there and here:
+        if os.path.samefile(behind, path):
+            return f"{behind} is there already: a trace is just ending; try again, or if none is running: rm {behind}"
+        return f"{behind} is there already: another trace is running; end that first, or if none is: rm {behind}"
+    if there:
+        return (
+            f"{behind} is there already: a trace was killed, and nobody listens at {path}; "
+            f"put the backend's socket back: mv {behind} {path}"
+        )
+    if here:
+        return f"{behind} is there already, and nobody listens there: if no other trace is running, rm {behind}"
+    return f"nobody listens at {path}, nor at {behind} of another trace: rm both, and start the backend again"
+
+
+def _answers(path: str) -> bool:
+    """Return False where surely nobody listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.setblocking(False)  # who is there and has no time now answers, too
+        try:
+            sock.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:
+            return True
+        return True
 
 
 def _listen(path: str, like: os.stat_result, backlog: int) -> socket.socket:

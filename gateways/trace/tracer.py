@@ -7,17 +7,14 @@ import select
 import socket
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Callable
 
 from gateways.addresses import Address, connect
 from gateways.errors import ConnectError
-from gateways.trace.capture import Piece, Writer
+from gateways.trace.capture import Piece
 from gateways.trace.conversation import Conversation
 from gateways.trace.items import Item
+from gateways.trace.output import Output
 from gateways.trace.relay import Relay
-
-if TYPE_CHECKING:
-    from gateways.trace.printing import Printer
 
 #: Connections at once, each a thread and two descriptors; more wait in the backlog.
 MOST_CONNECTIONS = 400
@@ -25,38 +22,8 @@ MOST_CONNECTIONS = 400
 _CONNECT_TIMEOUT = 60.0
 #: How long a request in hand may go on after Ctrl-C, seconds.
 PATIENCE = 10.0
-
-
-class Output:
-    """Where lines and captures go: one item at a time, from any thread. ``failed`` is set when nobody reads them."""
-
-    def __init__(self, printer: Printer, write: Callable[[str], None], writer: Writer | None) -> None:
-        self._printer = printer
-        self._write = write
-        self._writer = writer
-        self._lock = threading.Lock()
-        self.failed: OSError | None = None
-
-    def items(self, connection: int, seconds: float, backend: bool | None, items: list[Item]) -> None:
-        """Show items."""
-        with self._lock:
-            for item in items:
-                text = "".join([f"{line}\n" for line in self._printer.lines(connection, seconds, backend, item)])
-                self._guarded(lambda text=text: self._write(text))  # type: ignore[misc]
-
-    def piece(self, piece: Piece) -> None:
-        """Write a capture."""
-        writer = self._writer
-        if writer is not None:
-            with self._lock:
-                self._guarded(lambda: writer.write(piece))
-
-    def _guarded(self, write: Callable[[], None]) -> None:
-        if self.failed is None:
-            try:
-                write()
-            except OSError as error:  # the reader is gone, or the disk full: requests go on
-                self.failed = error
+#: How long it may take besides until the threads have noticed; one that still waits for the backend is not waited for.
+_GRACE = 2.0
 
 
 class Watch:
@@ -108,6 +75,7 @@ class Tracer:
         self._relays: dict[threading.Thread, Relay | None] = {}
         self._lock = threading.Lock()
         self._count = 0
+        self._broken = 0
         self._started = monotonic()
         self._wake, self._woken = socket.socketpair()
         self.stopping = False
@@ -140,13 +108,13 @@ class Tracer:
         for relay in relays.values():
             if relay is not None:
                 relay.stop(patience)
-        broken = 0
+        deadline = monotonic() + patience + _GRACE
         for thread in relays:
-            thread.join(patience + _CONNECT_TIMEOUT)
-            broken += thread.is_alive() or bool(getattr(thread, "broken", False))
+            thread.join(max(0.0, deadline - monotonic()))
         self._wake.close()
         self._woken.close()
-        return broken
+        with self._lock:
+            return self._broken + sum(thread.is_alive() for thread in relays)
 
     def _accept(self) -> bool:
         try:
@@ -169,18 +137,23 @@ class Tracer:
                     back = connect(self._backend, _CONNECT_TIMEOUT)
                 except ConnectError as error:
                     watch.say(Item("no backend", [str(error)]))
+                    self._count_broken(self.stopping)
                     return
                 relay = Relay(front, back, watch)
                 with self._lock:
                     self._relays[thread] = relay
                 if self.stopping:
                     relay.stop(PATIENCE)
-                thread.broken = not relay.run()
-                if thread.broken:
+                if not relay.run():
+                    self._count_broken(True)
                     watch.say(Item("broken off", ["a request was in hand when the trace ended"]))
         finally:
             with self._lock:
                 del self._relays[thread]
+
+    def _count_broken(self, broken: bool) -> None:
+        with self._lock:
+            self._broken += broken
 
 
 class _Thread(threading.Thread):
@@ -189,7 +162,6 @@ class _Thread(threading.Thread):
         self._tracer = tracer
         self._front = front
         self._number = number
-        self.broken = False
 
     def run(self) -> None:
         self._tracer.serve(self, self._front, self._number)

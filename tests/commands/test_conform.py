@@ -67,6 +67,19 @@ def test_nobody_is_there(capsys: Capture) -> None:
     assert "nothing listens there" in capsys.readouterr().err
 
 
+def test_json_says_why_nothing_could_be_run(capsys: Capture) -> None:
+    address = nobody()
+    assert main(["conform", "--fastcgi", address, "--json"]) == 5
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert (document["protocol"], document["address"]) == ("fastcgi", address)
+    assert "nothing listens there" in document["error"]
+    assert document["error"] in err
+    with ours("scgi") as address:
+        assert main(["conform", "--fastcgi", address, "--json", "--timeout", "45s"]) == 1
+    assert "does not answer a plain request" in json.loads(capsys.readouterr().out)["error"]
+
+
 def test_a_reader_that_has_seen_enough() -> None:
     command = [sys.executable, "-m", "gateways", "conform", "--fastcgi", nobody(), "--list"]
     read, write = os.pipe()

@@ -81,9 +81,51 @@ def test_in_the_place_of_the_backend(socket_dir: Path) -> None:
     assert done.stdout.replace("geheim", "****") == re.sub("#1 .* closed\n", "", out)
 
 
+def test_a_reader_that_stops_stops_neither_the_site_nor_the_end(socket_dir: Path) -> None:
+    """As less(1) does, or Ctrl-S: nobody reads what is shown, and more is asked than a pipe holds."""
+    with scripted(Answering()) as backend:
+        path = backend.address[5:]
+        with program("--fastcgi", backend.address, "--take-over", "--body", "60k") as process:
+            for _ in range(100):
+                assert ask(path) == b"hello"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 1
+            assert process.stderr is not None
+            assert re.fullmatch(
+                "gateways trace: [0-9]+ items were not shown: nobody reads them\n", process.stderr.read()
+            )
+        assert ask(path) == b"hello"
+        assert not os.path.lexists(path + ".behind-trace")
+
+
+def test_who_asks_while_it_ends_is_answered(socket_dir: Path) -> None:
+    """The web server has connected, and the trace not accepted yet, when the trace is told to end."""
+    with scripted(Answering()) as backend:
+        path = backend.address[5:]
+        with program("--fastcgi", backend.address, "--take-over") as process, contextlib.ExitStack() as stack:
+            process.send_signal(signal.SIGSTOP)
+            waiting = [stack.enter_context(connect(socket.AF_UNIX, path)) for _ in range(5)]
+            for sock in waiting:
+                sock.sendall(wire.request())
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGCONT)
+            for sock in waiting:
+                assert wire.RecordReader(sock).answer().body == b"hello"
+            out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, err) == (0, "")
+        assert out.count("END_REQUEST") == 5
+
+
 def test_a_capture_of_the_corpus(capsys: Capture) -> None:
     assert main(["trace", "--read", str(CORPUS / "nginx-fastcgi" / "root.captures")]) == 0
     assert "SERVER_SOFTWARE = nginx/1.22.1" in capsys.readouterr().out
+
+
+def test_a_file_without_captures(tmp_path: Path, capsys: Capture) -> None:
+    """Such as one of a trace that has seen no request."""
+    (tmp_path / "file").touch()
+    assert main(["trace", "--read", f"{tmp_path}/file"]) == 0
+    assert capsys.readouterr() == ("", f"gateways trace: {tmp_path}/file: no captures in it\n")
 
 
 def test_a_reader_that_has_seen_enough() -> None:
@@ -106,6 +148,8 @@ def test_a_reader_that_has_seen_enough() -> None:
         (["--fastcgi", "unix:/none", "--take-over"], 2, "cannot take over unix:/none: No such file"),
         (["--fastcgi", "fd:0", "--listen", ":0"], 2, "which can only be listened on"),
         (["--fastcgi", ":9", "--listen", "unix:/none/such/x"], 4, "cannot listen on unix:/none/such/x"),
+        (["--fastcgi", ":9", "--listen", "localhost:9"], 2, "localhost:9 is where the backend is; listen on another"),
+        (["--fastcgi", "unix:/none/x", "--listen", "unix:/none/y/../x"], 2, "is where the backend is"),
         (["--fastcgi", ":9", "--listen", "0.0.0.0:0"], 2, "a trace is for this machine; listen on 127.0.0.1"),
         (["--read", "/none"], 2, "cannot read captures from /none"),
         (["--read", "/none", "--fastcgi", ":9"], 2, "it goes without a backend"),

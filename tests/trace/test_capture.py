@@ -54,6 +54,22 @@ def test_another_file(tmp_path: Path, data: bytes) -> None:
         list(read(str(tmp_path / "file")))
 
 
+def test_what_cannot_be_sought_in() -> None:
+    with pytest.raises(ConfigError, match=r"/dev/zero is no file of captures: no netstring, before byte 1$"):
+        list(read("/dev/zero"))
+
+
+def test_a_file_that_is_there_is_not_written_to(tmp_path: Path) -> None:
+    """Others could read it: the mode is that of its making."""
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    for name in ("file", "link"):
+        with pytest.raises(ConfigError, match="it is there already; remove it or give another name"):
+            Writer(str(tmp_path / name))
+    assert (tmp_path / "file").read_text() == "precious"
+    assert not (tmp_path / "new").exists()
+
+
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read captures"):
         list(read(str(tmp_path / "none")))

@@ -28,6 +28,12 @@ from gateways.trace.masking import mask_text, mask_value
         ("Location", "/cb?code=abc&state=x", "/cb?code=****&state=x"),
         ("HTTP_AUTHORIZATION", "", ""),
         ("CONTENT_TYPE", "text/plain; password=1", "text/plain; password=1"),
+        ("X-Auth", "hunter4", "****"),
+        ("HTTP_X_AUTH", "hunter4", "****"),
+        ("X-Auth-Key", "k", "****"),
+        ("HTTP_X_ACCESS_KEY", "k", "****"),
+        ("PHP_AUTH_USER", "alice", "alice"),
+        ("HTTP_X_AUTHOR", "alice", "alice"),
         ("HTTP_ACCEPT", "*/*", "*/*"),
         ("REMOTE_USER", "alice", "alice"),
         ("AUTH_TYPE", "Basic", "Basic"),
@@ -46,6 +52,18 @@ def test_values(name: str, value: str, shown: str) -> None:
         ('{"user": "x", "password": "a\\"b", "n": 1}', '{"user": "x", "password": "****", "n": 1}'),
         ('{"token":12345}', '{"token":"****"}'),
         ('{"password": "cut of', '{"password": "****"'),
+        ('{"password":["hunter3", "]"], "n": [1]}', '{"password":"****", "n": [1]}'),
+        ('{"secrets": {"a": {"b": "}"}}, "n": 1}', '{"secrets": "****", "n": 1}'),
+        ('{"users": [{"password": "a", "n": 1}]}', '{"users": [{"password": "****", "n": 1}]}'),
+        ('{"ids": [1], "token": [1, {"cut', '{"ids": [1], "token": "****"'),
+        ('[{"n": 1, "token": null}]', '[{"n": 1, "token": "****"}]'),
+        (
+            '--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nhunter 2\r\nmulti\r\n--b\r\n'
+            'Content-Disposition: form-data; name="user"\r\nContent-Type: text/plain\r\n\r\nalice\r\n--b--',
+            '--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n****\r\n--b\r\n'
+            'Content-Disposition: form-data; name="user"\r\nContent-Type: text/plain\r\n\r\nalice\r\n--b--',
+        ),
+        ('name="token"; x=y\r\nContent-Type: a\r\n\r\ncut off', 'name="token"; x=y\r\nContent-Type: a\r\n\r\n****'),
         ("nothing to hide", "nothing to hide"),
     ],
 )
@@ -53,7 +71,13 @@ def test_bodies(text: str, shown: str) -> None:
     assert mask_text(text) == shown
 
 
-@pytest.mark.parametrize("text", ["a" * 200_000, "=" * 200_000, '"' * 200_000, "token" * 40_000, '"a":"' * 40_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a" * 200_000, "=" * 200_000, '"' * 200_000, "token" * 40_000, '"a":"' * 40_000, '"token":[' * 20_000),
+        *('name="a"\r\n' * 20_000, 'name="a"\r\n\r\n' * 20_000, '"token":[],' * 20_000, "\r\n--" * 50_000),
+    ],
+)
 def test_no_text_takes_long(text: str) -> None:
     """Quadratic, it would take minutes."""
     started = time.process_time()

@@ -53,6 +53,9 @@ def test_taken_and_put_back(socket_dir: Path, listener: socket.socket) -> None:
         assert stat.S_IMODE(now.st_mode) == 0o606
         assert (now.st_uid, now.st_gid) == (before.st_uid, before.st_gid)
         assert place.put_back() == ""
+        assert reaches(address, listener)
+        assert reaches(place.backend, listener), "the backlog of the trace is still to be served"
+        place.release()
     assert os.stat(address.path).st_ino == before.st_ino
     assert reaches(address, listener)
     assert os.listdir(socket_dir) == ["app.sock"]
@@ -65,23 +68,68 @@ def test_a_backend_that_made_a_new_socket_keeps_it(socket_dir: Path, listener: s
         new.bind(str(socket_dir / "app.sock"))
         inode = os.stat(socket_dir / "app.sock").st_ino
         assert "is another socket by now" in place.put_back()
+        new.listen()
+        place.release()
     assert os.stat(socket_dir / "app.sock").st_ino == inode
     assert os.listdir(socket_dir) == ["app.sock"]
 
 
-def test_a_backend_that_has_removed_its_socket(socket_dir: Path, listener: socket.socket) -> None:
+def test_the_backends_other_name_was_removed(socket_dir: Path, listener: socket.socket) -> None:
     place = TakeOver(parse_address(f"unix:{socket_dir}/app.sock"))
     with place.sock:
         os.unlink(place.backend.path)
-        assert "cannot put" in place.put_back()
+        assert place.put_back().endswith("No such file or directory; restart the backend")
+        place.release()
+
+
+def test_a_backend_that_has_stopped_and_removed_its_socket(socket_dir: Path, listener: socket.socket) -> None:
+    place = TakeOver(parse_address(f"unix:{socket_dir}/app.sock"))
+    with place.sock:
+        listener.close()
+        os.unlink(socket_dir / "app.sock")
+        assert "the backend has removed" in place.put_back()
+        place.release()
+    assert os.listdir(socket_dir) == []
+
+
+def test_a_backend_that_runs_and_has_no_name_gets_it_back(socket_dir: Path, listener: socket.socket) -> None:
+    address = parse_address(f"unix:{socket_dir}/app.sock")
+    place = TakeOver(address)
+    with place.sock:
+        os.unlink(address.path)
+        assert place.put_back() == ""
+        listener.accept()[0].close()  # it was looked whether somebody listens
+        place.release()
+    assert reaches(address, listener)
+
+
+def advice(address: Address) -> str:
+    with pytest.raises(BindError) as caught:
+        TakeOver(address)
+    return str(caught.value)
 
 
 def test_what_a_trace_that_was_killed_has_left_is_not_overwritten(socket_dir: Path, listener: socket.socket) -> None:
+    """What is advised leaves the site working, in whichever state it is."""
     address = parse_address(f"unix:{socket_dir}/app.sock")
+    behind = address.path + BEHIND
     place = TakeOver(address)
-    place.sock.close()  # killed
-    with pytest.raises(BindError, match=f"put the backend's socket back: mv {address.path}{BEHIND} {address.path}"):
-        TakeOver(address)
+    with place.sock:
+        assert advice(address).endswith(f"another trace is running; end that first, or if none is: rm {behind}")
+    # Killed.
+    assert advice(address).endswith(f"put the backend's socket back: mv {behind} {address.path}")
+    listener.close()
+    assert advice(address).endswith("rm both, and start the backend again")
+    os.unlink(address.path)
+    with socket.socket(socket.AF_UNIX) as again:
+        again.bind(address.path)
+        again.listen()
+        assert advice(address).endswith(f"if no other trace is running, rm {behind}")
+        os.unlink(behind)
+        place = TakeOver(address)
+        with place.sock:
+            place.put_back()
+            assert f"a trace is just ending; try again, or if none is running: rm {behind}" in advice(address)
 
 
 @pytest.mark.parametrize(

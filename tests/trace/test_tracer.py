@@ -13,9 +13,11 @@ from typing import Callable
 import pytest
 
 from gateways.addresses import parse_address
+from gateways.errors import ConnectError
 from gateways.trace.capture import Writer, read
+from gateways.trace.output import Output
 from gateways.trace.printing import Printer, Style
-from gateways.trace.tracer import Output, Tracer
+from gateways.trace.tracer import Tracer
 from tests.support import wire
 from tests.support.backends import Act, Answering, Peer, scripted
 from tests.support.serving import PATIENCE, connect, until
@@ -48,6 +50,7 @@ class Traced:
             self.tracer.stop()
             self.thread.join(PATIENCE)
             self.broken = self.tracer.finish(patience)
+            self.output.close(PATIENCE)
         return self.broken
 
     @property
@@ -157,6 +160,35 @@ def test_no_backend(socket_dir: Path) -> None:
             assert sock.recv(10) == b""
         until(lambda: "no backend" in found.text)
         assert "no such socket file" in found.text
+
+
+def test_no_backend_for_who_waited_when_it_stops_is_broken_off(socket_dir: Path) -> None:
+    with traced(socket_dir) as found:
+        found.tracer.stop()
+        found.thread.join(PATIENCE)
+        found.tracer._backend = parse_address(f"unix:{socket_dir}/none")
+        with found.connect():
+            assert found.stop() == 1
+
+
+def test_a_thread_that_waits_for_the_backend_does_not_keep_the_trace(
+    socket_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateways.trace.tracer._GRACE", 0.05)
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def never(address: object, timeout: float) -> socket.socket:
+        waiting.set()
+        assert go_on.wait(PATIENCE)
+        raise ConnectError("none")
+
+    monkeypatch.setattr("gateways.trace.tracer.connect", never)
+    with traced(socket_dir) as found, found.connect():
+        assert waiting.wait(PATIENCE)
+        [thread] = found.tracer._relays
+        assert found.stop(patience=0.05) == 1
+        go_on.set()
+        thread.join(PATIENCE)
 
 
 def test_a_reader_that_leaves_ends_the_trace_and_no_request(socket_dir: Path) -> None:
