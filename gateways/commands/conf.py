@@ -126,8 +126,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         sys.stdout.buffer.write(files[0].text.encode())
         sys.stdout.buffer.flush()
-    except BrokenPipeError:  # as in gateways get
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # as in gateways get
+        if not isinstance(error, BrokenPipeError):
+            print(f"gateways: error: cannot write the file: {error.strerror}", file=sys.stderr)
         return 1
     return 0
 

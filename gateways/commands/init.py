@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 
-from gateways.deploy.initapplication import SITES, Found, find_applications, read_application
+from gateways.deploy.initapplication import SITES, Found, broken_application, find_applications, read_application
 from gateways.deploy.initfiles import Site
 from gateways.deploy.initmarks import is_marked
 from gateways.deploy.initserver import look
@@ -29,6 +30,9 @@ exit status:
   1  done, and the script does not work yet: the lines say why. Or a file could not be written
   2  nothing was done: the command line cannot be used, there is no application, or a file is in the way
 """
+
+#: What the name of a script may consist of: it is written into .htaccess.
+_NAME = re.compile("[A-Za-z0-9._@+,=~-]+")
 
 _PLAIN = ("cgi-bin", "fcgi-bin", "fastcgi-bin")
 
@@ -87,21 +91,24 @@ def _directory(given: str | None) -> str:
 
 def _survey(arguments: argparse.Namespace, directory: str, options: Options) -> tuple[Site, bool]:
     """Look at what is there, say it, and return what is to be written."""
-    if os.sep in arguments.name or not arguments.name.isprintable() or not arguments.name.strip("."):
-        raise ConfigError(f"--name {arguments.name!r}: give the name of a file, such as app")
+    if not _NAME.fullmatch(arguments.name) or not arguments.name.strip("."):
+        raise ConfigError(
+            f"--name {arguments.name!r}: give the name of a file, such as app, of letters, digits and . _ - + , = @ ~"
+        )
     account = web_account(options)
     application, hello = _application(arguments, directory)
     if hello:
-        print("found: no application: app.py will be a page to begin with")
+        _say("found: no application: app.py will be a page to begin with")
     else:
-        print(f"found: application {application.spec}{f' in {application.file}' if application.file else ''}")
+        _say(f"found: application {application.spec}{f' in {application.file}' if application.file else ''}")
+        _warn(application, directory)
     python = os.path.abspath(os.path.expanduser(arguments.python or ""))
     if not arguments.python:
         python = suggest(os.path.join(directory, "app.cgi"), account)
-    print(f"found: Python with gateways, {python}")
+    _say(f"found: Python with gateways, {python}")
     facts = look(directory)
     if facts.known and facts.override:
-        print(f"found: Apache's configuration, with AllowOverride {facts.override} for this directory")
+        _say(f"found: Apache's configuration, with AllowOverride {facts.override} for this directory")
     plain = os.path.basename(directory) in _PLAIN
     return Site(directory, application, python, arguments.cgi, arguments.name, plain), hello
 
@@ -114,13 +121,28 @@ def _application(arguments: argparse.Namespace, directory: str) -> tuple[Found, 
     if found and not (arguments.hello and _is_hello(found[0], directory)):
         if len(found) > 1:
             others = ", ".join(one.spec for one in found[1:])
-            print(f"found: also {others}; --app takes another one")
+            _say(f"found: also {others}; --app takes another one")
         return found[0], False
     if not arguments.hello:
+        broken = broken_application(directory)
+        if broken:
+            raise ConfigError(f"{broken}; correct it, or name the application by --app MODULE:NAME")
         raise ConfigError(
             f"there is no application in {directory}: upload it, name it by --app MODULE:NAME, or begin with --hello"
         )
     return Found("app:application", directory, ""), True
+
+
+def _warn(application: Found, directory: str) -> None:
+    """Say it where the files of an application can be got by everybody, but for what .htaccess refuses."""
+    inside = f"{application.directory}/".startswith(f"{directory}/")
+    if not inside or os.path.basename(directory) in _PLAIN or _is_hello(application, directory):
+        return
+    move = f"; better move all to {os.path.dirname(directory)}" if os.path.basename(directory) in SITES else ""
+    _say(
+        f"warning: the application lies in {directory}, which the web server sends: .htaccess refuses its source, "
+        f"settings and databases, and everything else there can be read by everybody{move}"
+    )
 
 
 def _is_hello(found: Found, directory: str) -> bool:
@@ -142,17 +164,25 @@ def _remove(directory: str, dry_run: bool) -> int:
     return 0
 
 
+def _say(text: str) -> None:
+    """Print it. Where nobody reads it any more, such as head(1), the files are written nevertheless."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _print_step(step: Step) -> None:
     lines = " (its lines in it)" if step.action == REMOVE and step.text is not None else ""
-    print(f"{step.action}: {step.path}{lines}{f', {step.why}' if step.why else ''}")
+    _say(f"{step.action}: {step.path}{lines}{f', {step.why}' if step.why else ''}")
 
 
 def _print_plan(steps: list[Step]) -> None:
     would = {WRITE: "would write", REMOVE: "would remove", KEEP: "would keep", SAME: "would leave"}
     for step in steps:
-        print(f"{would[step.action]}: {step.path}{f', {step.why}' if step.why else ''}")
+        _say(f"{would[step.action]}: {step.path}{f', {step.why}' if step.why else ''}")
         if step.action == WRITE and step.text is not None:
-            print("".join(f"    {line}\n" for line in step.text.splitlines()))
+            _say("".join(f"    {line}\n" for line in step.text.splitlines()))
 
 
 def _try(site: Site, options: Options) -> int:
@@ -160,13 +190,13 @@ def _try(site: Site, options: Options) -> int:
     places = [site.script] if site.plain else [site.script, site.htaccess]
     findings = worst_first(finding for place in places for finding in examine(place, options))
     for finding in findings:
-        print(as_line(finding))
+        _say(as_line(finding))
     wrong = any(finding.severity == ERROR for finding in findings)
     again = f"gateways doctor {shlex.quote(site.directory)}"
     if wrong:
-        print(f"next: do what the lines above say, and try again: {again}")
+        _say(f"next: do what the lines above say, and try again: {again}")
     else:
         script = os.path.basename(site.script)
         where = f"the address ends with {script}/" if site.plain else "it answers every URL that is no file"
-        print(f"next: open your site in a browser; {where}. Should it answer 500: {again}")
+        _say(f"next: open your site in a browser; {where}. Should it answer 500: {again}")
     return 1 if wrong else 0

@@ -100,7 +100,7 @@ class Deployment:
                 _check_url(flag, url)
                 _check_directory(flag, directory)
         check_urls(self.mount, self.static, self.private)
-        check_directories(self.root, self.static, self.private)
+        check_directories(self.root, self.static, self.private, self._programs())
         for flag, name, pattern, allowed in (
             ("--user", self.user, _ACCOUNT, "the name of an account"),
             ("--group", self.group, _ACCOUNT, "the name of an account"),
@@ -131,6 +131,11 @@ class Deployment:
         given = [("--script", self.script), ("--python", self.python)]
         given += [("--tls", path) for path in self.tls or ()]
         return [(flag, path) for flag, path in given if path]
+
+    def _programs(self) -> list[str]:
+        """Return the directories of scripts and of Python."""
+        given = [path.rpartition("/")[0] for path in (self.script, self.python) if path]
+        return [f"{self.root}/cgi-bin", f"{self.root}/venv", *filter(None, given)]
 
     @property
     def spawned(self) -> bool:
@@ -286,6 +291,8 @@ def _check_address(text: str) -> None:
     check_connectable(address)
     if address.kind == "abstract":
         raise ConfigError(f"{text}: web servers cannot connect to an abstract socket; give unix:/path or host:port")
+    if "%" in address.host:
+        raise ConfigError(f"{text}: web servers know no address with a zone such as %eth0; give one that needs none")
     if address.kind == "unix":
         if not text.startswith("unix:/"):
             raise ConfigError(f"{text}: a web server has a working directory of its own; give the whole path")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gateways.deploy import apache_scripts
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
@@ -17,6 +19,14 @@ REFUSES = {
     "workers": "Apache starts as many as it needs; leave it out",
     "root": "it is for the directory that it lies in; leave it out",
 }
+
+#: Names of files that no visitor should get where they lie beside the application: source, settings, databases with
+#: their journals, and hidden ones. A URL of the application cannot end like that, either: Apache looks at it first.
+SECRET = r"^\.(?!well-known$)|\.(py[cdow]?|toml|ini|cfg|env|(sqlite3?|db)(-[a-z]+)?)$"
+
+#: Paths that are refused where there is such a file: what lies below hidden directories such as .git (certificates are
+#: got through /.well-known/), and the names that an application may well have for its own pages.
+HIDDEN = r"(^|/)(\.(?!well-known(/|$))|[^/]*(~|\.(ya?ml|log|sql|key|pem|bak|orig))(/|$))"
 
 _PYTHON = "/home/you/venv/bin/python"
 
@@ -64,16 +74,28 @@ def _lines(deployment: Deployment) -> list[str]:
         "# RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
         "",
         *_limit(deployment),
+        "# Nobody should read what hidden directories have, such as .git; nor logs, keys, dumps and copies.",
+        "RewriteCond %{REQUEST_FILENAME} -f",
+        f'RewriteRule "{HIDDEN}" - [F]',
+        "",
         "# gateways takes the path from REQUEST_URI. The common rule fails for paths with %25 or %3F:",
         f"# RewriteRule ^(.*)$ {script}/$1",
         "RewriteCond %{REQUEST_FILENAME} !-f",
         f"RewriteRule ^ {script} [L]",
         "",
-        "# Nobody should read the source of the application.",
-        '<FilesMatch "\\.(py|pyc|toml)$">',
+        "# Nor source, settings and databases of the application. Other files beside it are sent to everybody.",
+        f'<FilesMatch "{SECRET}">',
         "    Require all denied",
         "</FilesMatch>",
+        *_granted(script),
     ]
+
+
+def _granted(script: str) -> list[str]:
+    """Return the lines for a script with the name of a source file: it answers, and is never sent."""
+    if not re.search(SECRET, script):
+        return []
+    return [f'<Files "{script}">', "    Require all granted", "</Files>"]
 
 
 def _limit(deployment: Deployment) -> list[str]:

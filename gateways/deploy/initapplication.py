@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 #: The names of files, the likeliest first; Django's is in the directory of the project beside manage.py.
@@ -52,6 +52,21 @@ def read_application(spec: str, directory: str) -> Found:
     return Found(spec, directory, "")
 
 
+def broken_application(directory: str) -> str:
+    """Return the file that should have an application and is no Python, with the line and why; or ""."""
+    for place in _places(directory):
+        for name in FILES:
+            path = os.path.join(place, name)
+            try:
+                if os.path.isfile(path):
+                    _parse(path)
+            except SyntaxError as error:
+                return f"{path}:{error.lineno or 1}: {error.msg}"
+            except (OSError, ValueError, RecursionError):
+                continue
+    return ""
+
+
 def _places(directory: str) -> Iterator[str]:
     yield directory
     if os.path.basename(directory) in SITES:
@@ -59,9 +74,9 @@ def _places(directory: str) -> Iterator[str]:
 
 
 def _in_place(place: str) -> Iterator[Found]:
-    for project in (place, *_directories(place)):
+    for project in (place, *_directories(place)):  # only the package has to have a name that Python can import
         if os.path.isfile(os.path.join(project, "manage.py")):
-            for package in _directories(project):
+            for package in _packages(project):
                 path = os.path.join(package, "wsgi.py")
                 if os.path.isfile(path):
                     yield Found(f"{os.path.basename(package)}.wsgi:application", project, path)
@@ -69,19 +84,26 @@ def _in_place(place: str) -> Iterator[Found]:
         path = os.path.join(place, name)
         if os.path.isfile(path):
             yield from _look(path, name[:-3], place)
+    for package in _packages(place):
+        path = os.path.join(package, "__init__.py")
+        if os.path.isfile(path):
+            yield from _look(path, os.path.basename(package), place)
+
+
+def _packages(place: str) -> list[str]:
+    return [path for path in _directories(place) if os.path.basename(path).isidentifier()]
 
 
 def _directories(place: str) -> list[str]:
     try:
-        return sorted(entry.path for entry in os.scandir(place) if entry.is_dir() and entry.name.isidentifier())
+        return sorted(entry.path for entry in os.scandir(place) if entry.is_dir() and not entry.name.startswith("."))
     except OSError:
         return []
 
 
 def _look(path: str, module: str, place: str) -> Iterator[Found]:
     try:
-        with open(path, "rb") as file:
-            tree = ast.parse(file.read(_MAX_SIZE))
+        tree = _parse(path)
     except (OSError, SyntaxError, ValueError, RecursionError):
         return
     names = _names(tree)
@@ -95,10 +117,15 @@ def _look(path: str, module: str, place: str) -> Iterator[Found]:
             return
 
 
+def _parse(path: str) -> ast.Module:
+    with open(path, "rb") as file:
+        return ast.parse(file.read(_MAX_SIZE))
+
+
 def _names(tree: ast.Module) -> dict[str, ast.AST]:
     """Return what a module defines at its top, each name with the statement that defines it."""
     names: dict[str, ast.AST] = {}
-    for node in tree.body:
+    for node in _statements(tree.body):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names[node.name] = node
         elif isinstance(node, ast.Assign):
@@ -108,6 +135,22 @@ def _names(tree: ast.Module) -> dict[str, ast.AST]:
         elif isinstance(node, ast.ImportFrom):
             names.update((alias.asname or alias.name, node) for alias in node.names)
     return names
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module that an import carries out, those in ``try``, ``if`` and ``with``, too."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.Try, ast.If, ast.With)):
+            handlers = [inner for handler in getattr(node, "handlers", ()) for inner in handler.body]
+            first = [] if isinstance(node, ast.If) and _is_no_import(node.test) else node.body
+            yield from _statements([*first, *handlers, *getattr(node, "orelse", ()), *getattr(node, "finalbody", ())])
+
+
+def _is_no_import(test: ast.expr) -> bool:
+    """Tell ``if __name__ == "__main__"`` and ``if TYPE_CHECKING``."""
+    names = {getattr(node, "id", "") or getattr(node, "attr", "") for node in ast.walk(test)}
+    return bool(names & {"__name__", "TYPE_CHECKING"})
 
 
 def _interface(node: ast.AST, tree: ast.Module) -> str:

@@ -17,6 +17,9 @@ WRITE, KEEP, SAME, REMOVE = "wrote", "kept", "unchanged", "removed"
 #: Bytes of a file that are read: what we write is smaller, and what is larger is not ours.
 _MAX_SIZE = 1 << 20
 
+#: The same of an ``.htaccess`` of somebody else, which our lines are added to: lists of refused addresses are long.
+_MAX_HTACCESS = 16 << 20
+
 
 @dataclass(frozen=True)
 class Step:
@@ -61,7 +64,7 @@ def plan_removal(directory: str) -> list[Step]:
             if is_marked(text):
                 steps.append(Step(REMOVE, path) if is_unchanged(text) else _kept(path))
     path = os.path.join(directory, ".htaccess")
-    text = _read(path)
+    text = _read_htaccess(path) if os.path.isfile(path) else ""
     block = find_block(text)
     if block is not None and not block.unchanged:
         steps.append(_kept(path))
@@ -103,7 +106,7 @@ def _htaccess(site: Site, add: bool) -> Step:
     path, lines = site.htaccess, htaccess_text(site)
     if not os.path.lexists(path):
         return Step(WRITE, path, mark_block(lines, whole=True))
-    present = _read(path)
+    present = _read_htaccess(path)
     block = find_block(present)
     if block is None:
         if not add:
@@ -129,16 +132,35 @@ def _mode(path: str) -> int:
 
 def _read(path: str) -> str:
     """Return the text of a file, "" where there is none or it is too large to be ours."""
+    data = _bytes(path, _MAX_SIZE)
+    return "" if data is None or len(data) > _MAX_SIZE else data.decode("utf-8", "surrogateescape")
+
+
+def _read_htaccess(path: str) -> str:
+    """Return the whole text, which is written again. Raises ``ConfigError`` where that cannot be had."""
+    data = _bytes(path, _MAX_HTACCESS)
+    if data is None:
+        broken = os.path.islink(path) and not os.path.exists(path)
+        what = f"is a link to {os.readlink(path)!r}, which does not exist" if broken else "is no file"
+        raise ConfigError(f"{path} {what}; take it away, and try again")
+    if len(data) > _MAX_HTACCESS:
+        raise ConfigError(
+            f"{path} is larger than {_MAX_HTACCESS >> 20} MiB, and Apache reads it for each request; make it smaller"
+        )
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _bytes(path: str, limit: int) -> bytes | None:
+    """Return a byte more than ``limit`` where there is so much; None where there is no file. A pipe is never opened."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
         with open(path, "rb") as file:
-            data = file.read(_MAX_SIZE + 1)
-    except IsADirectoryError:
-        return ""
+            return file.read(limit + 1)
     except FileNotFoundError:
-        return ""
+        return None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; run as the owner of the directory") from None
-    return "" if len(data) > _MAX_SIZE else data.decode("utf-8", "surrogateescape")
 
 
 def _write(path: str, text: str, mode: int) -> None:

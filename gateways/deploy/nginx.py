@@ -14,6 +14,10 @@ _BUFFERING = """\
 # nginx collects a response before it sends it, which frees the application from slow clients. A page that is
 # to arrive piece by piece asks for it with the response header "X-Accel-Buffering: no"."""
 
+#: Characters of --name in the names of groups: PCRE has 32 for these. Two sites may have the same: they are set anew
+#: for each request.
+_GROUP = 26
+
 
 def write(deployment: Deployment) -> list[File]:
     """Return the file for conf.d."""
@@ -160,8 +164,7 @@ def _location(deployment: Deployment) -> list[str]:
     inside += _pass_by_http(deployment) if deployment.transport == "http" else _pass_by_cgi(deployment)
     if not deployment.mount:
         return ["location / {", *indented(inside), "}"]
-    name = deployment.variable
-    pattern = f"(?s)^(?<{name}_mount>{re.escape(deployment.mount)})(?<{name}_path>/.*)?$"
+    pattern = f"(?s)^(?<{_mount(deployment)[1:]}>{re.escape(deployment.mount)})(?<{_path(deployment)[1:]}>/.*)?$"
     mount = deployment.mount
     return [
         f"# {mount} and everything below it, but not {mount}le: the second group begins with a slash or is empty.",
@@ -189,11 +192,11 @@ def _guard(deployment: Deployment) -> list[str]:
 
 
 def _mount(deployment: Deployment) -> str:
-    return f"${deployment.variable}_mount" if deployment.mount else '""'
+    return f"${deployment.variable[:_GROUP]}_mount" if deployment.mount else '""'
 
 
 def _path(deployment: Deployment) -> str:
-    return f"${deployment.variable}_path" if deployment.mount else "$document_uri"
+    return f"${deployment.variable[:_GROUP]}_path" if deployment.mount else "$document_uri"
 
 
 def _pass_by_http(deployment: Deployment) -> list[str]:

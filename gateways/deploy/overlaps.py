@@ -19,13 +19,20 @@ def check_urls(mount: str, static: Pairs, private: Pairs) -> None:
             raise ConfigError(f"{flag} {url}: the application is mounted there; give the files another path")
 
 
-def check_directories(root: str, static: Pairs, private: Pairs) -> None:
-    """Raise ``ConfigError`` for a directory that would show the program, or private files, to everybody."""
+def check_directories(root: str, static: Pairs, private: Pairs, programs: Sequence[str] = ()) -> None:
+    """Raise ``ConfigError`` for a directory that would show the program, or private files, to everybody.
+
+    ``programs`` are directories of scripts and the like: one with nothing but files may well lie below them, as those
+    of Django's admin do below venv.
+    """
     for _, directory in static:
         if is_below(root, directory):
             raise ConfigError(
                 f"--static {directory}: the application itself is in it (--root {root}); give a directory of its own"
             )
+        for program in programs:
+            if is_below(program, directory):
+                raise ConfigError(f"--static {directory}: a program is in {program}; give a directory of its own")
     shown = [f"{root}/public", *(directory for _, directory in static)]
     for _, directory in private:
         for other in shown:

@@ -129,11 +129,14 @@ def serving(deployment: Deployment, more: str = "", note: Sequence[str] = ()) ->
 
 
 def _directories(deployment: Deployment) -> list[str]:
-    """Return commands that make the directories of Unix sockets in /run, for who tries it by hand."""
+    """Return commands that make the directories of Unix sockets, for who tries it by hand.
+
+    Only where there is none: others, such as /var/lib or a home, must keep their owner and mode.
+    """
     paths = [parse_address(text).path for text in (deployment.authorizer, *deployment.addresses) if text]
     directories = dict.fromkeys(path.rpartition("/")[0] for path in paths if path)
     return [
-        f'sudo install -d -o "$USER" -g {deployment.socket_group} -m 2755 {directory}'
+        f'[ -d {directory} ] || sudo install -d -o "$USER" -g {deployment.socket_group} -m 2755 {directory}'
         for directory in directories
         if directory not in ("", "/run", "/tmp", "/var/run")
     ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,15 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path, capsys: Capture) -> 
     (tmp_path / "nginx").write_text("")
     assert main([*ISSUE, "--output", str(tmp_path)]) == 1
     assert "cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_an_output_that_is_full() -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "gateways", *ISSUE], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "gateways: error: cannot write the file: No space left on device\n",
+    )

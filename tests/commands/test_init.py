@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -132,6 +133,7 @@ def test_a_cgi_bin(home: Path, capsys: Capture) -> None:
         ([], "there is no application in"),
         (["--hello", "nowhere"], "is no directory"),
         (["--hello", "--name", "a/b"], "give the name of a file"),
+        (["--hello", "--name", "a b"], "--name 'a b': give the name of a file"),
         (["--hello", "--python", "/it's"], "move it"),
         (["--hello", "--user", "nobody-at-all"], "there is no user"),
     ],
@@ -146,3 +148,37 @@ def test_two_sites(home: Path, capsys: Capture) -> None:
     (home / "htdocs").mkdir()
     assert init("--hello") == 2
     assert "there are public_html and htdocs" in capsys.readouterr().err
+
+
+def test_an_application_with_a_syntax_error(home: Path, capsys: Capture) -> None:
+    (home / "public_html" / "app.py").write_text("import os\ndef application(\n")
+    assert init("--cgi") == 2
+    assert f"{home}/public_html/app.py:2: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["public_html", "."])
+def test_an_application_that_everybody_could_read(home: Path, capsys: Capture, place: str) -> None:
+    (home / place / "app.py").write_text("def application(e, s):\n    s('200 OK', [])\n    return []\n")
+    init("--cgi", "--dry-run")
+    out = capsys.readouterr().out
+    assert (f"warning: the application lies in {home}/public_html" in out) == (place != ".")
+    assert (f"better move all to {home}\n" in out) == (place != ".")
+
+
+def test_a_reader_that_has_gone(home: Path) -> None:
+    """What is to be written is written all the same."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "gateways", "init", "--python", sys.executable, "--user", str(os.geteuid())]
+    try:
+        ended = subprocess.run(
+            [*command, "--hello"],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert ended.stderr == b""
+    assert sorted(os.listdir(home / "public_html")) == [".htaccess", "app.fcgi", "app.py", "gateways"]

@@ -36,6 +36,7 @@ from gateways.errors import ConfigError
         ({"static": (("/x", "/a"),), "private": (("/x", "/b"),)}, "given twice"),
         ({"addresses": ("fd:0",)}, "can only be listened on"),
         ({"addresses": ("@app",)}, "abstract"),
+        ({"addresses": ("[fe80::1%eth0]:9000",)}, "with a zone"),
         ({"addresses": ("unix:app.sock",)}, "the whole path"),
         ({"addresses": ("unix:/run/a;b.sock",)}, "can be used in this path"),
         ({"addresses": ("unix:/run/a b.sock",)}, "can be used in this path"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 
+from gateways.deploy.htaccess import HIDDEN, SECRET
 from gateways.deploy.registry import describe, generate
 from gateways.errors import ConfigError
 from tests.deploy import hostile
@@ -18,6 +21,29 @@ def test_the_script(transport: str, name: str) -> None:
     handler = "cgi-script" if transport == "cgi" else "fcgid-script"
     assert ["AddHandler", handler, ".py"] in directives(file.text)
     assert ["RewriteRule", "^", "index.py", "[L]"] in directives(file.text)
+    assert file.text.endswith('</FilesMatch>\n<Files "index.py">\n    Require all granted\n</Files>\n')
+
+
+@pytest.mark.parametrize(
+    ("name", "denied"),
+    [
+        *((name, True) for name in ("app.py", "app.pyc", "db.sqlite3", "shop.db-wal", ".env", ".htaccess", "x.toml")),
+        *((name, False) for name in ("app.cgi", "app.fcgi", "style.css", ".well-known", "page.dbx", "python")),
+    ],
+)
+def test_secret_names(name: str, denied: bool) -> None:
+    assert bool(re.search(SECRET, name)) == denied
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        *((path, True) for path in (".git/config", "a/.git/x", ".env", "a/b.yml", "a~", "dump.sql/x", "a/x.log")),
+        *((path, False) for path in (".well-known/a", "a/b.html", "log", "a.keys", "a.b/c")),
+    ],
+)
+def test_hidden_paths(path: str, hidden: bool) -> None:
+    assert bool(re.search(HIDDEN, path)) == hidden
 
 
 def test_uploads_of_any_size() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.deploy.initapplication import Found, find_applications, read_application
+from gateways.deploy.initapplication import Found, broken_application, find_applications, read_application
 
 PLAIN = "def application(environ, start_response):\n    return []\n"
 
@@ -29,6 +29,10 @@ def write(directory: Path, name: str, text: str = PLAIN) -> str:
         ("main.py", "from fastapi import FastAPI\napp = FastAPI()\n", "main:app", "asgi"),
         ("asgi.py", "async def application(scope, receive, send): ...\n", "asgi:application", "asgi"),
         ("app.py", "class app: ...\n", "app:app", "wsgi"),
+        ("app.py", "try:\n    import a\nexcept ImportError:\n    app = 1\n", "app:app", "wsgi"),
+        ("app.py", "if True:\n    pass\nelse:\n    with x:\n        app = 1\n", "app:app", "wsgi"),
+        ("app.py", "def create_app(): ...\nif __name__ == '__main__':\n    app = 1\n", "app:create_app()", "wsgi"),
+        ("shop/__init__.py", "def create_app():\n    return 1\n", "shop:create_app()", "wsgi"),
     ],
 )
 def test_one_file(tmp_path: Path, name: str, text: str, spec: str, interface: str) -> None:
@@ -42,7 +46,7 @@ def test_no_application(tmp_path: Path, text: str) -> None:
     assert find_applications(str(tmp_path)) == []
 
 
-@pytest.mark.parametrize("project", ["", "shop"])
+@pytest.mark.parametrize("project", ["", "shop", "my-site"])
 def test_django(tmp_path: Path, project: str) -> None:
     base = tmp_path / project
     write(base, "manage.py", "")
@@ -72,3 +76,11 @@ def test_one_that_was_named(tmp_path: Path) -> None:
     assert read_application("shop:app", str(site)) == Found("shop:app", str(tmp_path), path, "asgi")
     assert read_application("shop:other", str(site)).interface == "wsgi"
     assert read_application("nowhere:app", str(site)) == Found("nowhere:app", str(site), "")
+
+
+def test_one_that_is_no_python(tmp_path: Path) -> None:
+    site = tmp_path / "public_html"
+    write(site, "main.py", "x = 1\n")
+    assert broken_application(str(site)) == ""
+    path = write(tmp_path, "wsgi.py", "x = 1\ny = = 2\n")
+    assert broken_application(str(site)).startswith(f"{path}:2: ")

@@ -146,3 +146,49 @@ def test_no_directory(tmp_path: Path, call: Callable[[str], object]) -> None:
 def test_a_large_file_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / "app.cgi").write_text("# Written by gateways init 123456789abc: x\n" + "#" * (1 << 20))
     assert remove(tmp_path) == []
+
+
+def test_a_long_htaccess_keeps_all_its_lines(tmp_path: Path) -> None:
+    own = "Deny from 192.0.2.1\n" * 100_000
+    (tmp_path / ".htaccess").write_text(own)
+    make(tmp_path, add=True)
+    assert (tmp_path / ".htaccess").read_text().startswith(own)
+    assert actions(remove(tmp_path))[".htaccess"] == "removed"
+    assert content(tmp_path) == {".htaccess": own}
+
+
+def test_an_htaccess_without_end_is_left_alone(tmp_path: Path) -> None:
+    with (tmp_path / ".htaccess").open("wb") as file:
+        file.truncate((16 << 20) + 1)
+    for call in (lambda: make(tmp_path, add=True), lambda: remove(tmp_path)):
+        with pytest.raises(ConfigError, match="larger than 16 MiB"):
+            call()
+    assert os.listdir(tmp_path) == [".htaccess"]
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "directory"])
+def test_an_htaccess_that_is_no_file(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / ".htaccess"
+    if kind == "link":
+        path.symlink_to("/nowhere/at/all")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(
+        ConfigError, match="'/nowhere/at/all', which does not exist" if kind == "link" else "is no file"
+    ):
+        make(tmp_path, add=True)
+    assert remove(tmp_path) == []
+    assert os.listdir(tmp_path) == [".htaccess"]
+
+
+@pytest.mark.parametrize("name", ["app.fcgi", "app.cgi"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    assert remove(tmp_path) == []
+    if name == "app.cgi":  # the script of the other kind
+        assert make(tmp_path)
+    else:
+        with pytest.raises(ConfigError, match="not from gateways init"):
+            make(tmp_path)

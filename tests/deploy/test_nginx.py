@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,14 @@ def test_the_example_of_the_issue() -> None:
     assert file.path == "nginx/fastcgi-mounted.conf"
     assert 'location ~ "(?s)^(?<example_mount>/app)(?<example_path>/.*)?$" {' in file.text
     assert "location ^~ /static/ {\n        alias /srv/static/;" in file.text
+
+
+def test_the_longest_name() -> None:
+    """PCRE takes no group whose name has more than 32 characters."""
+    (file,) = write(describe("nginx", mount="/app", name="n" * 32))
+    groups = re.findall(r"\(\?<(\w+)>", file.text)
+    assert [len(group) for group in groups] == [32, 31]
+    assert all(f"${group};" in file.text for group in groups)
 
 
 def test_a_dollar_has_no_quotes() -> None:

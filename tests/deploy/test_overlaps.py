@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateways.deploy.description import Deployment
 from gateways.deploy.overlaps import check_directories, check_urls
 from gateways.errors import ConfigError
 
@@ -30,6 +31,21 @@ def test_a_url_is_given_once() -> None:
 def test_the_program_is_not_shown(directory: str) -> None:
     with pytest.raises(ConfigError, match="the application itself is in it"):
         check_directories("/srv/example", [("/static", directory)], [])
+
+
+@pytest.mark.parametrize("directory", ["/srv/example/cgi-bin", "/srv/example/venv", "/home/user/scripts", "/opt/py"])
+def test_scripts_are_not_shown(directory: str) -> None:
+    with pytest.raises(ConfigError, match="a program is in /"):
+        Deployment(
+            "lighttpd",
+            static=(("/static", directory),),
+            script="/home/user/scripts/app.fcgi",
+            python="/opt/py/bin/python",
+        )
+
+
+def test_files_in_a_venv() -> None:
+    Deployment("nginx", static=(("/static", "/srv/example/venv/lib/python3/site-packages/admin/static"),))
 
 
 @pytest.mark.parametrize("directory", ["/srv/example/public", "/srv/example/public/x", "/srv/s/x"])

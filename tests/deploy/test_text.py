@@ -25,7 +25,7 @@ def test_the_heading_has_the_command() -> None:
             Deployment("caddy", addresses=(SOCKET,)),
             [
                 "The application is served by",
-                '  sudo install -d -o "$USER" -g caddy -m 2755 /run/gateways',
+                '  [ -d /run/gateways ] || sudo install -d -o "$USER" -g caddy -m 2755 /run/gateways',
                 f"  gateways serve app:application --fastcgi {SOCKET} --socket-group caddy",
             ],
         ),
@@ -33,7 +33,7 @@ def test_the_heading_has_the_command() -> None:
             Deployment("nginx", transport="http", addresses=(SOCKET,), mount="/app"),
             [
                 "The application is served by",
-                '  sudo install -d -o "$USER" -g www-data -m 2755 /run/gateways',
+                '  [ -d /run/gateways ] || sudo install -d -o "$USER" -g www-data -m 2755 /run/gateways',
                 f"  gateways serve app:application --http {SOCKET} --socket-group www-data --script-name /app"
                 " --forwarded-allow-ips unix",
             ],
@@ -65,6 +65,14 @@ def test_the_heading_has_the_command() -> None:
 )
 def test_what_has_to_run(deployment: Deployment, lines: list[str]) -> None:
     assert serving(deployment)[: len(lines)] == lines
+
+
+@pytest.mark.parametrize("directory", ["/var/lib", "/home/user", "/run/php"])
+def test_a_directory_that_is_there_is_left_as_it_is(directory: str) -> None:
+    lines = serving(Deployment("nginx", addresses=(f"unix:{directory}/app.sock",)))
+    assert [line for line in lines if "install" in line] == [
+        f'  [ -d {directory} ] || sudo install -d -o "$USER" -g www-data -m 2755 {directory}'
+    ]
 
 
 def test_the_words_of_a_file() -> None:

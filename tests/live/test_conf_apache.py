@@ -50,6 +50,12 @@ KINDS: Mapping[str, tuple[str, int, dict[str, Any]]] = {
 }
 TCP = ("fcgi-tcp", *(kind for kind in KINDS if kind.endswith("-balancer")))
 HTACCESS = {"htaccess-cgi": "cgi", "htaccess-fcgid": "spawn"}
+#: Files beside an application that nobody should get, and one that a certificate needs.
+SECRETS = (
+    *("db.sqlite3", "db.sqlite3-journal", ".env", "settings.ini", ".git/config", "sub/.git/HEAD", "sub/app.py"),
+    *("secrets.yaml", "sub/dump.sql", "debug.log", "app.py~", "server.key"),
+)
+OPEN = ".well-known/acme-challenge/token"
 SITES = [(kind, number) for kind in (*KINDS, *HTACCESS) for number in range(len(MOUNTS))]
 GUARDED: dict[str, tuple[str, list[str], dict[str, Any]]] = {
     "authnz-fcgi": ("fastcgi", ["127.0.0.1:9000"], {"authorizer": "127.0.0.1:9001"}),
@@ -182,6 +188,9 @@ def host_for_customers(kind: str, number: int, box: Sandbox) -> str:
     (directory / "style.css").write_text((box.srv / "static" / "style.css").read_text())
     box.install_script(CHECKOUT / "cgi-bin" / ("app.cgi" if kind == "htaccess-cgi" else "app.fcgi"), directory)
     box.install_application(directory)
+    for name in (*SECRETS, OPEN):
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text("x")
     where = f'Alias "{MOUNTS[number]}" {directory}' if MOUNTS[number] else ""
     return f"""\
 <VirtualHost *:80>
@@ -320,6 +329,18 @@ def test_apache_sends_the_file_that_the_application_names(apache: Booted, kind: 
     assert (answer.status, answer.body) == (200, b"for you alone\n")
     assert "X-Sendfile" not in answer.headers
     assert ask(apache.box.srv / "static" / "style.css").status == 404, "not one that is somewhere else"
+
+
+@pytest.mark.parametrize("kind", HTACCESS)
+def test_a_customer_shows_no_secrets(apache: Booted, kind: str) -> None:
+    """Neither of its own nor below another directory; pages of the application may have such names."""
+    for site in ((kind, 0), (kind, 1)):
+        for name in ("app.py", *SECRETS):
+            answer = apache.ask(host(*site), f"{mounted(site)}/{name}")
+            assert answer.status == 403, (name, answer.body)
+        assert apache.ask(host(*site), f"{mounted(site)}/{OPEN}").body == b"x"
+        for path in ("/openapi.yaml", "/export.sql", "/x/.hidden", "/.well-known/openid-configuration"):
+            assert apache.ask(host(*site), mounted(site) + path).environ["PATH_INFO"] == path
 
 
 @pytest.mark.parametrize("kind", KINDS)
