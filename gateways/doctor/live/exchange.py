@@ -98,7 +98,7 @@ class Site:
         Of an event stream only the beginning is taken. Raises ``OSError`` and ``http.client.HTTPException``.
         """
         with self._started(method, path, headers, body) as (response, seconds, over):
-            content, whole, endless = _read(response)
+            content, whole, endless = _read(response, over)
             endless = endless or over.is_set()
             answered = (response.status, response.reason, tuple(response.getheaders()))
             return Answer(*answered, content, seconds, whole or endless, endless)
@@ -169,7 +169,7 @@ def _end(sock: socket.socket, over: Event) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)  # and not SSLSocket's, which takes the TLS from the reader
 
 
-def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool, bool]:
+def _read(response: http.client.HTTPResponse, over: Event) -> tuple[bytes, bool, bool]:
     """Return the body, whether that is all of it or as much as is kept, and whether it has stopped without an end."""
     stream = (response.getheader("Content-Type") or "").startswith(_STREAM)
     length = response.length  # read1 counts it down, in some versions of Python
@@ -187,4 +187,8 @@ def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool, bool]:
         if not content and not stream:
             raise
         return content, True, not stream
+    except OSError:
+        if not over.is_set():
+            raise
+        return content, True, True  # what comes after our end is answered by a reset
     return content, stream or length is None or len(content) == wanted, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from threading import Event
 
 import pytest
 
@@ -108,24 +109,35 @@ class Silent:
 
     length = None
 
-    def __init__(self, beginning, kind):
+    def __init__(self, beginning, kind, error=socket.timeout):
         self.pieces = [beginning] if beginning else []
         self.kind = kind
+        self.error = error
 
     def getheader(self, name):
         return self.kind
 
     def read1(self, size):
         if not self.pieces:
-            raise socket.timeout("timed out")
+            raise self.error("timed out")
         return self.pieces.pop()
 
 
 def test_silence():
-    assert _read(Silent(b"", "text/event-stream")) == (b"", True, False)
-    assert _read(Silent(b"x", None)) == (b"x", True, True)
+    over = Event()
+    assert _read(Silent(b"", "text/event-stream"), over) == (b"", True, False)
+    assert _read(Silent(b"x", None), over) == (b"x", True, True)
     with pytest.raises(socket.timeout):
-        _read(Silent(b"", "text/html"))
+        _read(Silent(b"", "text/html"), over)
+
+
+def test_a_reset():
+    """It is the end of what we have ended, and else one of the peer."""
+    over = Event()
+    with pytest.raises(ConnectionResetError):
+        _read(Silent(b"x", None, ConnectionResetError), over)
+    over.set()
+    assert _read(Silent(b"x", None, ConnectionResetError), over) == (b"x", True, True)
 
 
 class Clock:
@@ -145,9 +157,9 @@ class Clock:
 
 @pytest.mark.parametrize("head", [b"", b"Content-Length: 99999\r\n", b"Transfer-Encoding: chunked\r\n"])
 def test_a_body_that_drips_for_ever_is_left(monkeypatch, head):
-    def read(response):
+    def read(response, over):
         Clock.last.fire()
-        return _read(response)
+        return _read(response, over)
 
     monkeypatch.setattr(exchange, "Timer", Clock)
     monkeypatch.setattr(exchange, "_read", read)
