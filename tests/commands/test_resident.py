@@ -56,7 +56,7 @@ def test_the_process_of_a_script_that_was_removed(host: Host) -> None:
 def test_a_process_that_does_not_end_is_killed(host: Host) -> None:
     go = host.root / "go"
     with host.start(f"/wait{go}") as waiting:
-        until(lambda: host.get("/count") != "1")
+        host.until_in_hand(go)
         done = host.run("resident", "stop", "--timeout", "0.2", "app.cgi")
         assert done.returncode == 1
         assert "did not end, and was killed" in done.stderr

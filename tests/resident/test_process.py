@@ -84,7 +84,7 @@ def test_several_requests_at_once(host: Host) -> None:
     host.install(comment="# gateways: threads=3")
     go = host.root / "go"
     waiting = [host.start(f"/wait{go}") for _ in range(2)]
-    until(lambda: "serving" in host.log)
+    host.until_in_hand(go, 2)
     assert host.get("/count") == "3"
     go.touch()
     for begun in waiting:
@@ -97,7 +97,7 @@ def test_it_is_told_to_stop_with_a_request_in_hand(host: Host) -> None:
     pid = int(host.get("/pid"))
     go = host.root / "go"
     with host.start(f"/wait{go}") as waiting:
-        until(lambda: host.get("/count") != "2")  # the waiting one has come
+        host.until_in_hand(go)
         os.kill(pid, signal.SIGTERM)
         until(lambda: host.sockets() == [])
         assert host.get("/pid") != str(pid)  # another takes the new ones meanwhile

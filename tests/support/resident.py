@@ -65,6 +65,7 @@ def application(environ, start_response):
         print("printed on stdout")
         print("printed on stderr", file=sys.stderr)
     elif path.startswith("/wait"):
+        open(f"{path[5:]}.{len(SEEN)}", "w").close()  # it is in hand
         while not os.path.exists(path[5:]):
             time.sleep(0.005)
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -170,6 +171,10 @@ class Host:
         answer = self.ask(path)
         assert answer.status == "200 OK", (answer.output, answer.log, self.log)
         return answer.body.decode()
+
+    def until_in_hand(self, go: Path, count: int = 1) -> None:
+        """Wait until so many requests wait for a file."""
+        until(lambda: len(list(go.parent.glob(f"{go.name}.*"))) == count)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``gateways`` with arguments."""
