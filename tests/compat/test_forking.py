@@ -35,7 +35,7 @@ sys.exit(42)
 
 @pytest.fixture
 def program(tmp_path):
-    code = CODE.format(module="fcgi_fork", address="'socket'", more={"timeout": 1})
+    code = CODE.format(module="fcgi_fork", address="'socket'", more={"timeout": 5})
     with script(tmp_path, code) as program:
         until(lambda: answers("fastcgi", f"unix:{tmp_path}/socket"), program.log)
         yield program

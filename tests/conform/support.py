@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from struct import pack
 
@@ -11,6 +10,7 @@ from gateways.addresses import parse_address
 from gateways.conform.case import Fair
 from gateways.conform.echo import application
 from gateways.conform.runner import Result, cases_of, meet, run_cases
+from tests.live.sandbox import free_port
 from tests.support import wire
 from tests.support.backends import Peer, parse_pairs, scripted
 from tests.support.serving import PATIENCE, Served, serving
@@ -85,5 +85,4 @@ def broken() -> Iterator[str]:
 
 def nobody() -> str:
     """Return an address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return f"127.0.0.1:{sock.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"

@@ -6,6 +6,8 @@ import socket
 import threading
 from struct import pack
 
+import pytest
+
 from gateways.addresses import parse_address
 from gateways.conform.case import HALF_CLOSE, LEAVE, RESET, Await, Drip, Flood, Step
 from gateways.conform.peer import play
@@ -77,12 +79,14 @@ def test_a_flood_that_is_not_read() -> None:
     assert (found.flood, found.describe()) == ("stopped", "stops reading")
 
 
-def test_a_flood_that_is_taken() -> None:
+def test_a_flood_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateways.conform.peer._STALL", PATIENCE)
     found = seen(lambda peer: ignore(peer.wait_for_close()), Flood(bytes(65536), 10), LEAVE)
     assert found.flood == "taken"
 
 
-def test_a_flood_that_is_refused() -> None:
+def test_a_flood_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateways.conform.peer._STALL", PATIENCE)
     found = seen(lambda peer: None, Flood(bytes(65536), 1000), LEAVE)
     assert found.flood == "refused"
 

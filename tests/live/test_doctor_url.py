@@ -112,7 +112,8 @@ def test_a_stream_that_is_kept(benches: Benches, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("conf", [FASTCGI, FCGI, LIGHTTPD_FASTCGI, FCGID])
-def test_nothing_is_wrong(benches: Benches, conf: str) -> None:
+def test_nothing_is_wrong(benches: Benches, conf: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roundtrips, "_PAUSES", (1.0, 20.0))  # the second is for a busy machine
     found = benches.examine(conf)
     assert [finding for finding in found if finding.severity in (ERROR, WARNING)] == []
     assert "probe-right" in [finding.code for finding in found]

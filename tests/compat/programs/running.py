@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from gateways.client import request
 from gateways.errors import GatewayError
 from tests.compat.programs.table import PTH, Program
+from tests.live.sandbox import free_port
 from tests.support.serving import PATIENCE, until
 
 ROOT = Path(__file__).parents[3]
@@ -99,8 +100,7 @@ def started(program: Program, directory: Path) -> Iterator[Started]:
             listening.listen(64)
             stdin = listening
         if program.tcp:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = str(free.getsockname()[1])
+            port = str(free_port())
             address = f"127.0.0.1:{port}"
         output = stack.enter_context(open(log, "wb"))
         arguments = [text.format(socket=path, port=port) for text in program.start]
