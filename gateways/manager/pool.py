@@ -82,7 +82,9 @@ class Pool:
         """Start a new generation; ``follower`` is told how it ended, with the failure or ""."""
         if follower is not None:
             # One that boots already may have read the old files: that is followed by another, and so is its outcome.
-            booting = self.policy.reload_state.state == "booting"
+            # The first generation of all is no reload: nobody is told of its end.
+            state = self.policy.reload_state
+            booting = state.state == "booting" and state.why
             (self._next_followers if booting else self._followers).append(follower)
         self.tell(moves.ReloadAsked(why), now)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import socket
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.support.managing import managing
-from tests.support.serving import until
+from tests.support.serving import PATIENCE, until
 
 
 @pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preload"])
@@ -58,6 +60,23 @@ def test_L29_max_requests_replaces_workers_and_loses_nothing(flags: tuple[str, .
         served = {managed.worker() for _ in range(60)}
         assert len(served) >= 4
         until(lambda: len(managed.workers()) == 2)
+
+
+def connects(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
+
+
+def test_a_reload_while_the_first_workers_start_has_an_end() -> None:
+    """Nobody is told of the end of the first generation, which is no reload."""
+    with managing("--workers", "2", "--control", "{dir}/control", ready=False) as managed:
+        until(lambda: connects(managed.control))
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(PATIENCE)
+            sock.connect(str(managed.control))
+            sock.sendall(b'{"ask": "reload"}\n')
+            with sock.makefile("rb") as answer:
+                assert list(answer)[-1] == b'{"done": true, "failure": ""}\n'
 
 
 def test_a_stop_while_a_nursery_forks_ends_all() -> None:
