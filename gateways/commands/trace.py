@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from gateways.addresses import Address as ParsedAddress
 from gateways.addresses import check_connectable, parse_address
-from gateways.commands.arguments import add_backend, backend_or_none, kind
+from gateways.commands.arguments import add_backend, backend_or_none, kind, reader_is_gone
 from gateways.errors import ConfigError
 from gateways.server.listeners import open_listeners
 from gateways.trace.capture import Writer
@@ -81,14 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read(path: str, printer: Printer) -> int:
     empty = True
-    try:
-        for line in replay(path, printer):
-            empty = False
-            print(line)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, such as head(1), has what it wants. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for line in replay(path, printer):
+        empty = False
+        print(line)
     if empty:
         print(f"gateways trace: {path}: no captures in it", file=sys.stderr)
     return 0
@@ -134,7 +129,7 @@ def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress,
         print(f"gateways trace: cannot write what passes: {output.failed.strerror}", file=sys.stderr)
         return 1
     if output.failed is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reader_is_gone()
     return int(bool(broken or unseen))
 
 

@@ -138,7 +138,7 @@ def test_a_reader_that_has_seen_enough() -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(PATIENCE) == 1
 
 
 @pytest.mark.parametrize(
