@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gateways.adapters.fastcgi import records as fcgi
 from gateways.conform import echo
 from gateways.escaping import escape
 
@@ -100,15 +101,13 @@ class Seen:
             body = answer.echo.body
             text += f" (body {show(body)})" if body else " (no body)"
         if answer.protocol_status:
-            text = f"END_REQUEST {_PROTOCOL_STATUS.get(answer.protocol_status, answer.protocol_status)}"
+            known = answer.protocol_status < len(fcgi.STATUSES)
+            text = f"END_REQUEST {fcgi.STATUSES[answer.protocol_status] if known else answer.protocol_status}"
         if not answer.whole or (answer.text and not answer.complete):
             text += ", broken off"
         if answer.app_status:
             text += f", appStatus {answer.app_status}"
         return text
-
-
-_PROTOCOL_STATUS = {1: "CANT_MPX_CONN", 2: "OVERLOADED", 3: "UNKNOWN_ROLE"}
 
 
 def show(data: bytes) -> str:

@@ -14,10 +14,6 @@ from gateways.trace.masking import mask_text, mask_value
 _RED, _DIM, _GREEN, _BLUE, _PLAIN = "\x1b[31;1m", "\x1b[2m", "\x1b[32m", "\x1b[34m", "\x1b[0m"
 _ARROWS = {False: ">", True: "<", None: "="}
 _SIDES = {False: "web server", True: "backend", None: "trace"}
-#: Where the request line of HTTP stands, there may be secrets in its query.
-_URI_FACTS = ("request",)
-
-
 #: Bytes behind those that are shown that are looked at for the masking.
 _AROUND = 1024
 
@@ -64,7 +60,8 @@ class Printer:
         return "  ".join([f"{escape(item.what):<15}", *facts]).rstrip()
 
     def _fact(self, item: Item, fact: str) -> str:
-        return mask_text(fact) if item.what in _URI_FACTS and not self._style.secrets else fact
+        """Mask the request line of HTTP: there may be secrets in its query."""
+        return mask_text(fact) if item.what == "request" and not self._style.secrets else fact
 
     def _pairs(self, item: Item) -> Iterator[tuple[str, str]]:
         for name, value in item.pairs:
