@@ -63,6 +63,7 @@ class BaseAJPServer(LoggedGateway):
 
     protocol = "ajp"
     connections = (Connection,)
+    _connectionClass = Connection
     requestClass: Any = Request
     inputStreamShrinkThreshold = 102400 - 8192
 

@@ -138,11 +138,16 @@ class BaseFCGIServer(Gateway):
             FCGI_MPXS_CONNS: int(self._multiplexed),
         }
 
+    def _limit_to(self, most: int) -> None:
+        """Serve at most so many requests at a time, one on a connection."""
+        self._multiplexed = False
+        self.capability = {FCGI_MAX_CONNS: most, FCGI_MAX_REQS: most, FCGI_MPXS_CONNS: 0}
+
     def _setupSocket(self) -> socket.socket:
         """Return a listening socket; in a CGI script serve the request, and exit."""
         self._web_server_addrs = web_server_addresses()
         if self._bindAddress is not None:
-            return self._bind(self._umask)
+            return super()._setupSocket()
         from gateways.server.inherited import take_socket, why_not_listening
 
         forced = self.forceCGI or os.environ.get("FCGI_FORCE_CGI", "N").upper().startswith("Y")

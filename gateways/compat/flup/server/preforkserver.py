@@ -22,6 +22,8 @@ class PreforkServer(ServerLoop):
     all processes.
     """
 
+    concurrency = {"multithreaded": False, "multiprocess": True}  # noqa: RUF012 -- never changed
+
     def __init__(
         self,
         minSpare: int = 1,

@@ -168,6 +168,7 @@ class BaseSCGIServer(LoggedGateway):
 
     protocol = "scgi"
     connections = (Connection,)
+    _connectionClass = Connection
     requestClass: Any = Request
 
     def __init__(
@@ -190,7 +191,7 @@ class BaseSCGIServer(LoggedGateway):
         self.logger = logging.getLogger(LoggerName)
         self.logger.setLevel(loggingLevel)
         if isinstance(scriptName, str):
-            warnings.warn(_DEPRECATED, DeprecationWarning, stacklevel=3)
+            warnings.warn(_DEPRECATED, DeprecationWarning, stacklevel=4)
 
     def _mount(self) -> str | None:
         return self.scriptName if isinstance(self.scriptName, str) else super()._mount()

@@ -17,6 +17,8 @@ __all__ = ["SingleServer"]
 class SingleServer(ServerLoop):
     """Accepts connections and runs ``jobClass(sock, addr, *jobArgs)`` for each, here. ``kw`` is not looked at."""
 
+    concurrency = {"multithreaded": False, "multiprocess": False}  # noqa: RUF012 -- never changed
+
     def __init__(self, jobClass: Any = None, jobArgs: Any = (), **kw: Any) -> None:
         self._jobClass = jobClass
         self._jobArgs = jobArgs
