@@ -16,7 +16,7 @@ import traceback
 from time import monotonic
 from typing import Any, NoReturn
 
-from gateways.compat.jobs import GONE, setCloseOnExec
+from gateways.compat.accepting import GONE, setCloseOnExec
 
 #: How long a child may take to end, seconds; it is killed then.
 _PATIENCE = 10.0

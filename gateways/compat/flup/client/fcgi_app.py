@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from gateways.compat.asking import Asking
+from gateways.compat.clients import Asking
 from gateways.compat.fastcgi.records import (
     FCGI_ABORT_REQUEST,
     FCGI_AUTHORIZER,

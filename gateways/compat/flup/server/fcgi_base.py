@@ -7,7 +7,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from gateways.adapters.cgihead import encode_head
 from gateways.compat.alarms import TimeoutException
+from gateways.compat.answers import Answer, answer_by, error_page
 from gateways.compat.fastcgi.connections import Connection, MultiplexedConnection
 from gateways.compat.fastcgi.records import (
     FCGI_ABORT_REQUEST,
@@ -56,16 +58,14 @@ from gateways.compat.fastcgi.streams import (
     TeeOutputStream,
 )
 from gateways.compat.gateway import Gateway, web_server_addresses
-from gateways.compat.handling import Answer, head_block
 from gateways.compat.loops import overridden
-from gateways.compat.pages import error_page
 from gateways.compat.paths import complete_paths
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
-    from gateways.core.types import Environ
+    from gateways.core.types import Environ, Headers
 
 __all__ = ["BaseFCGIServer"]
 
@@ -185,26 +185,14 @@ class BaseFCGIServer(Gateway):
         """Have the application answer; return the protocol's status and the application's."""
         if req.role not in self.roles:
             return FCGI_UNKNOWN_ROLE, 0
-        environ = req.params
-        environ.update(self.environ)
-        cgi = isinstance(req, CGIRequest)
-        environ["wsgi.version"] = (1, 0)
-        environ["wsgi.input"] = req.stdin
-        if "wsgi.errors" not in environ:
-            environ["wsgi.errors"] = (
-                req.stderr if self._bindAddress is None else TeeOutputStream((sys.stderr, req.stderr))
-            )
-        environ["wsgi.multithread"] = not cgi and bool(self.multithreaded)
-        environ["wsgi.multiprocess"] = cgi or bool(self.multiprocess)
-        environ["wsgi.run_once"] = cgi
-        environ["wsgi.url_scheme"] = "https" if environ.get("HTTPS", "off").lower() in ("on", "1") else "http"
-        self._sanitizeEnv(environ)
-        answer = Answer(lambda status, headers: req.stdout.write(head_block(status, headers)), req.stdout.write)
-        if self.multithreaded:
-            answer.send(self.application(environ, answer.start))
-        else:
-            with self._appLock:
-                answer.send(self.application(environ, answer.start))
+        authorizer = req.role == FCGI_AUTHORIZER
+
+        def send_head(status: str, headers: Headers) -> None:
+            req.stdout.write(encode_head(status, headers, authorizer))
+
+        errors = req.stderr if self._bindAddress is None else TeeOutputStream((sys.stderr, req.stderr))
+        answer = Answer(send_head, req.stdout.write)
+        answer_by(self, req.params, req.stdin, errors, answer, isinstance(req, CGIRequest))
         return FCGI_REQUEST_COMPLETE, 0
 
     def _sanitizeEnv(self, environ: Environ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gateways.compat.accepting import setCloseOnExec
 from gateways.compat.gateway import Gateway
-from gateways.compat.jobs import setCloseOnExec
 from gateways.compat.loops import ServerLoop, overridden
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from gateways.adapters.cgihead import encode_head
 from gateways.compat.alarms import TimeoutException, alarm
+from gateways.compat.answers import Answer, answer_by, error_page
 from gateways.compat.consoles import console_logger, printable
 from gateways.compat.fastcgi.streams import StdoutWrapper
 from gateways.compat.flup.server import NoDefault
-from gateways.compat.handling import Answer, head_block
 from gateways.compat.logged import LoggedGateway
 from gateways.compat.output import Output
-from gateways.compat.pages import error_page
 from gateways.compat.paths import complete_paths, split_paths
 from gateways.compat.waiting import receive_exactly
 from gateways.core.input import Input
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from gateways.core.types import Environ
+    from gateways.core.types import Environ, Headers
 
 __all__ = ["BaseSCGIServer"]
 
@@ -215,27 +215,15 @@ class BaseSCGIServer(LoggedGateway):
 
     def handler(self, request: Any) -> None:
         """Have the application answer."""
-        environ = request.environ
-        environ.update(self.environ)
-        environ["wsgi.version"] = (1, 0)
-        environ["wsgi.input"] = request.stdin
-        environ.setdefault("wsgi.errors", sys.stderr)
-        environ["wsgi.multithread"] = bool(self.multithreaded)
-        environ["wsgi.multiprocess"] = bool(self.multiprocess)
-        environ["wsgi.run_once"] = False
-        environ["wsgi.url_scheme"] = "https" if environ.get("HTTPS", "off").lower() in ("on", "1") else "http"
-        self._sanitizeEnv(environ)
+
+        def send_head(status: str, headers: Headers) -> None:
+            request.stdout.write(encode_head(status, headers))
 
         def send(data: bytes) -> None:
             request.stdout.write(data)
             request.stdout.flush()
 
-        answer = Answer(lambda status, headers: request.stdout.write(head_block(status, headers)), send)
-        if self.multithreaded:
-            answer.send(self.application(environ, answer.start))
-        else:
-            with self._appLock:
-                answer.send(self.application(environ, answer.start))
+        answer_by(self, request.environ, request.stdin, sys.stderr, Answer(send_head, send))
 
     def _sanitizeEnv(self, environ: Environ) -> None:
         """Complete what a web server left out."""

@@ -4,7 +4,7 @@ import fcntl
 import socket
 import threading
 
-from gateways.compat.jobs import accepted, run_jobs, setCloseOnExec
+from gateways.compat.accepting import accepted, run_jobs, setCloseOnExec
 from tests.support.serving import connect
 
 
