@@ -64,15 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the cases, print each as its result is known, and return the exit status."""
-    try:
-        return _run(arguments)
-    except BrokenPipeError:
-        # The reader, such as head(1), has what it wants. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-
-
-def _run(arguments: argparse.Namespace) -> int:
     protocol, address = backend(arguments)
     fair = Fair(arguments.path, [_bytes(*pair) for pair in arguments.param], secret())
     numbers = [number.strip().upper() for text in arguments.case for number in text.split(",")]

@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 
+from gateways.commands.arguments import reader_is_gone
 from gateways.deploy.initapplication import SITES, Found, broken_application, find_applications, read_application
 from gateways.deploy.initfiles import Site
 from gateways.deploy.initmarks import is_marked
@@ -169,7 +170,7 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reader_is_gone()
 
 
 def _print_step(step: Step) -> None:

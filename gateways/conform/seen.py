@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateways.client.text import escape_controls
 from gateways.conform import echo
+from gateways.escaping import escape
 
 _STATUS = re.compile(rb"(?:\A|\n)(?:Status: *|HTTP/[0-9]\.[0-9] +)([0-9]{3})", re.IGNORECASE)
 _LENGTH = re.compile(rb"\nContent-Length: *([0-9]{1,18})\r?(?:\n|\Z)", re.IGNORECASE)
@@ -113,7 +113,7 @@ _PROTOCOL_STATUS = {1: "CANT_MPX_CONN", 2: "OVERLOADED", 3: "UNKNOWN_ROLE"}
 
 def show(data: bytes) -> str:
     """Show bytes of the backend in one short line without controls."""
-    text = escape_controls(data[:_SHOWN].decode("latin-1")).replace("\n", "\\n").replace("\t", "\\t")
+    text = escape(data[:_SHOWN].decode("latin-1"))
     return f"{text}…" if len(data) > _SHOWN else text
 
 
