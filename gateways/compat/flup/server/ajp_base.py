@@ -21,7 +21,6 @@ from gateways.compat.ajp13.packets import (
     PKTTYPE_SHUTDOWN,
     SERVER_PREFIX,
     Packet,
-    ProtocolError,
     attributeTable,
     decodeAttribute,
     decodeRequestHeader,
@@ -36,6 +35,7 @@ from gateways.compat.ajp13.requests import InputStream, LoggerName, Request
 from gateways.compat.alarms import TimeoutException
 from gateways.compat.answers import Answer, answer_by, error_parts
 from gateways.compat.consoles import console_logger
+from gateways.compat.conversations import ProtocolError
 from gateways.compat.flup.server import NoDefault
 from gateways.compat.logged import LoggedGateway
 from gateways.compat.paths import complete_paths, split_paths

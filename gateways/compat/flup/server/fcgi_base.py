@@ -4,50 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from gateways.adapters.cgihead import encode_head
 from gateways.compat.alarms import TimeoutException
 from gateways.compat.answers import Answer, answer_by, error_page
+from gateways.compat.consoles import debug_line
 from gateways.compat.fastcgi.connections import Connection, MultiplexedConnection
+from gateways.compat.fastcgi.records import *  # noqa: F403 -- flup's module has all of these names
 from gateways.compat.fastcgi.records import (
-    FCGI_ABORT_REQUEST,
     FCGI_AUTHORIZER,
-    FCGI_BEGIN_REQUEST,
-    FCGI_CANT_MPX_CONN,
-    FCGI_DATA,
-    FCGI_END_REQUEST,
-    FCGI_FILTER,
-    FCGI_GET_VALUES,
-    FCGI_GET_VALUES_RESULT,
-    FCGI_HEADER_LEN,
-    FCGI_KEEP_CONN,
     FCGI_LISTENSOCK_FILENO,
     FCGI_MAX_CONNS,
     FCGI_MAX_REQS,
-    FCGI_MAXTYPE,
     FCGI_MPXS_CONNS,
-    FCGI_NULL_REQUEST_ID,
-    FCGI_OVERLOADED,
-    FCGI_PARAMS,
     FCGI_REQUEST_COMPLETE,
     FCGI_RESPONDER,
-    FCGI_STDERR,
-    FCGI_STDIN,
-    FCGI_STDOUT,
     FCGI_UNKNOWN_ROLE,
-    FCGI_UNKNOWN_TYPE,
-    FCGI_VERSION_1,
-    FCGI_BeginRequestBody,
-    FCGI_EndRequestBody,
-    FCGI_EndRequestBody_LEN,
-    FCGI_Header,
-    FCGI_UnknownTypeBody,
-    FCGI_UnknownTypeBody_LEN,
-    Record,
-    decode_pair,
-    encode_pair,
+    ROLE_NAMES,
 )
 from gateways.compat.fastcgi.requests import CGIRequest, Request
 from gateways.compat.fastcgi.streams import (
@@ -77,18 +51,11 @@ thread_available = True
 DEBUG = 0
 DEBUGLOG = "/tmp/fcgi.log"
 
-_ROLE_NAMES = {FCGI_RESPONDER: "RESPONDER", FCGI_AUTHORIZER: "AUTHORIZER", FCGI_FILTER: "FILTER"}
-
 
 def _debug(level: int, msg: str) -> None:
     """Write a line to DEBUGLOG, where DEBUG asks for it."""
-    if level > DEBUG:
-        return
-    try:
-        with open(DEBUGLOG, "a", encoding="utf-8") as file:
-            file.write(f"{time.ctime()[4:-4]}fcgi: {msg}\n")
-    except OSError:
-        pass  # it is for a person who looks for a fault, and no reason for another
+    if level <= DEBUG:
+        debug_line(DEBUGLOG, msg)
 
 
 class BaseFCGIServer(Gateway):
@@ -172,7 +139,7 @@ class BaseFCGIServer(Gateway):
 
     def _refusal(self, environ: Environ) -> str:
         role = environ.get("FCGI_ROLE", "RESPONDER")
-        if role in [_ROLE_NAMES.get(role) for role in self.roles]:
+        if role in [ROLE_NAMES.get(role) for role in self.roles]:
             return ""
         return f"a request for the role {role}, where roles are {tuple(self.roles)}"
 
