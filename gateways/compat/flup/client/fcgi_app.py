@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateways.adapters.fastcgi import records as wire
 from gateways.compat.clients import Asking
-from gateways.compat.consoles import debug_line
+from gateways.compat.fastcgi.debugging import debug_line
 from gateways.compat.fastcgi.records import *  # noqa: F403 -- flup's module has all of these names
 from gateways.compat.fastcgi.records import (
     FCGI_GET_VALUES,

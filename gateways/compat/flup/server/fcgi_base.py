@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from gateways.adapters.cgihead import encode_head
 from gateways.compat.alarms import TimeoutException
 from gateways.compat.answers import Answer, answer_by, error_page
-from gateways.compat.consoles import debug_line
 from gateways.compat.fastcgi.connections import Connection, MultiplexedConnection
+from gateways.compat.fastcgi.debugging import debug_line
 from gateways.compat.fastcgi.records import *  # noqa: F403 -- flup's module has all of these names
 from gateways.compat.fastcgi.records import (
     FCGI_AUTHORIZER,
