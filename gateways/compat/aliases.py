@@ -77,9 +77,7 @@ class _Loader(InspectLoader):
 
     def __init__(self, name: str, inspector: Any) -> None:
         self._name = name
-        self._inspector = (
-            inspector  # its own loader; that of a zip file is an InspectLoader without being derived from it
-        )
+        self._inspector = inspector  # its own; that of a zip file is an InspectLoader without being derived from it
         self._own: ModuleSpec | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:

@@ -16,7 +16,7 @@ import traceback
 from time import monotonic
 from typing import Any, NoReturn
 
-from gateways.compat.jobs import GONE, setCloseOnExec
+from gateways.compat.accepting import accept
 
 #: How long a child may take to end, seconds; it is killed then.
 _PATIENCE = 10.0
@@ -131,9 +131,8 @@ class Children:
         """Fork a child; return its pid, 0 where there can be none."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        _flush()
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
             pid = os.fork()
         except OSError:
             ours.close()
@@ -160,11 +159,7 @@ class Children:
         except BaseException:
             traceback.print_exc()
         finally:
-            for stream in (sys.stdout, sys.stderr):
-                try:
-                    stream.flush()
-                except (OSError, ValueError, AttributeError):
-                    pass  # closed, full, or none
+            _flush()
             os._exit(0)
 
     def _work(self, parent: socket.socket) -> None:
@@ -176,23 +171,33 @@ class Children:
         while True:
             if any(fd == parent.fileno() for fd, _ in poll.poll()):
                 return
-            try:
-                client, address = self._sock.accept()
-            except OSError as error:
-                if error.errno in GONE:
-                    continue
-                raise
-            setCloseOnExec(client)
-            client.setblocking(True)
-            if not server._isClientAllowed(address):
-                client.close()
+            found = accept(server, self._sock)
+            if found is None:
                 continue
+            client, address = found
+            if not _say(parent, b"B"):
+                return
             try:
-                parent.sendall(b"B")
                 server._jobClass(client, address, *server._jobArgs).run()
-                count += 1
-                if 0 < server._maxRequests <= count:
-                    return
-                parent.sendall(b"F")
             except (BrokenPipeError, ConnectionResetError):
-                return  # the parent is gone
+                client.close()  # nobody is there any more for whom it was
+            count += 1
+            if 0 < server._maxRequests <= count or not _say(parent, b"F"):
+                return
+
+
+def _say(parent: socket.socket, word: bytes) -> bool:
+    """Tell the parent; false where it is gone."""
+    try:
+        parent.sendall(word)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # closed, full, or none

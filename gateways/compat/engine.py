@@ -123,14 +123,14 @@ def read_settings(gateway: Gateway, **given: Any) -> Settings:
     mount = gateway._mount()
     if mount is not None:
         given["script_name"] = mount
-    if getattr(gateway, "_multiplexed", False):
+    if gateway._multiplexed:
         given["fcgi_multiplex"] = THREADS
     return Settings.load(keywords=given)
 
 
 def thread_setting(gateway: Any) -> dict[str, int]:
     """Return the setting that says how many requests are served at a time."""
-    pool = getattr(gateway, "_threadPool", None)
+    pool = gateway._threadPool
     if pool is None or not gateway.multithreaded:
         return {"threads": 1}
     if pool._maxThreads < sys.maxsize:
@@ -145,7 +145,7 @@ def lend(gateway: Gateway, sock: socket.socket, error_log: ErrorLog) -> Listener
     listener = Listener(lent, gateway.protocol, address_of(lent, gateway._spawned), gateway._spawned)
     listener.file = gateway._socketFile
     allowed = gateway._allowed()
-    if _asks_program(gateway):
+    if overridden(gateway, gateway.usual, "_isClientAllowed"):  # the program itself wants to say who may connect
         listener.peers = _Peers(gateway._isClientAllowed)
     elif isinstance(lent.getsockname(), tuple):
         if allowed is not None:
@@ -157,13 +157,6 @@ def lend(gateway: Gateway, sock: socket.socket, error_log: ErrorLog) -> Listener
                 + " to the addresses of your web servers"
             )
     return listener
-
-
-def _asks_program(gateway: Gateway) -> bool:
-    """Say whether the program itself wants to say who may connect."""
-    method = getattr(gateway, "_isClientAllowed", None)
-    home = getattr(getattr(method, "__func__", None), "__module__", "")
-    return not home.startswith("gateways.")
 
 
 def address_of(sock: socket.socket, spawned: bool) -> Address:

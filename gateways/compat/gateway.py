@@ -26,11 +26,34 @@ class Gateway:
     protocol = ""
     connections: tuple[type, ...] = ()
     #: The class whose methods are the usual ones; set in each of the three.
-    usual: type
+    usual: Any
+    #: The kind of ``ServerLoop`` that a complete server is; set in each.
+    loop: Any
+    _connectionClass: Any
 
     debug: Any
     application: Any
     environ: Any
+
+    # Not every server has these; programs set them, too.
+    _jobClass: Any = None
+    _jobArgs: Any = ()
+    _threadPool: Any = None
+    _umask: int | None = None
+    _multiplexed = False
+
+    def _set_up(self, given: dict[str, Any]) -> None:
+        """Become a server by ``loop``. ``given`` is what ``__init__`` was given: its ``locals()``.
+
+        What is for this class to say is dropped from ``kw``, as flup does.
+        """
+        named = {**given, **self.loop.concurrency}
+        del named["self"]
+        timeout = named.pop("timeout", None)
+        own = ("multithreaded", "multiprocess", "jobClass", "jobArgs")
+        more = {name: value for name, value in named.pop("kw").items() if name not in own}
+        self.usual.__init__(self, named.pop("application"), **named)
+        self.loop.__init__(self, jobClass=self._connectionClass, jobArgs=(self, timeout), **more)
 
     def _adopt(
         self, application: Any, environ: Any, multithreaded: bool, multiprocess: bool, debug: Any, address: Any
@@ -47,13 +70,12 @@ class Gateway:
         self._spawned = False
 
     def _is_for_engine(self) -> bool:
-        return getattr(self, "_jobClass", None) in self.connections
+        return self._jobClass in self.connections
 
     @property
     def _timeout(self) -> float | None:
         """Seconds for a request."""
-        arguments: Any = getattr(self, "_jobArgs", ())
-        timeout: float | None = arguments[1] if len(arguments) > 1 else None
+        timeout: float | None = self._jobArgs[1] if len(self._jobArgs) > 1 else None
         return timeout
 
     def _is_plain(self) -> bool:
@@ -63,7 +85,9 @@ class Gateway:
     def _shows_errors(self) -> bool:
         """Say whether tracebacks are for the client. Some programs give words."""
         if isinstance(self.debug, str):
-            return self.debug.lower() not in ("", "0", "off", "no", "false", "none")
+            from gateways.compat.words import SWITCH
+
+            return {**SWITCH, "": False, "none": False}.get(self.debug.lower(), True)
         return bool(self.debug)
 
     def _mount(self) -> str | None:
@@ -113,11 +137,19 @@ class Gateway:
             os.dup2(sock.fileno(), 0)
         sock.close()
 
-    def _bind(self, umask: int | None = None) -> socket.socket:
+    def _serve(self) -> bool:
+        """Serve by ``loop`` until the end; return whether it was SIGHUP."""
+        sock = self._setupSocket()
+        try:
+            return bool(self.loop.run(self, sock))
+        finally:
+            self._cleanupSocket(sock)
+
+    def _setupSocket(self) -> socket.socket:
         """Listen where the program said. Raises ``BindFailed`` and ``ConfigError``."""
         from gateways.compat.binding import bind
 
-        sock, self._socketFile = bind(self._bindAddress, umask)
+        sock, self._socketFile = bind(self._bindAddress, self._umask)
         self._spawned = False
         return sock
 

@@ -11,8 +11,7 @@ from gateways.compat.gateway import Gateway
 from gateways.escaping import escape
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from gateways.core.types import Environ
 
@@ -43,22 +42,14 @@ class LoggedGateway(Gateway):
             path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") or environ.get("REQUEST_URI", "")
             self.logger.info("%s %s", escape(environ["REQUEST_METHOD"]), escape(path))
 
-    def _setupSocket(self) -> socket.socket:
-        """Return a listening socket."""
-        return self._bind(getattr(self, "_umask", None))
-
-    def _serve(self, serve: Callable[[socket.socket], bool]) -> bool:
-        """Serve by ``serve``, from the socket on to the last line of the log. False where it cannot be listened on."""
+    def _serve(self) -> bool:
+        """Serve, from the first line of the log to the last. False where the address cannot be listened on."""
         name = type(self).__name__
         self.logger.info("%s starting up", name)
         try:
-            sock = self._setupSocket()
+            reload = super()._serve()
         except BindFailed as error:
             self.logger.error("Failed to bind socket (%s), exiting", error)
             return False
-        try:
-            reload = serve(sock)
-        finally:
-            self._cleanupSocket(sock)
         self.logger.info("%s shutting down%s", name, " (reload requested)" if reload else "")
         return reload

@@ -20,6 +20,9 @@ class Stoppable(Protocol):
 class ServerLoop:
     """A loop that goes on until ``_keepGoing`` is set to false, by a signal or by the program."""
 
+    #: What servers by this loop say of themselves, where that is not for the program to say.
+    concurrency: dict[str, bool] = {}  # noqa: RUF012 -- never changed
+
     _engine: Stoppable | None = None
     _going = False
     _pid = 0

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import select
+import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import socket
+    from collections.abc import Callable
+
+#: How long a peer may neither send what it has begun nor take an answer, seconds; then it is gone.
+SILENCE = 300.0
 
 
 def wait(sock: socket.socket, events: int = select.POLLIN, timeout: float | None = None) -> bool:
@@ -23,13 +27,26 @@ def receive_exactly(sock: socket.socket, length: int) -> bytes:
         try:
             data = sock.recv(min(length, 65536))
         except BlockingIOError:
-            wait(sock)
+            _wait_or_raise(sock, select.POLLIN)
             continue
         if not data:
             break
         parts.append(data)
         length -= len(data)
     return b"".join(parts)
+
+
+def receive_whole(
+    receive: Callable[[socket.socket, int], tuple[bytes, int]], sock: socket.socket, length: int
+) -> bytes:
+    """Return ``length`` bytes by ``receive``. Raises ``EOFError`` where the connection ends, or breaks, before that."""
+    try:
+        data, received = receive(sock, length) if length else (b"", 0)
+    except OSError as error:
+        raise EOFError(str(error)) from error
+    if received < length:
+        raise EOFError(f"the connection ended {length - received} bytes too early")
+    return data
 
 
 def send_all(sock: socket.socket, data: bytes) -> None:
@@ -39,4 +56,25 @@ def send_all(sock: socket.socket, data: bytes) -> None:
         try:
             view = view[sock.send(view) :]
         except BlockingIOError:
-            wait(sock, select.POLLOUT)
+            _wait_or_raise(sock, select.POLLOUT)
+
+
+def _wait_or_raise(sock: socket.socket, events: int) -> None:
+    if not wait(sock, events, SILENCE):
+        raise socket.timeout("the peer stays silent")
+
+
+class Framed:
+    """How flup's records and packets read and write themselves; programs put their own in the place of these."""
+
+    @staticmethod
+    def _recvall(sock: socket.socket, length: int) -> tuple[bytes, int]:
+        data = receive_exactly(sock, length)
+        return data, len(data)
+
+    @staticmethod
+    def _sendall(sock: socket.socket, data: bytes) -> None:
+        send_all(sock, data)
+
+    def _complete(self, sock: socket.socket, length: int) -> bytes:
+        return receive_whole(self._recvall, sock, length)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateways import __version__
 from tests.support.compat import ROOT
 
 pytestmark = pytest.mark.slow
@@ -35,11 +36,13 @@ print(*[point.load().__name__ for point in runners.values()], distribution.versi
 
 @pytest.mark.parametrize("name", ["gateways-flup", "flup"])
 def test_it_is_installed_as_flup(tmp_path: Path, name: str) -> None:
-    shutil.copytree(ROOT / "gateways" / "compat" / "dist", tmp_path / "dist")
+    source = tmp_path / "gateways" / "compat" / "dist"  # as in a copy of the repository: the version is found there
+    shutil.copytree(ROOT / "gateways" / "compat" / "dist", source)
+    shutil.copy(ROOT / "gateways" / "__init__.py", tmp_path / "gateways")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     environ = {**os.environ, "GATEWAYS_FLUP_NAME": name, "PYTHONWARNINGS": "ignore"}
     offline = ["--no-index", "--no-deps"]
-    build = [*pip, "wheel", *offline, "--no-build-isolation", "-w", str(tmp_path / "wheels"), str(tmp_path / "dist")]
+    build = [*pip, "wheel", *offline, "--no-build-isolation", "-w", str(tmp_path / "wheels"), str(source)]
     subprocess.run(build, env=environ, check=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     python = tmp_path / "venv" / "bin" / "python"
@@ -50,7 +53,7 @@ def test_it_is_installed_as_flup(tmp_path: Path, name: str) -> None:
     done = subprocess.run([str(python), "-I", "-c", CODE, name], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "run_fcgi_thread" in done.stdout
-    assert done.stdout.strip().endswith("1.0.3+gateways.1" if name == "flup" else "0.1.0")
+    assert done.stdout.strip().endswith("1.0.3+gateways.1" if name == "flup" else __version__)
 
 
 def test_it_is_no_part_of_gateways_itself() -> None:

@@ -15,12 +15,14 @@ from tests.support.serving import PATIENCE, until
 pytestmark = pytest.mark.managed
 
 CODE = """
-import os, sys, time
+import os, signal, sys
 from flup.server.{module} import WSGIServer
 
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
-        time.sleep(60)
+        left, _ = signal.getitimer(signal.ITIMER_REAL)
+        assert 0 < left <= {patience}, left
+        signal.raise_signal(signal.SIGALRM)  # as if it were over
     start_response("200 OK", [("Content-Type", "text/plain")])
     return ["%s %s %s" % (os.getpid(), environ["wsgi.multiprocess"], environ["wsgi.multithread"])]
 
@@ -35,7 +37,7 @@ sys.exit(42)
 
 @pytest.fixture
 def program(tmp_path):
-    code = CODE.format(module="fcgi_fork", address="'socket'", more={"timeout": 5})
+    code = CODE.format(module="fcgi_fork", address="'socket'", patience=PATIENCE, more={"timeout": PATIENCE})
     with script(tmp_path, code) as program:
         until(lambda: answers("fastcgi", f"unix:{tmp_path}/socket"), program.log)
         yield program
@@ -78,7 +80,7 @@ def test_processes_are_replaced_by_usr1_and_end_with_sighup(tmp_path, program):
 
 
 def test_sigterm(tmp_path):
-    code = CODE.format(module="scgi_fork", address="('127.0.0.1', 0)", more={})
+    code = CODE.format(module="scgi_fork", address="('127.0.0.1', 0)", patience=PATIENCE, more={})
     with script(tmp_path, code) as program:
         until(lambda: "ready: 2 workers" in program.log, program.log)
         os.kill(program.process.pid, signal.SIGTERM)

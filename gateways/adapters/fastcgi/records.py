@@ -172,8 +172,8 @@ def decode_pairs(block: bytes) -> list[tuple[bytes, bytes]]:
             name_length, value_length = lengths
             if name_length > 127 or value_length > 127:
                 stream.seek(-2, SEEK_CUR)
-                name_length = _read_length(stream)
-                value_length = _read_length(stream)
+                name_length = read_length(stream)
+                value_length = read_length(stream)
             pairs.append((read(name_length), read(value_length)))
     except (IndexError, ValueError, StructError):  # the block ends inside a length
         raise _past_the_end(len(pairs) + 1, block) from None
@@ -183,7 +183,7 @@ def decode_pairs(block: bytes) -> list[tuple[bytes, bytes]]:
     return pairs
 
 
-def _read_length(stream: BytesIO) -> int:
+def read_length(stream: BytesIO) -> int:
     """Read a length of one byte or four. Raises ``IndexError`` or ``StructError`` where it is cut off."""
     first = stream.read(1)
     if first[0] < 128:

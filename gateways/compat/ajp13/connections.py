@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import struct
-import traceback
 from typing import TYPE_CHECKING, Any
 
+from gateways.adapters.ajp.client import read_head
 from gateways.compat.ajp13.packets import (
     PKTTYPE_CPING,
     PKTTYPE_CPONG,
@@ -16,53 +15,37 @@ from gateways.compat.ajp13.packets import (
     PKTTYPE_SEND_HEADERS,
     PKTTYPE_SHUTDOWN,
     Packet,
-    ProtocolError,
     decodeAttribute,
     decodeRequestHeader,
     decodeString,
     methodTable,
-    responseHeaderTable,
 )
 from gateways.compat.ajp13.requests import LoggerName
-from gateways.compat.alarms import TimeoutException, alarm
+from gateways.compat.alarms import alarm
+from gateways.compat.conversations import LoggedConnection, ProtocolError
 from gateways.compat.laxity import header_list
+from gateways.compat.waiting import wait
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from types import FrameType
 
     from gateways.core.types import Environ
 
 
-class Connection:
+class Connection(LoggedConnection):
     """One connection from a web server: for programs that derive from it, instead of the engine."""
 
+    logger_name = LoggerName
+
     def __init__(self, sock: socket.socket, addr: Any, server: Any, timeout: float | None) -> None:
-        self.server = server
-        self._sock = sock
-        self._addr = addr
-        self._timeout = timeout
+        super().__init__(sock, addr, server, timeout)
         self._request: Any = None
-        self.logger = logging.getLogger(LoggerName)
 
-    def timeout_handler(self, signum: int, frame: FrameType | None) -> None:
-        """Say where the request was when its time was over, and end it."""
-        self.logger.error("Timeout Exceeded\n%s", "".join(traceback.format_stack(frame)))
-        raise TimeoutException
-
-    def run(self) -> None:
-        """Serve requests until the web server ends the connection."""
-        try:
-            while True:
-                self.processInput()
-        except (EOFError, KeyboardInterrupt):
-            pass
-        except ProtocolError as error:
-            self.logger.error("Protocol error '%s'", error)
-        except Exception:
-            self.logger.exception("Exception caught in Connection")
-        self._sock.close()
+    def _converse(self) -> None:
+        while True:
+            wait(self._sock)  # for the next request as long as it likes
+            self.processInput()
 
     def processInput(self) -> None:
         """Receive one packet and do what it asks for. Raises ``EOFError`` at the end of the connection."""
@@ -163,7 +146,8 @@ class BridgeConnection:
         """Give a packet on."""
         kind = pkt.data[:1]
         if kind == PKTTYPE_SEND_HEADERS:
-            self._write = self._start(*_read_head(pkt.data))
+            status, headers = read_head(pkt.data)
+            self._write = self._start(status, header_list(headers))
         elif kind == PKTTYPE_SEND_BODY and self._write is not None:
             length = struct.unpack_from(">H", pkt.data, 1)[0]
             if length:
@@ -173,27 +157,10 @@ class BridgeConnection:
         """Do nothing: the input waits by itself."""
 
 
-def _read_head(data: bytes) -> tuple[str, list[tuple[str, str]]]:
-    code = struct.unpack_from(">H", data, 1)[0]
-    reason, position = decodeString(data, 3)
-    count = struct.unpack_from(">H", data, position)[0]
-    position += 2
-    headers: list[tuple[bytes, bytes]] = []
-    for _ in range(count):
-        if data[position] == 0xA0:
-            name = responseHeaderTable[data[position + 1]] or b""
-            position += 2
-        else:
-            name, position = decodeString(data, position)
-        value, position = decodeString(data, position)
-        headers.append((name, value))
-    return f"{code:03d} {reason.decode('latin-1')}", header_list(headers)
-
-
 def converse(server: Any, environ: Environ, start_response: Callable[..., Any]) -> None:
     """Have a request object answer. Raises what it raises in the middle of an answer."""
     request = server.requestClass(BridgeConnection(server, start_response))
     request.environ = environ
     request.input = environ["wsgi.input"]
-    with alarm(server._timeout, Connection.timeout_handler.__get__(request)):
+    with alarm(server._timeout, request.timeout_handler):
         request.run()

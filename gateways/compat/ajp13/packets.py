@@ -6,7 +6,8 @@ import struct
 from typing import TYPE_CHECKING
 
 from gateways.adapters.ajp import packets as ajp
-from gateways.compat.waiting import receive_exactly, send_all
+from gateways.compat.conversations import ProtocolError
+from gateways.compat.waiting import Framed
 
 if TYPE_CHECKING:
     import socket
@@ -34,10 +35,6 @@ attributeTable = [
 ]
 
 _CODED = 0xA0
-
-
-class ProtocolError(Exception):
-    """The peer does not speak AJP13."""
 
 
 def decodeString(data: bytes, pos: int = 0) -> tuple[bytes, int]:
@@ -102,21 +99,12 @@ def encodeResponseHeader(name: bytes, value: bytes) -> bytes:
     return code + encodeString(value)
 
 
-class Packet:
+class Packet(Framed):
     """One packet: ``data``, and its ``length`` where it was received."""
 
     def __init__(self) -> None:
         self.data = b""
         self.length = 0
-
-    @staticmethod
-    def _recvall(sock: socket.socket, length: int) -> tuple[bytes, int]:
-        data = receive_exactly(sock, length)
-        return data, len(data)
-
-    @staticmethod
-    def _sendall(sock: socket.socket, data: bytes) -> None:
-        send_all(sock, data)
 
     def read(self, sock: socket.socket) -> None:
         """Receive a packet. Raises ``EOFError`` where the connection ends first, ``ProtocolError`` for what is none."""
@@ -125,15 +113,6 @@ class Packet:
             raise ProtocolError("invalid header")
         self.length = struct.unpack(">H", header[2:])[0]
         self.data = self._complete(sock, self.length)
-
-    def _complete(self, sock: socket.socket, length: int) -> bytes:
-        try:
-            data, received = self._recvall(sock, length) if length else (b"", 0)
-        except OSError as error:
-            raise EOFError(str(error)) from error
-        if received < length:
-            raise EOFError("the connection ended in the middle of a packet")
-        return data
 
     def write(self, sock: socket.socket) -> None:
         """Send the packet."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import time
 from typing import TYPE_CHECKING, Any
 
 from gateways.compat.ajp13.packets import (
@@ -13,13 +12,11 @@ from gateways.compat.ajp13.packets import (
     PKTTYPE_SEND_BODY,
     PKTTYPE_SEND_HEADERS,
     Packet,
-    ProtocolError,
     encodeResponseHeader,
     encodeString,
 )
+from gateways.compat.conversations import LoggedRequest, ProtocolError
 from gateways.compat.fastcgi.streams import InputStream as Stream
-from gateways.errors import ClientDisconnected
-from gateways.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,40 +64,26 @@ class InputStream(Stream):
             self.add_data(b"")
 
 
-class Request:
+class Request(LoggedRequest):
     """One request: ``environ``, ``input``, ``startResponse`` and ``write`` are for ``handler`` and ``error``."""
 
+    logger_name = LoggerName
     _maxWrite = 8192 - 4 - 3 - 1
 
     def __init__(self, conn: Any) -> None:
+        super().__init__()
         self._conn = conn
-        self.environ: dict[str, Any] = {}
+        self.environ = {}
         self.input: Any = InputStream(conn)
         self._headersSent = False
-        self.logger = logging.getLogger(LoggerName)
 
-    def run(self) -> None:
-        """Have the server's ``handler`` answer.
+    def _has_begun(self) -> bool:
+        return self._headersSent
 
-        What it raises is logged, and the server's ``error`` answers; half of an answer is broken off instead, by
-        raising it again.
-        """
-        started = time.monotonic()
-        try:
-            self._conn.server.handler(self)
-        except ClientDisconnected:
-            raise
-        except BaseException:  # SystemExit too: sys.exit() in a handler must not take the server along
-            if self._headersSent:
-                raise
-            self.logger.exception("Exception caught from handler")
-            self._conn.server.error(self)
+    def _end(self) -> None:
         packet = Packet()
         packet.data = PKTTYPE_END_RESPONSE + b"\1"
         self._conn.writePacket(packet)
-        uri = escape(str(self.environ.get("REQUEST_URI", "")))
-        seconds = time.monotonic() - started
-        self.logger.debug("%s %s done (%.3f secs)", self.environ.get("REQUEST_METHOD"), uri, seconds)
 
     # What the connection says of the request
 

@@ -1,16 +1,19 @@
 """The distribution that puts a package ``flup`` into an environment, whose modules are those of gateways.compat.flup.
 
-    pip install ./gateways/compat/dist                        as gateways-flup
-    GATEWAYS_FLUP_NAME=flup pip install ./gateways/compat/dist     in the place of flup: for what requires that by name
+Its name is gateways-flup, or what GATEWAYS_FLUP_NAME says: flup, to take the place of flup for what requires that.
+It is built in a copy of the repository, where it finds its version.
 """
 
 import os
+import re
+from pathlib import Path
 
 from setuptools import setup
 
+OURS = re.search('^__version__ = "(.+)"', (Path(__file__).parents[2] / "__init__.py").read_text("utf-8"), re.M).group(1)
 NAME = os.environ.get("GATEWAYS_FLUP_NAME", "gateways-flup")
 #: By the name of flup it is a version of flup: that whose signatures it has, with a label of ours (PEP 440).
-VERSION = "1.0.3+gateways.1" if NAME == "flup" else "0.1.0"
+VERSION = "1.0.3+gateways.1" if NAME == "flup" else OURS
 FACTORY = "flup.server.paste_factory:run_"
 
 setup(

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from gateways.compat.words import number, switch, umask
 from gateways.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ HELP = {
     "errlog": "write stderr to this file in the background",
     "umask": "umask to use in the background and for the socket, in octal (default 022)",
 }
-_TRUE = ("true", "yes", "t", "1", "on")
-_MAX_UMASK = 0o777
-_FALSE = ("false", "no", "f", "0", "off")
 
 
 @dataclass
@@ -120,31 +118,15 @@ def _read(name: str, text: Any, kinds: Mapping[str, str]) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        if "bool" in kind:
-            return _switch(text)
-        if "int" in kind:
-            return _umask(text) if name == "umask" else int(text)
-    except ValueError:
-        wanted = "true or false" if "bool" in kind else "a number"
         if name == "umask":
-            wanted = "an octal number from 0 to 777"
-        raise ConfigError(f"{name}={text}: not {wanted}") from None
+            return umask(text)
+        if "bool" in kind:
+            return switch(text)
+        if "int" in kind:
+            return number(text)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
     return text
-
-
-def _umask(text: str) -> int:
-    value = int(text, 8)
-    if not 0 <= value <= _MAX_UMASK:
-        raise ValueError(text)
-    return value
-
-
-def _switch(text: str) -> bool:
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise ValueError(text)
 
 
 def _absolute(path: str | None) -> str | None:

@@ -30,9 +30,8 @@ def serve(application: Any, options: Options) -> bool:
             pid_file.take()
         try:
             server = options.make_server(application)
-            streams = (
-                _open_streams(options) if options.daemonize else []
-            )  # before there is a socket file to leave behind
+            # What can fail comes before there is a socket file to leave behind.
+            streams = _open_streams(options) if options.daemonize else []
             sock = server._setupSocket()  # a mistake is for the person who still waits
             server._setupSocket = lambda: sock
             _redirect(streams)

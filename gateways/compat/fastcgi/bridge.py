@@ -6,12 +6,11 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from gateways.compat.fastcgi.records import (
-    FCGI_AUTHORIZER,
-    FCGI_FILTER,
     FCGI_REQUEST_COMPLETE,
     FCGI_RESPONDER,
     FCGI_STDERR,
     FCGI_STDOUT,
+    ROLE_NAMES,
     Record,
 )
 from gateways.compat.fastcgi.streams import OutputStream
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 
     from gateways.core.types import Environ
 
-#: By what the engine calls them in FCGI_ROLE.
-ROLES = {"RESPONDER": FCGI_RESPONDER, "AUTHORIZER": FCGI_AUTHORIZER, "FILTER": FCGI_FILTER}
+ROLES = {name: role for role, name in ROLE_NAMES.items()}
 
 
 class BridgeConnection:

@@ -9,12 +9,15 @@ import socket
 import struct
 import threading
 import traceback
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from gateways.adapters.fastcgi import records as wire
+from gateways.compat import waiting
 from gateways.compat.fastcgi import records as fcgi
-from gateways.compat.fastcgi.records import Record, decode_pair, encode_pair
+from gateways.compat.fastcgi.records import Record
 from gateways.compat.fastcgi.streams import InputStream, MultiplexedInputStream
-from gateways.compat.waiting import wait
+from gateways.errors import ProtocolError
 
 if TYPE_CHECKING:
     from gateways.compat.fastcgi.requests import Request
@@ -34,6 +37,7 @@ class Connection:
     _inputStreamClass: Any = InputStream
 
     def __init__(self, sock: socket.socket, addr: Any, server: Any, timeout: float | None) -> None:
+        sock.settimeout(waiting.SILENCE)
         self._sock = sock
         self._addr = addr
         self.server = server
@@ -48,7 +52,7 @@ class Connection:
         try:
             while self._keepGoing:
                 self.process_input()
-        except (EOFError, KeyboardInterrupt, OSError, ValueError, struct.error):
+        except (EOFError, KeyboardInterrupt, OSError, ValueError, struct.error, ProtocolError):
             pass  # the peer is gone, or speaks no FastCGI
         finally:
             self._cleanupSocket()
@@ -57,7 +61,7 @@ class Connection:
         """End the connection, in the way that what was sent arrives."""
         try:
             self._sock.shutdown(socket.SHUT_WR)
-            while wait(self._sock, timeout=_LINGER) and self._sock.recv(65536):
+            while waiting.wait(self._sock, timeout=_LINGER) and self._sock.recv(65536):
                 pass
         except (OSError, ValueError):
             pass  # closed already
@@ -65,9 +69,12 @@ class Connection:
 
     def process_input(self) -> None:
         """Receive one record and do what it asks for. Raises ``EOFError`` at the end of the connection."""
-        while not wait(self._sock, timeout=_LOOK):
+        deadline = monotonic() + waiting.SILENCE
+        while not waiting.wait(self._sock, timeout=min(_LOOK, waiting.SILENCE)):
             if not self._keepGoing:
                 return
+            if self._expects() and monotonic() >= deadline:
+                raise EOFError("the peer stays silent in the middle of a request")
         record = Record()
         record.read(self._sock)
         handlers = {
@@ -83,6 +90,10 @@ class Connection:
             handler(record)
         elif record.requestId == fcgi.FCGI_NULL_REQUEST_ID:
             self._do_unknown_type(record)
+
+    def _expects(self) -> bool:
+        """Say whether the peer owes us something."""
+        return bool(self._requests)
 
     def writeRecord(self, rec: Record) -> None:
         """Send a record."""
@@ -107,14 +118,9 @@ class Connection:
         self.writeRecord(record)
 
     def _do_get_values(self, inrec: Record) -> None:
-        content = b""
-        position = 0
-        while position < inrec.contentLength:
-            position, (name, _) = decode_pair(inrec.contentData, position)
-            value = self.server.capability.get(name.decode("latin-1"))
-            if value is not None:
-                content += encode_pair(name, str(value).encode("latin-1"))
-        self._answer(fcgi.FCGI_GET_VALUES_RESULT, content)
+        known = {name.encode("latin-1"): str(value).encode() for name, value in self.server.capability.items()}
+        asked = [name for name, _ in wire.decode_pairs(inrec.contentData) if name in known]
+        self._answer(fcgi.FCGI_GET_VALUES_RESULT, wire.encode_pairs([(name, known[name]) for name in asked]))
 
     def _do_begin_request(self, inrec: Record) -> None:
         role, flags = struct.unpack(fcgi.FCGI_BeginRequestBody, inrec.contentData)
@@ -144,7 +150,7 @@ class Connection:
         """Serve a request. One that breaks off takes the connection along: an END_REQUEST would call it complete."""
         try:
             req.run()
-        except Exception:
+        except BaseException:  # SystemExit too: the connection would wait for a request that is no more
             if not req.aborted:
                 traceback.print_exc(file=req.stderr)
             self._requests.pop(req.requestId, None)
@@ -164,9 +170,7 @@ class Connection:
             if len(params) > MAX_PARAMS:
                 raise ValueError("too many parameters")
             return
-        content, position = bytes(params), 0
-        while position < len(content):
-            position, (name, value) = decode_pair(content, position)
+        for name, value in wire.decode_pairs(bytes(params)):
             req.params[name.decode("latin-1")] = value.decode("latin-1")
         del self._params[inrec.requestId]
         self._start_request(req)
@@ -206,6 +210,9 @@ class MultiplexedConnection(Connection):
                 self._lock.wait()
         super()._cleanupSocket()
 
+    def _expects(self) -> bool:
+        return bool(self._params)  # what others wait for, their threads may be working on
+
     def writeRecord(self, rec: Record) -> None:
         """Send a record, between those of other requests."""
         with self._lock:
@@ -227,6 +234,8 @@ class MultiplexedConnection(Connection):
 
     def _run_request(self, req: Request) -> None:
         super()._run_request(req)
+        req.stdin.add_data(b"")  # nobody reads any more: nothing has to wait for that
+        req.data.add_data(b"")
         with self._lock:
             self._lock.notify_all()
             if not (self._keepGoing or self._requests):
@@ -247,11 +256,3 @@ class MultiplexedConnection(Connection):
     def _do_params(self, inrec: Record) -> None:
         with self._lock:
             super()._do_params(inrec)
-
-    def _do_stdin(self, inrec: Record) -> None:
-        with self._lock:
-            super()._do_stdin(inrec)
-
-    def _do_data(self, inrec: Record) -> None:
-        with self._lock:
-            super()._do_data(inrec)

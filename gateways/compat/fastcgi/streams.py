@@ -87,14 +87,29 @@ class InputStream:
 
 
 class MultiplexedInputStream(InputStream):
-    """The same, where one thread receives and another reads."""
+    """The same, where one thread receives and another reads.
+
+    Who receives waits while MOST bytes are here that nobody reads: the web server, and memory, must not pay for a slow
+    application. The end of the stream ends that.
+    """
+
+    MOST = 1 << 20
 
     def __init__(self, conn: Any) -> None:
         super().__init__(conn)
         self._lock = threading.Condition(threading.RLock())
+        self._hungry = False
 
     def _waitForData(self) -> None:
+        self._hungry = True
+        self._lock.notify_all()
         self._lock.wait()
+        self._hungry = False
+
+    def _take(self, count: int) -> bytes:
+        data = super()._take(count)
+        self._lock.notify_all()
+        return data
 
     def read(self, n: int = -1) -> bytes:
         """Return ``n`` bytes, fewer only at the end; everything for -1."""
@@ -109,8 +124,10 @@ class MultiplexedInputStream(InputStream):
     def add_data(self, data: bytes) -> None:
         """Take what has come; nothing is the end."""
         with self._lock:
+            while data and self._avail - self._pos >= self.MOST and not (self._hungry or self._eof):
+                self._lock.wait()
             super().add_data(data)
-            self._lock.notify()
+            self._lock.notify_all()
 
 
 class OutputStream:

@@ -9,6 +9,7 @@ import pytest
 from gateways.client import Client
 from gateways.compat.ajp13.connections import Connection
 from gateways.compat.flup.server import ajp
+from gateways.compat.waiting import wait
 from gateways.errors import GatewayError
 from tests.support.compat import TEXT, running
 from tests.support.serving import PATIENCE
@@ -26,9 +27,9 @@ def application(environ, start_response):
     if path == "/fail":
         raise ValueError("no")
     write = start_response("200 OK", TEXT)
-    if path == "/half":
+    if path in ("/half", "/exit"):
         write(b"half")
-        raise ValueError("no")
+        raise ValueError("no") if path == "/half" else SystemExit
     return [b"%s?%s %s" % (path.encode("latin-1"), environ["QUERY_STRING"].encode(), environ["wsgi.input"].read())]
 
 
@@ -59,8 +60,28 @@ def test_several_requests_on_a_connection(served):
 def test_errors(served):
     with served.get("/fail") as response:
         assert response.status == 500
-    with pytest.raises(GatewayError):
-        served.read("/half")
+    for half in ("/half", "/exit"):
+        with pytest.raises(GatewayError):
+            served.read(half)
+
+
+@pytest.mark.parametrize("data", [b"\x12", b"\x12\x34\0\5\2"])
+def test_a_peer_that_stays_silent_in_the_middle(served, monkeypatch, data):
+    monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.1)
+    with socket.create_connection(served.name) as sock:
+        sock.settimeout(PATIENCE)
+        sock.sendall(data)
+        assert sock.recv(64) == b""
+
+
+def test_one_that_is_silent_between_requests_is_waited_for(served, monkeypatch):
+    monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.01)
+    with socket.create_connection(served.name) as sock:
+        sock.settimeout(PATIENCE)
+        for _ in range(2):
+            assert not wait(sock, timeout=0.1)
+            sock.sendall(b"\x12\x34\0\1\x0a")
+            assert sock.recv(64) == b"AB\0\1\x09"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from gateways.compat.fastcgi.connections import MAX_PARAMS, Connection, MultiplexedConnection
 from gateways.compat.flup.server import fcgi
+from gateways.compat.waiting import wait
 from tests.support import wire
 from tests.support.compat import TEXT, running
 from tests.support.serving import PATIENCE
@@ -19,9 +20,9 @@ def application(environ, start_response):
     if path == "/fail":
         raise ValueError("no")
     write = start_response("200 OK", TEXT)
-    if path == "/half":
+    if path in ("/half", "/exit"):
         write(b"half")
-        raise ValueError("no")
+        raise ValueError("no") if path == "/half" else SystemExit
     return [b"%s %s" % (path.encode("latin-1"), environ["wsgi.input"].read())]
 
 
@@ -91,8 +92,32 @@ def test_several_requests_on_a_connection(served):
 def test_errors(served):
     with served.get("/fail") as response:
         assert response.status == 500
-    answer = ask(served, wire.request(wire.get((b"PATH_INFO", b"/half"))))
-    assert 3 not in [record.type for record in answer], "half an answer must not end as a success"
+    for half in (b"/half", b"/exit"):
+        answer = ask(served, wire.request(wire.get((b"PATH_INFO", half))))
+        assert 3 not in [record.type for record in answer], "half an answer must not end as a success"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\1",
+        wire.begin(),
+        wire.begin() + wire.record(4, 1, wire.pairs(wire.GET)),
+    ],
+)
+def test_a_peer_that_stays_silent_in_the_middle(served, monkeypatch, data):
+    monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.1)
+    assert ask(served, data) == []
+
+
+def test_one_that_is_silent_between_requests_is_waited_for(served, monkeypatch):
+    monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.01)
+    with connect(served) as sock:
+        reader = wire.RecordReader(sock)
+        for _ in range(2):
+            sock.sendall(wire.request(wire.GET, keep=True))
+            assert reader.answer().status.startswith("200")
+            assert not wait(sock, timeout=0.1)
 
 
 def test_values(served):

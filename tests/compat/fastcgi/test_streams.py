@@ -15,6 +15,7 @@ from gateways.compat.fastcgi.streams import (
     StdoutWrapper,
     TeeOutputStream,
 )
+from tests.support.serving import until
 
 
 class Feeding:
@@ -56,6 +57,35 @@ def test_one_thread_receives_and_another_reads():
         stream.add_data(piece)
     thread.join(45)
     assert read == [b"ab\n", b"cd"]
+
+
+def test_who_receives_waits_for_who_reads():
+    stream = MultiplexedInputStream(SimpleNamespace(server=SimpleNamespace(inputStreamShrinkThreshold=4)))
+    stream.MOST = 4
+    stream.add_data(b"abcd")
+    thread = threading.Thread(target=stream.add_data, args=(b"ef",))
+    thread.start()
+    until(lambda: len(stream._lock._waiters) == 1)
+    assert stream.read(1) == b"a"
+    thread.join(45)
+    assert not thread.is_alive()
+    assert stream._avail - stream._pos == 5
+    thread = threading.Thread(target=lambda: [stream.add_data(piece) for piece in (b"gh", b"ij", b"")])
+    thread.start()
+    assert stream.read() == b"bcdefghij", "who wants more than there may be gets it"
+    thread.join(45)
+
+
+def test_who_receives_does_not_wait_where_nobody_will_read():
+    stream = MultiplexedInputStream(SimpleNamespace(server=SimpleNamespace(inputStreamShrinkThreshold=4)))
+    stream.MOST = 4
+    stream.add_data(b"abcd")
+    thread = threading.Thread(target=stream.add_data, args=(b"ef",))
+    thread.start()
+    until(lambda: len(stream._lock._waiters) == 1)
+    stream.add_data(b"")
+    thread.join(45)
+    assert not thread.is_alive()
 
 
 @pytest.fixture

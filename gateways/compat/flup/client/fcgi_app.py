@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-from gateways.compat.asking import Asking
+from gateways.adapters.fastcgi import records as wire
+from gateways.compat.clients import Asking
+from gateways.compat.fastcgi.debugging import debug_line
+from gateways.compat.fastcgi.records import *  # noqa: F403 -- flup's module has all of these names
 from gateways.compat.fastcgi.records import (
-    FCGI_ABORT_REQUEST,
-    FCGI_AUTHORIZER,
-    FCGI_BEGIN_REQUEST,
-    FCGI_CANT_MPX_CONN,
-    FCGI_DATA,
-    FCGI_END_REQUEST,
-    FCGI_FILTER,
     FCGI_GET_VALUES,
     FCGI_GET_VALUES_RESULT,
-    FCGI_HEADER_LEN,
-    FCGI_KEEP_CONN,
-    FCGI_LISTENSOCK_FILENO,
     FCGI_MAX_CONNS,
-    FCGI_MAX_REQS,
-    FCGI_MAXTYPE,
-    FCGI_MPXS_CONNS,
-    FCGI_NULL_REQUEST_ID,
-    FCGI_OVERLOADED,
     FCGI_PARAMS,
-    FCGI_REQUEST_COMPLETE,
-    FCGI_RESPONDER,
-    FCGI_STDERR,
-    FCGI_STDIN,
-    FCGI_STDOUT,
-    FCGI_UNKNOWN_ROLE,
-    FCGI_UNKNOWN_TYPE,
-    FCGI_VERSION_1,
-    MAX_CONTENT,
-    FCGI_BeginRequestBody,
-    FCGI_BeginRequestBody_LEN,
-    FCGI_EndRequestBody,
-    FCGI_EndRequestBody_LEN,
-    FCGI_Header,
-    FCGI_UnknownTypeBody,
-    FCGI_UnknownTypeBody_LEN,
     Record,
     decode_pair,
     encode_pair,
@@ -64,13 +35,8 @@ DEBUGLOG = "/tmp/fcgi_app.log"
 
 def _debug(level: int, msg: str) -> None:
     """Write a line to DEBUGLOG, where DEBUG asks for it."""
-    if level > DEBUG:
-        return
-    try:
-        with open(DEBUGLOG, "a", encoding="utf-8") as file:
-            file.write(f"{time.ctime()[4:-4]}fcgi: {msg}\n")
-    except OSError:
-        pass  # it is for a person who looks for a fault, and no reason for another
+    if level <= DEBUG:
+        debug_line(DEBUGLOG, msg)
 
 
 class FCGIApp(Asking):
@@ -127,8 +93,8 @@ class FCGIApp(Asking):
         """Send variables; an empty mapping ends them."""
         pairs = [encode_pair(name.encode("latin-1"), value.encode("latin-1")) for name, value in params.items()]
         data = b"".join(pairs)
-        for start in range(0, max(1, len(data)), MAX_CONTENT):
+        for start in range(0, max(1, len(data)), wire.MAX_CONTENT):
             record = Record(FCGI_PARAMS, requestId)
-            record.contentData = data[start : start + MAX_CONTENT]
+            record.contentData = data[start : start + wire.MAX_CONTENT]
             record.contentLength = len(record.contentData)
             record.write(sock)

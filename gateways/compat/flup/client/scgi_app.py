@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateways.compat.asking import Asking
+from gateways.compat.clients import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,6 +21,8 @@ class WSGIServer(BaseAJPServer, ThreadedServer):
     ``kw``: ``minSpare``, ``maxSpare`` and ``maxThreads``; the last says how many requests are served at a time.
     """
 
+    loop = ThreadedServer
+
     def __init__(
         self,
         application: Any,
@@ -34,25 +36,11 @@ class WSGIServer(BaseAJPServer, ThreadedServer):
         debug: Any = False,
         **kw: Any,
     ) -> None:
-        BaseAJPServer.__init__(
-            self,
-            application,
-            scriptName=scriptName,
-            environ=environ,
-            multithreaded=multithreaded,
-            multiprocess=multiprocess,
-            bindAddress=bindAddress,
-            allowedServers=allowedServers,
-            loggingLevel=loggingLevel,
-            debug=debug,
-        )
-        for key in ("jobClass", "jobArgs"):
-            kw.pop(key, None)
-        ThreadedServer.__init__(self, jobClass=Connection, jobArgs=(self, None), **kw)
+        self._set_up(locals())
 
     def run(self) -> bool:  # type: ignore[override]  # flup's
         """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
 
         False, too, where the address cannot be listened on; the log says why.
         """
-        return self._serve(lambda sock: ThreadedServer.run(self, sock))
+        return self._serve()

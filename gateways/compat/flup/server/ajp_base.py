@@ -21,7 +21,6 @@ from gateways.compat.ajp13.packets import (
     PKTTYPE_SHUTDOWN,
     SERVER_PREFIX,
     Packet,
-    ProtocolError,
     attributeTable,
     decodeAttribute,
     decodeRequestHeader,
@@ -34,11 +33,11 @@ from gateways.compat.ajp13.packets import (
 )
 from gateways.compat.ajp13.requests import InputStream, LoggerName, Request
 from gateways.compat.alarms import TimeoutException
+from gateways.compat.answers import Answer, answer_by, error_parts
 from gateways.compat.consoles import console_logger
+from gateways.compat.conversations import ProtocolError
 from gateways.compat.flup.server import NoDefault
-from gateways.compat.handling import Answer
 from gateways.compat.logged import LoggedGateway
-from gateways.compat.pages import error_parts
 from gateways.compat.paths import complete_paths, split_paths
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ class BaseAJPServer(LoggedGateway):
 
     protocol = "ajp"
     connections = (Connection,)
+    _connectionClass = Connection
     requestClass: Any = Request
     inputStreamShrinkThreshold = 102400 - 8192
 
@@ -103,27 +103,12 @@ class BaseAJPServer(LoggedGateway):
 
     def handler(self, request: Any) -> None:
         """Have the application answer."""
-        environ = request.environ
-        environ.update(self.environ)
-        environ["wsgi.version"] = (1, 0)
-        environ["wsgi.input"] = request.input
-        environ.setdefault("wsgi.errors", sys.stderr)
-        environ["wsgi.multithread"] = bool(self.multithreaded)
-        environ["wsgi.multiprocess"] = bool(self.multiprocess)
-        environ["wsgi.run_once"] = False
-        environ["wsgi.url_scheme"] = "https" if environ.get("HTTPS", "off").lower() in ("on", "1") else "http"
-        self._sanitizeEnv(environ)
 
         def start(status: str, headers: Headers) -> None:
             pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
             request.startResponse(int(status[:3]), status[4:].encode("latin-1"), pairs)
 
-        answer = Answer(start, request.write)
-        if self.multithreaded:
-            answer.send(self.application(environ, answer.start))
-        else:
-            with self._appLock:
-                answer.send(self.application(environ, answer.start))
+        answer_by(self, request.environ, request.input, sys.stderr, Answer(start, request.write))
 
     def _sanitizeEnv(self, environ: Environ) -> None:
         """Complete what a web server left out."""

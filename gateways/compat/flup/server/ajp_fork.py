@@ -22,6 +22,8 @@ class WSGIServer(BaseAJPServer, PreforkServer):
     ``maxRequests``, ``sockTimeout``.
     """
 
+    loop = PreforkServer
+
     def __init__(
         self,
         application: Any,
@@ -34,25 +36,11 @@ class WSGIServer(BaseAJPServer, PreforkServer):
         timeout: float | None = None,
         **kw: Any,
     ) -> None:
-        BaseAJPServer.__init__(
-            self,
-            application,
-            scriptName=scriptName,
-            environ=environ,
-            multithreaded=False,
-            multiprocess=True,
-            bindAddress=bindAddress,
-            allowedServers=allowedServers,
-            loggingLevel=loggingLevel,
-            debug=debug,
-        )
-        for key in ("multithreaded", "multiprocess", "jobClass", "jobArgs"):
-            kw.pop(key, None)
-        PreforkServer.__init__(self, jobClass=Connection, jobArgs=(self, timeout), **kw)
+        self._set_up(locals())
 
     def run(self) -> bool:  # type: ignore[override]  # flup's
         """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
 
         False, too, where the address cannot be listened on; the log says why.
         """
-        return self._serve(lambda sock: PreforkServer.run(self, sock))
+        return self._serve()

@@ -7,7 +7,6 @@ from typing import Any
 from gateways.compat.fastcgi.records import FCGI_RESPONDER
 from gateways.compat.flup.server.fcgi_base import BaseFCGIServer
 from gateways.compat.flup.server.threadedserver import ThreadedServer
-from gateways.compat.gateway import address_in
 
 __all__ = ["WSGIServer"]
 
@@ -20,6 +19,8 @@ class WSGIServer(BaseFCGIServer, ThreadedServer):
 
     ``kw``: ``minSpare``, ``maxSpare`` and ``maxThreads``; the last says how many requests are served at a time.
     """
+
+    loop = ThreadedServer
 
     def __init__(
         self,
@@ -35,35 +36,13 @@ class WSGIServer(BaseFCGIServer, ThreadedServer):
         forceCGI: bool = False,
         **kw: Any,
     ) -> None:
-        BaseFCGIServer.__init__(
-            self,
-            application,
-            environ=environ,
-            multithreaded=multithreaded,
-            multiprocess=multiprocess,
-            bindAddress=bindAddress,
-            umask=umask,
-            multiplexed=multiplexed,
-            debug=debug,
-            roles=roles,
-            forceCGI=forceCGI,
-        )
-        for key in ("jobClass", "jobArgs"):
-            kw.pop(key, None)
-        ThreadedServer.__init__(self, jobClass=self._connectionClass, jobArgs=(self, None), **kw)
-
-    def _isClientAllowed(self, addr: Any) -> bool:
-        return address_in(addr, self._web_server_addrs)
+        self._set_up(locals())
 
     def run(self) -> bool:  # type: ignore[override]  # flup's
         """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
 
         Requests in hand are finished. A CGI script serves its request, and exits. Raises ``BindFailed``.
         """
-        sock = self._setupSocket()
-        try:
-            reload = ThreadedServer.run(self, sock)
-        finally:
-            self._cleanupSocket(sock)
+        reload = self._serve()
         self.shutdown()
         return reload

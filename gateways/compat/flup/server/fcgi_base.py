@@ -4,48 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
+from gateways.adapters.cgihead import encode_head
 from gateways.compat.alarms import TimeoutException
+from gateways.compat.answers import Answer, answer_by, error_page
 from gateways.compat.fastcgi.connections import Connection, MultiplexedConnection
+from gateways.compat.fastcgi.debugging import debug_line
+from gateways.compat.fastcgi.records import *  # noqa: F403 -- flup's module has all of these names
 from gateways.compat.fastcgi.records import (
-    FCGI_ABORT_REQUEST,
     FCGI_AUTHORIZER,
-    FCGI_BEGIN_REQUEST,
-    FCGI_CANT_MPX_CONN,
-    FCGI_DATA,
-    FCGI_END_REQUEST,
-    FCGI_FILTER,
-    FCGI_GET_VALUES,
-    FCGI_GET_VALUES_RESULT,
-    FCGI_HEADER_LEN,
-    FCGI_KEEP_CONN,
     FCGI_LISTENSOCK_FILENO,
     FCGI_MAX_CONNS,
     FCGI_MAX_REQS,
-    FCGI_MAXTYPE,
     FCGI_MPXS_CONNS,
-    FCGI_NULL_REQUEST_ID,
-    FCGI_OVERLOADED,
-    FCGI_PARAMS,
     FCGI_REQUEST_COMPLETE,
     FCGI_RESPONDER,
-    FCGI_STDERR,
-    FCGI_STDIN,
-    FCGI_STDOUT,
     FCGI_UNKNOWN_ROLE,
-    FCGI_UNKNOWN_TYPE,
-    FCGI_VERSION_1,
-    FCGI_BeginRequestBody,
-    FCGI_EndRequestBody,
-    FCGI_EndRequestBody_LEN,
-    FCGI_Header,
-    FCGI_UnknownTypeBody,
-    FCGI_UnknownTypeBody_LEN,
-    Record,
-    decode_pair,
-    encode_pair,
+    ROLE_NAMES,
 )
 from gateways.compat.fastcgi.requests import CGIRequest, Request
 from gateways.compat.fastcgi.streams import (
@@ -56,16 +32,14 @@ from gateways.compat.fastcgi.streams import (
     TeeOutputStream,
 )
 from gateways.compat.gateway import Gateway, web_server_addresses
-from gateways.compat.handling import Answer, head_block
 from gateways.compat.loops import overridden
-from gateways.compat.pages import error_page
 from gateways.compat.paths import complete_paths
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
-    from gateways.core.types import Environ
+    from gateways.core.types import Environ, Headers
 
 __all__ = ["BaseFCGIServer"]
 
@@ -77,18 +51,11 @@ thread_available = True
 DEBUG = 0
 DEBUGLOG = "/tmp/fcgi.log"
 
-_ROLE_NAMES = {FCGI_RESPONDER: "RESPONDER", FCGI_AUTHORIZER: "AUTHORIZER", FCGI_FILTER: "FILTER"}
-
 
 def _debug(level: int, msg: str) -> None:
     """Write a line to DEBUGLOG, where DEBUG asks for it."""
-    if level > DEBUG:
-        return
-    try:
-        with open(DEBUGLOG, "a", encoding="utf-8") as file:
-            file.write(f"{time.ctime()[4:-4]}fcgi: {msg}\n")
-    except OSError:
-        pass  # it is for a person who looks for a fault, and no reason for another
+    if level <= DEBUG:
+        debug_line(DEBUGLOG, msg)
 
 
 class BaseFCGIServer(Gateway):
@@ -138,11 +105,16 @@ class BaseFCGIServer(Gateway):
             FCGI_MPXS_CONNS: int(self._multiplexed),
         }
 
+    def _limit_to(self, most: int) -> None:
+        """Serve at most so many requests at a time, one on a connection."""
+        self._multiplexed = False
+        self.capability = {FCGI_MAX_CONNS: most, FCGI_MAX_REQS: most, FCGI_MPXS_CONNS: 0}
+
     def _setupSocket(self) -> socket.socket:
         """Return a listening socket; in a CGI script serve the request, and exit."""
         self._web_server_addrs = web_server_addresses()
         if self._bindAddress is not None:
-            return self._bind(self._umask)
+            return super()._setupSocket()
         from gateways.server.inherited import take_socket, why_not_listening
 
         forced = self.forceCGI or os.environ.get("FCGI_FORCE_CGI", "N").upper().startswith("Y")
@@ -167,7 +139,7 @@ class BaseFCGIServer(Gateway):
 
     def _refusal(self, environ: Environ) -> str:
         role = environ.get("FCGI_ROLE", "RESPONDER")
-        if role in [_ROLE_NAMES.get(role) for role in self.roles]:
+        if role in [ROLE_NAMES.get(role) for role in self.roles]:
             return ""
         return f"a request for the role {role}, where roles are {tuple(self.roles)}"
 
@@ -180,26 +152,14 @@ class BaseFCGIServer(Gateway):
         """Have the application answer; return the protocol's status and the application's."""
         if req.role not in self.roles:
             return FCGI_UNKNOWN_ROLE, 0
-        environ = req.params
-        environ.update(self.environ)
-        cgi = isinstance(req, CGIRequest)
-        environ["wsgi.version"] = (1, 0)
-        environ["wsgi.input"] = req.stdin
-        if "wsgi.errors" not in environ:
-            environ["wsgi.errors"] = (
-                req.stderr if self._bindAddress is None else TeeOutputStream((sys.stderr, req.stderr))
-            )
-        environ["wsgi.multithread"] = not cgi and bool(self.multithreaded)
-        environ["wsgi.multiprocess"] = cgi or bool(self.multiprocess)
-        environ["wsgi.run_once"] = cgi
-        environ["wsgi.url_scheme"] = "https" if environ.get("HTTPS", "off").lower() in ("on", "1") else "http"
-        self._sanitizeEnv(environ)
-        answer = Answer(lambda status, headers: req.stdout.write(head_block(status, headers)), req.stdout.write)
-        if self.multithreaded:
-            answer.send(self.application(environ, answer.start))
-        else:
-            with self._appLock:
-                answer.send(self.application(environ, answer.start))
+        authorizer = req.role == FCGI_AUTHORIZER
+
+        def send_head(status: str, headers: Headers) -> None:
+            req.stdout.write(encode_head(status, headers, authorizer))
+
+        errors = req.stderr if self._bindAddress is None else TeeOutputStream((sys.stderr, req.stderr))
+        answer = Answer(send_head, req.stdout.write)
+        answer_by(self, req.params, req.stdin, errors, answer, isinstance(req, CGIRequest))
         return FCGI_REQUEST_COMPLETE, 0
 
     def _sanitizeEnv(self, environ: Environ) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from gateways.compat.fastcgi.records import FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS, FCGI_RESPONDER
 from gateways.compat.flup.server.fcgi_base import BaseFCGIServer
 from gateways.compat.flup.server.singleserver import SingleServer
-from gateways.compat.gateway import address_in
 
 __all__ = ["WSGIServer"]
 
@@ -17,6 +16,8 @@ __version__ = "$Revision$"
 
 class WSGIServer(BaseFCGIServer, SingleServer):
     """Serves a WSGI application over FastCGI, in one thread. ``kw`` is not looked at."""
+
+    loop = SingleServer
 
     def __init__(
         self,
@@ -30,35 +31,12 @@ class WSGIServer(BaseFCGIServer, SingleServer):
         forceCGI: bool = False,
         **kw: Any,
     ) -> None:
-        BaseFCGIServer.__init__(
-            self,
-            application,
-            environ=environ,
-            multithreaded=False,
-            multiprocess=False,
-            bindAddress=bindAddress,
-            umask=umask,
-            multiplexed=multiplexed,
-            debug=debug,
-            roles=roles,
-            forceCGI=forceCGI,
-        )
-        self._multiplexed = False
-        for key in ("jobClass", "jobArgs"):
-            kw.pop(key, None)
-        SingleServer.__init__(self, jobClass=self._connectionClass, jobArgs=(self, None), **kw)
-        self.capability = {FCGI_MAX_CONNS: 1, FCGI_MAX_REQS: 1, FCGI_MPXS_CONNS: 0}
-
-    def _isClientAllowed(self, addr: Any) -> bool:
-        return address_in(addr, self._web_server_addrs)
+        self._set_up(locals())
+        self._limit_to(1)
 
     def run(self) -> bool:  # type: ignore[override]  # flup's
         """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
 
         A CGI script serves its request, and exits. Raises ``BindFailed``, an ``OSError``.
         """
-        sock = self._setupSocket()
-        try:
-            return SingleServer.run(self, sock)
-        finally:
-            self._cleanupSocket(sock)
+        return self._serve()

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from gateways.compat.flup.server import NoDefault
+from gateways.compat.words import number, switch, umask
 from gateways.errors import ConfigError
-
-_TRUE = ("true", "yes", "on", "y", "t", "1")
-_FALSE = ("false", "no", "off", "n", "f", "0")
 
 
 def asbool(obj: Any) -> bool:
     """Return what a text means. Raises ``ValueError`` where it means neither."""
-    if isinstance(obj, str):
-        word = obj.strip().lower()
-        if word in _TRUE:
-            return True
-        if word in _FALSE:
-            return False
-        raise ValueError(f"{obj!r} is neither true nor false")
-    return bool(obj)
+    return switch(obj.strip()) if isinstance(obj, str) else bool(obj)
 
 
 def aslist(obj: Any, sep: str | None = None, strip: bool = True) -> list[Any]:
@@ -34,18 +26,30 @@ def aslist(obj: Any, sep: str | None = None, strip: bool = True) -> list[Any]:
     return [] if obj is None else [obj]
 
 
-def _run(module: str, wsgi_app: Any, global_conf: Any, debug: Any, numbers: dict[str, Any], **given: Any) -> None:
-    if debug is NoDefault:
-        debug = (global_conf or {}).get("debug", False)
-    counts = {name: int(value) for name, value in numbers.items() if value is not None}
+def _run(module: str, given: dict[str, Any]) -> None:
+    """Serve by ``module``. ``given`` is what a runner was given: its ``locals()``."""
+    application = given.pop("wsgi_app")
+    settings = given.pop("global_conf") or {}
+    if given["debug"] is NoDefault:
+        given["debug"] = settings.get("debug", False)
+    host, port = given.pop("host"), given.pop("port")
+    address = _fcgi_address(host, port, given.pop("socket")) if "socket" in given else (host, int(port))
+    for name, value in list(given.items()):
+        if value is None and name in _COUNTS:
+            del given[name]
+        elif isinstance(value, str) and name in _TEXTS:
+            try:
+                given[name] = _TEXTS[name](value)
+            except ValueError as error:
+                raise ConfigError(f"{name}: {error}") from None
     server = importlib.import_module(f"gateways.compat.flup.server.{module}").WSGIServer
-    server(wsgi_app, debug=asbool(debug), **given, **counts).run()
+    server(application, bindAddress=address, **given).run()
 
 
-def _clients(allowed: Any) -> list[Any] | None:
+def _clients(allowed: str) -> list[str] | None:
     """Return the servers that may connect; for the word "none" all, which a text cannot say otherwise."""
-    servers = aslist(allowed)
-    return None if allowed is None or servers in ([], ["none"], ["None"]) else servers
+    servers = allowed.split()
+    return None if servers in ([], ["none"], ["None"]) else servers
 
 
 def _fcgi_address(host: Any, port: Any, socket: Any) -> Any:
@@ -60,11 +64,15 @@ def _fcgi_address(host: Any, port: Any, socket: Any) -> Any:
     return (host, int(port))
 
 
-def _umask(text: Any) -> int | None:
-    """Return a umask, which people write in octal, as 007; flup takes all of them for decimal."""
-    if not isinstance(text, str):
-        return text  # type: ignore[no-any-return]
-    return int(text, 10 if {"8", "9"} & set(text) else 8)
+#: The server says itself how many, where nobody does.
+_COUNTS = ("minSpare", "maxSpare", "maxThreads", "maxChildren", "maxRequests")
+#: What reads the values that are not texts.
+_TEXTS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(_COUNTS, number),
+    **dict.fromkeys(("debug", "multiplexed"), asbool),
+    "allowedServers": _clients,
+    "umask": umask,
+}
 
 
 def run_ajp_thread(
@@ -80,9 +88,7 @@ def run_ajp_thread(
     maxThreads: Any = None,
 ) -> None:
     """Serve by AJP13, with threads."""
-    numbers = {"minSpare": minSpare, "maxSpare": maxSpare, "maxThreads": maxThreads}
-    given = {"scriptName": scriptName, "bindAddress": (host, int(port)), "allowedServers": _clients(allowedServers)}
-    _run("ajp", wsgi_app, global_conf, debug, numbers, **given)
+    _run("ajp", locals())
 
 
 def run_ajp_fork(
@@ -99,9 +105,7 @@ def run_ajp_fork(
     maxRequests: Any = None,
 ) -> None:
     """Serve by AJP13, with processes."""
-    numbers = {"minSpare": minSpare, "maxSpare": maxSpare, "maxChildren": maxChildren, "maxRequests": maxRequests}
-    given = {"scriptName": scriptName, "bindAddress": (host, int(port)), "allowedServers": _clients(allowedServers)}
-    _run("ajp_fork", wsgi_app, global_conf, debug, numbers, **given)
+    _run("ajp_fork", locals())
 
 
 def run_fcgi_thread(
@@ -118,9 +122,7 @@ def run_fcgi_thread(
     maxThreads: Any = None,
 ) -> None:
     """Serve by FastCGI, with threads."""
-    numbers = {"minSpare": minSpare, "maxSpare": maxSpare, "maxThreads": maxThreads}
-    given = {"bindAddress": _fcgi_address(host, port, socket), "umask": _umask(umask)}
-    _run("fcgi", wsgi_app, global_conf, debug, numbers, multiplexed=asbool(multiplexed), **given)
+    _run("fcgi", locals())
 
 
 def run_fcgi_fork(
@@ -138,9 +140,7 @@ def run_fcgi_fork(
     maxRequests: Any = None,
 ) -> None:
     """Serve by FastCGI, with processes."""
-    numbers = {"minSpare": minSpare, "maxSpare": maxSpare, "maxChildren": maxChildren, "maxRequests": maxRequests}
-    given = {"bindAddress": _fcgi_address(host, port, socket), "umask": _umask(umask)}
-    _run("fcgi_fork", wsgi_app, global_conf, debug, numbers, multiplexed=asbool(multiplexed), **given)
+    _run("fcgi_fork", locals())
 
 
 def run_scgi_thread(
@@ -156,9 +156,7 @@ def run_scgi_thread(
     maxThreads: Any = None,
 ) -> None:
     """Serve by SCGI, with threads."""
-    numbers = {"minSpare": minSpare, "maxSpare": maxSpare, "maxThreads": maxThreads}
-    given = {"scriptName": scriptName, "bindAddress": (host, int(port)), "allowedServers": _clients(allowedServers)}
-    _run("scgi", wsgi_app, global_conf, debug, numbers, **given)
+    _run("scgi", locals())
 
 
 def run_scgi_fork(
@@ -175,6 +173,4 @@ def run_scgi_fork(
     maxRequests: Any = None,
 ) -> None:
     """Serve by SCGI, with processes."""
-    numbers = {"minSpare": minSpare, "maxSpare": maxSpare, "maxChildren": maxChildren, "maxRequests": maxRequests}
-    given = {"scriptName": scriptName, "bindAddress": (host, int(port)), "allowedServers": _clients(allowedServers)}
-    _run("scgi_fork", wsgi_app, global_conf, debug, numbers, **given)
+    _run("scgi_fork", locals())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gateways.compat.accepting import setCloseOnExec
 from gateways.compat.gateway import Gateway
-from gateways.compat.jobs import setCloseOnExec
 from gateways.compat.loops import ServerLoop, overridden
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ class PreforkServer(ServerLoop):
     number), and is replaced. ``sockTimeout`` is checked, and has no effect: nothing here waits for it. SIGUSR1 replaces
     all processes.
     """
+
+    concurrency = {"multithreaded": False, "multiprocess": True}  # noqa: RUF012 -- never changed
 
     def __init__(
         self,

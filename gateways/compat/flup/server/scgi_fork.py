@@ -22,6 +22,8 @@ class WSGIServer(BaseSCGIServer, PreforkServer):
     ``maxRequests``, ``sockTimeout``.
     """
 
+    loop = PreforkServer
+
     def __init__(
         self,
         application: Any,
@@ -35,26 +37,11 @@ class WSGIServer(BaseSCGIServer, PreforkServer):
         timeout: float | None = None,
         **kw: Any,
     ) -> None:
-        BaseSCGIServer.__init__(
-            self,
-            application,
-            scriptName=scriptName,
-            environ=environ,
-            multithreaded=False,
-            multiprocess=True,
-            bindAddress=bindAddress,
-            umask=umask,
-            allowedServers=allowedServers,
-            loggingLevel=loggingLevel,
-            debug=debug,
-        )
-        for key in ("multithreaded", "multiprocess", "jobClass", "jobArgs"):
-            kw.pop(key, None)
-        PreforkServer.__init__(self, jobClass=Connection, jobArgs=(self, timeout), **kw)
+        self._set_up(locals())
 
     def run(self) -> bool:  # type: ignore[override]  # flup's
         """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
 
         False, too, where the address cannot be listened on; the log says why.
         """
-        return self._serve(lambda sock: PreforkServer.run(self, sock))
+        return self._serve()

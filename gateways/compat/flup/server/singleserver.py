@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gateways.compat.accepting import run_jobs, setCloseOnExec
 from gateways.compat.gateway import Gateway
-from gateways.compat.jobs import run_jobs, setCloseOnExec
 from gateways.compat.loops import ServerLoop
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ __all__ = ["SingleServer"]
 
 class SingleServer(ServerLoop):
     """Accepts connections and runs ``jobClass(sock, addr, *jobArgs)`` for each, here. ``kw`` is not looked at."""
+
+    concurrency = {"multithreaded": False, "multiprocess": False}  # noqa: RUF012 -- never changed
 
     def __init__(self, jobClass: Any = None, jobArgs: Any = (), **kw: Any) -> None:
         self._jobClass = jobClass

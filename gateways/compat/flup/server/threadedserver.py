@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gateways.compat.accepting import run_jobs, setCloseOnExec
 from gateways.compat.flup.server.threadpool import ThreadPool
 from gateways.compat.gateway import Gateway
-from gateways.compat.jobs import run_jobs, setCloseOnExec
 from gateways.compat.loops import ServerLoop
 
 if TYPE_CHECKING:

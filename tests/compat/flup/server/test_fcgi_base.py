@@ -22,12 +22,17 @@ def test_the_handler_alone(multithreaded):
     server = BaseFCGIServer(hello, environ={"X": "x"}, multithreaded=multithreaded)
     status, output, environ = call(server, HTTPS="on")
     assert status == (FCGI_REQUEST_COMPLETE, 0)
-    assert output.startswith(b"Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ")
-    assert output.endswith(b"\r\n\r\nhello /app|/a b\n")
+    assert output.startswith(b"Content-Type: text/plain\r\nContent-Length: ")
+    assert output.endswith(b"\r\nStatus: 200 OK\r\n\r\nhello /app|/a b\n")  # last: see encode_head
     assert environ["X"] == "x"
     assert environ["wsgi.url_scheme"] == "https"
     assert environ["wsgi.multithread"] is multithreaded
     assert not server._appLock.locked()
+
+
+def test_an_authorizer_says_its_status_first():
+    _, output, _ = call(BaseFCGIServer(hello, roles=(2,)), role=2)
+    assert output.startswith(b"Status: 200 OK\r\n")
 
 
 def test_a_role_that_is_not_served():
@@ -37,7 +42,7 @@ def test_a_role_that_is_not_served():
 def test_the_usual_error():
     stdout = io.BytesIO()
     BaseFCGIServer(hello).error(SimpleNamespace(stdout=stdout))
-    assert stdout.getvalue().startswith(b"Status: 500 ")
+    assert b"\r\nStatus: 500 Internal Server Error\r\n\r\n" in stdout.getvalue()
 
 
 def test_capabilities():

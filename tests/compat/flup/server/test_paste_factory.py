@@ -65,9 +65,19 @@ def test_allowed_servers(made, given, expected):
     assert made["scgi"]["scriptName"] is NoDefault
 
 
-@pytest.mark.parametrize(("text", "number"), [("022", 0o22), ("7", 7), ("18", 18), (18, 18), (None, None)])
-def test_umasks(text, number):
-    assert paste_factory._umask(text) == number
+@pytest.mark.parametrize(("given", "number"), [("022", 0o22), ("18", None), (18, 18), (None, None)])
+def test_umasks(made, given, number):
+    if isinstance(given, str) and number is None:
+        with pytest.raises(ConfigError, match="umask: '18' is not an octal number"):
+            paste_factory.run_fcgi_thread("app", {}, umask=given)
+        return
+    paste_factory.run_fcgi_thread("app", {}, umask=given)
+    assert made["fcgi"]["umask"] == number
+
+
+def test_a_number_that_is_none(made):
+    with pytest.raises(ConfigError, match="maxThreads: 'many' is not a number"):
+        paste_factory.run_fcgi_thread("app", {}, maxThreads="many")
 
 
 @pytest.mark.parametrize(("given", "expected"), [("Yes ", True), ("0", False), (1, True), (None, False)])

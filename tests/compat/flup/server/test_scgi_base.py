@@ -65,9 +65,9 @@ def application(environ, start_response):
     if environ["PATH_INFO"] == "/fail":
         raise ValueError("no")
     write = start_response("200 OK", [*TEXT, ("Content-Length", "9")])
-    if environ["PATH_INFO"] == "/half":
+    if environ["PATH_INFO"] in ("/half", "/exit"):
         write("half")
-        raise ValueError("no")
+        raise ValueError("no") if environ["PATH_INFO"] == "/half" else SystemExit
     return [b"%9s" % environ["wsgi.input"].read()]
 
 
@@ -87,8 +87,9 @@ def test_a_body_ends_with_its_length(own):
 def test_errors(own):
     with own.get("/fail") as response:
         assert response.status == 500
-    with pytest.raises(GatewayError):
-        own.read("/half")
+    for half in ("/half", "/exit"):
+        with pytest.raises(GatewayError):
+            own.read(half)
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.0\r\n\r\n", b"3:a\0b,", b"4:a\0b\0,", b"5:a\0b\0x,"])
@@ -100,6 +101,16 @@ def test_what_is_no_scgi_ends_the_connection(own, data):
             assert sock.recv(64) == b""
         except ConnectionResetError:
             pass  # closed with more to read
+
+
+@pytest.mark.parametrize("data", [b"", b"5", b"5:he", b"24:CONTENT_LENGTH\0001\0SCGI\0001\0,"])
+def test_a_peer_that_stays_silent(own, monkeypatch, data):
+    monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.1)
+    with socket.create_connection(own.name) as sock:
+        sock.settimeout(PATIENCE)
+        sock.sendall(data)
+        while sock.recv(4096):
+            pass  # of a request without its body, the application may know what to say
 
 
 def test_a_request_class_of_the_program():

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gateways.compat.handling import Answer, head_block
+from gateways.compat.answers import Answer, error_page, error_parts
 
 
 class Sink(list):
@@ -99,5 +99,17 @@ def test_a_second_head_needs_an_error():
     assert sink[0] == ("500 Oops", [])
 
 
-def test_the_head_of_a_script():
-    assert head_block("200 OK", [("X-A", "ä")]) == b"Status: 200 OK\r\nX-A: \xe4\r\n\r\n"
+def test_the_reason_is_for_the_log_unless_somebody_asked():
+    try:
+        raise ValueError("secret")
+    except ValueError:
+        assert b"secret" not in error_page(False)
+        page = error_page(True)
+    assert b"\r\nStatus: 500 Internal Server Error\r\n\r\n" in page
+    assert b"ValueError: secret" in page.partition(b"\r\n\r\n")[2]
+
+
+def test_the_parts():
+    headers, body = error_parts(False)
+    assert ("Cache-Control", "no-store") in headers
+    assert body.startswith(b"500 Internal Server Error")

@@ -1,16 +1,23 @@
-"""Call an application for a ``handler`` of flup's, which writes the answer itself."""
+"""The answers of flup's ``handler``, which calls the application itself, and ``error``."""
 
 from __future__ import annotations
 
+import traceback
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from gateways.adapters.cgihead import encode_head
 from gateways.compat.laxity import block, blocks, header_list, text
 from gateways.core.headers import check_headers, check_status
+from gateways.core.response import error_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateways.core.types import Headers
+    from gateways.compat.gateway import Gateway
+    from gateways.core.types import Environ, Headers
+
+_ERROR = "500 Internal Server Error"
 
 
 class Answer:
@@ -76,7 +83,28 @@ class Answer:
                 close()
 
 
-def head_block(status: str, headers: Headers) -> bytes:
-    """Return the head as a CGI script writes it."""
-    lines = [f"Status: {status}\r\n", *[f"{name}: {value}\r\n" for name, value in headers], "\r\n"]
-    return "".join(lines).encode("latin-1")
+def answer_by(gateway: Gateway, environ: Environ, body: Any, errors: Any, answer: Answer, cgi: bool = False) -> None:
+    """Complete ``environ``, as ``handler`` of flup's servers does, and have the application answer."""
+    environ.update(gateway.environ)
+    environ["wsgi.version"] = (1, 0)
+    environ["wsgi.input"] = body
+    environ.setdefault("wsgi.errors", errors)
+    environ["wsgi.multithread"] = not cgi and bool(gateway.multithreaded)
+    environ["wsgi.multiprocess"] = cgi or bool(gateway.multiprocess)
+    environ["wsgi.run_once"] = cgi
+    environ["wsgi.url_scheme"] = "https" if environ.get("HTTPS", "off").lower() in ("on", "1") else "http"
+    gateway._sanitizeEnv(environ)
+    with nullcontext() if gateway.multithreaded else gateway._appLock:
+        answer.send(gateway.application(environ, answer.start))
+
+
+def error_page(debug: bool) -> bytes:
+    """Return the answer, head and body, for the exception in hand; with ``debug`` its traceback is in it."""
+    headers, body = error_parts(debug)
+    return encode_head(_ERROR, headers) + body
+
+
+def error_parts(debug: bool) -> tuple[Headers, bytes]:
+    """Return headers and body of the same answer."""
+    message = "The application failed. The reason is in the error log."
+    return error_body(_ERROR, traceback.format_exc() if debug else message)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import socket
 import threading
+from types import SimpleNamespace
 
-from gateways.compat.jobs import accepted, run_jobs, setCloseOnExec
-from tests.support.serving import connect
+import pytest
+
+from gateways.compat.accepting import accept, accepted, run_jobs, setCloseOnExec
+from tests.support.serving import connect, until
 
 
 class Server:
@@ -56,6 +60,33 @@ def test_a_connection_that_may_not_and_others():
     assert server.looked >= 3
 
 
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.ECONNABORTED])
+def test_who_cannot_be_accepted_now(number):
+    def fail():
+        raise OSError(number, "no")
+
+    assert accept(Server(1), SimpleNamespace(accept=fail)) is None
+
+
+class Raced(socket.socket):
+    """A listening socket from which another process takes each connection a moment before us."""
+
+    def accept(self):
+        super().accept()[0].close()
+        return super().accept()
+
+
+def test_a_connection_that_another_process_has_taken():
+    class Once(Server):
+        def _mainloopPeriodic(self):
+            self.rounds = 0
+
+    with Raced(fileno=socket.create_server(("127.0.0.1", 0)).detach()) as sock:
+        sock.setblocking(True)  # as a program may give it
+        with connect(socket.AF_INET, sock.getsockname()):
+            assert list(accepted(Once(1), sock, 0.01)) == []
+
+
 def test_a_job_that_is_not_taken():
     jobs = []
     with listen() as sock, connect(socket.AF_INET, sock.getsockname()) as client:
@@ -69,8 +100,7 @@ def test_it_looks_while_nobody_comes():
     with listen() as sock:
         thread = threading.Thread(target=run_jobs, args=(server, sock, 0.001, bool))
         thread.start()
-        while server.looked < 3:
-            pass
+        until(lambda: server.looked >= 3)
         server.rounds = 0
         server.engine.stop()
         thread.join(45)

@@ -6,13 +6,18 @@ import errno
 import fcntl
 import os
 import select
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
-GONE = (errno.EINTR, errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO)
+_GONE = (errno.EINTR, errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO)
+#: Descriptors or memory are used up: who waits stays in the backlog until there are some again.
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+#: How long until it is looked again, seconds.
+_PAUSE = 0.1
 
 
 def setCloseOnExec(sock: socket.socket) -> None:
@@ -51,6 +56,7 @@ def accepted(server: Any, sock: socket.socket, timeout: float) -> Iterator[tuple
     ``timeout`` is how often, in seconds, the server's ``_mainloopPeriodic`` is called while nobody connects.
     """
     waker = Waker()
+    sock.setblocking(False)  # another process may take the connection before us
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     poll.register(waker.fileno(), select.POLLIN)
@@ -58,7 +64,7 @@ def accepted(server: Any, sock: socket.socket, timeout: float) -> Iterator[tuple
         server._serve_with(waker)
         while server._keepGoing:
             if any(fd == sock.fileno() for fd, _ in poll.poll(timeout * 1000)):
-                found = _accept(server, sock)
+                found = accept(server, sock)
                 if found is not None:
                     yield found
             server._mainloopPeriodic()
@@ -67,14 +73,16 @@ def accepted(server: Any, sock: socket.socket, timeout: float) -> Iterator[tuple
         waker.close()
 
 
-def _accept(server: Any, sock: socket.socket) -> tuple[socket.socket, Any] | None:
+def accept(server: Any, sock: socket.socket) -> tuple[socket.socket, Any] | None:
     """Accept one who may connect, if there is one."""
     try:
         client, address = sock.accept()
     except OSError as error:
-        if error.errno in GONE:
-            return None
-        raise
+        if error.errno in _SHORT:
+            time.sleep(_PAUSE)
+        elif error.errno not in _GONE:
+            raise
+        return None
     client.setblocking(True)
     if server._isClientAllowed(address):
         return client, address
