@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.declared import Layer
 from gateways.errors import ConfigError
-from gateways.resident import comments, place
+from gateways.resident import comments, place, streams
 from gateways.resident.notes import Note
 from gateways.resident.starting import MAX_LOG, SOCKET, failures_name
-from gateways.resident.streams import attributed
 from gateways.server.launch import launch
 from gateways.server.respawning import SpawnedServer, look_at_files
 from gateways.server.unixsockets import SocketFile
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from threading import Lock
     from typing import Any
 
-    from gateways.core.types import Application
+    from gateways.adapters.speedups import Link
+    from gateways.core.types import Application, Environ
     from gateways.server.accesslog import AccessLog
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
@@ -91,16 +91,27 @@ class ResidentServer(SpawnedServer):
             pass  # removed already: it serves those who have connected, and ends
         self._listening = list(listeners)
         self._files = look or look_at_files(settings)
+        look = self._look_after_itself
         super().__init__(
-            attributed(application),
-            listeners, settings, error_log, access_log, look=self._look_after_itself, slot=slot, may_renew=may_renew,
-        )  # fmt: skip
+            application, listeners, settings, error_log, access_log, look=look, slot=slot, may_renew=may_renew
+        )
         for listener in listeners:
             listener.fast_path = None  # it would accept by itself, whoever comes
         self._idle_timeout = settings.idle_timeout if "idle_timeout" in settings.given else IDLE
         self._idle_since = time.monotonic()
         self._seen = 0
         self._note = Note(self._path, sys.argv[0])
+
+    def begin(self, connection: Link, environ: Environ | None = None) -> None:
+        """The application is about to run for this connection, and what it prints belongs to the request."""
+        super().begin(connection, environ)
+        if environ is not None and "wsgi.errors" in environ:
+            streams.begin(environ["wsgi.errors"])
+
+    def end(self, connection: Link, sent: int = 0) -> None:
+        """The application has finished for this connection."""
+        streams.end()
+        super().end(connection, sent)
 
     def _look_after_itself(self) -> str:
         """Once a second: return why to begin anew, and end where there is another reason."""

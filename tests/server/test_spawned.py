@@ -25,7 +25,7 @@ from gateways.server.transports import TRANSPORTS
 from tests.live.sandbox import Sandbox
 from tests.live.servers import Apache, Lighttpd, Process
 from tests.support import requirements
-from tests.support.processes import fork
+from tests.support.processes import fork, stat
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 45.0
@@ -427,6 +427,6 @@ def check_outlives_its_parent(script: Script) -> None:
 
 def parent_of(pid: int) -> int:
     """Return the parent of a process that runs."""
-    state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    state, parent = stat(pid)[:2]
     assert state != "Z"
     return int(parent)
