@@ -16,6 +16,7 @@ from gateways.resident import comments, place, streams
 from gateways.resident.notes import Note
 from gateways.resident.starting import MAX_LOG, SOCKET, failures_name
 from gateways.server.launch import launch
+from gateways.server.privileges import Privileges
 from gateways.server.respawning import SpawnedServer, look_at_files
 from gateways.server.unixsockets import SocketFile
 from gateways.settings import Settings
@@ -39,8 +40,8 @@ IDLE = 300.0
 _TAKEN = fcgi.record(fcgi.STDERR, 1)
 #: The share of the processor time it may use (RLIMIT_CPU) after which it ends, before the system kills it.
 _SHARE = 0.8
-#: Names in comments and variables that are for whoever starts the process.
-_STARTING = frozenset(("resident_max", "resident_pass", "resident_dir"))
+#: Names in comments that are for whoever starts the process.
+_STARTING = frozenset(("resident_max", "resident_pass"))
 
 
 class OwnSocket(socket.socket):
@@ -164,7 +165,8 @@ def serve_resident(application: Application | str, keywords: Mapping[str, Any]) 
 def resident_settings(keywords: Mapping[str, Any]) -> Settings:
     """Return the settings: of comments in the script, of variables, and of ``keywords``, which win.
 
-    Raises ``ConfigError``, for workers too: there is one process, and it has no master.
+    Raises ``ConfigError``, also for ``workers``, as there is one process without a master, and for a ``user`` or
+    ``group`` that is another: whoever comes from the web server comes as the user that has started this process.
     """
     script = sys.argv[0]
     written = {name: value for name, value in comments.read(script).items() if name not in _STARTING}
@@ -179,6 +181,9 @@ def resident_settings(keywords: Mapping[str, Any]) -> Settings:
     )
     if settings.workers:
         raise ConfigError(f"{settings.label('workers')}: a resident process is one; set threads")
+    if Privileges.of(settings, spawned=True).needed:
+        name = "user" if settings.user is not None else "group"
+        raise ConfigError(f"{settings.label(name)}: a resident process serves as the user who runs the CGI script")
     return settings
 
 

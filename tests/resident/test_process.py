@@ -180,6 +180,22 @@ def test_workers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         process.resident_settings({"workers": 2})
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="anybody else is refused by what root may do")
+@pytest.mark.parametrize("name", ["user", "group"])
+def test_another_user_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/nowhere/app.cgi"])
+    monkeypatch.delenv("GATEWAYS_USER")
+    with pytest.raises(ConfigError, match=f"keyword {name}: a resident process serves as the user who runs the CGI"):
+        process.resident_settings({name: str(NOBODY)})
+
+
+def test_a_comment_that_nobody_reads_is_refused(one_host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = one_host.install(comment="# gateways: resident-dir=/elsewhere")
+    monkeypatch.setattr("sys.argv", [str(script)])
+    with pytest.raises(ConfigError, match="setting resident_dir is not known"):
+        process.resident_settings({})
+
+
 def test_what_wins_of_the_settings(one_host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     script = one_host.install(comment="# gateways: threads=2 max-requests=9 body-timeout=3 resident_max=7")
     monkeypatch.setattr("sys.argv", [str(script)])
