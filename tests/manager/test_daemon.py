@@ -152,7 +152,7 @@ write("alive", 1)
 def test_descriptors_that_are_closed_at_the_start(tmp_path: Path, closed: str) -> None:
     closing = "".join(f"exec {fd}>&-\n" for fd in closed.split())
     code = f"with daemon: daemon.failed(3, {'' if '2' in closed else 'told'!r})"
-    program = "import sys\nfrom gateways.server.spawned import complete_standard_streams\ncomplete_standard_streams()\n"
+    program = "import sys\nfrom gateways.adapters import standardstreams\nstandardstreams.complete_standard_streams()\n"
     command = ["sh", "-c", f'{closing}exec "$@"', "sh", sys.executable, "-c", program + PROGRAM + code]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 3

@@ -132,36 +132,6 @@ def test_other_protocols_are_refused(protocol: str) -> None:
     assert str(caught.value) == f"GATEWAYS_PROTOCOL={protocol!r}: give {' or '.join(TRANSPORTS)}"
 
 
-def test_closed_standard_streams_are_opened() -> None:
-    code = """
-import os, sys
-out = os.dup(1)
-for fd in 0, 1, 2:
-    os.close(fd)
-sys.stdin = sys.stdout = sys.stderr = None
-from gateways.server.spawned import complete_standard_streams
-complete_standard_streams()
-print("lost")
-print("lost", file=sys.stderr, flush=True)
-sys.stdout.flush()
-os.write(2, b"lost")
-links = [os.readlink(f"/proc/self/fd/{fd}") for fd in range(3)]
-os.write(out, repr((links, sys.stdin.read(), os.get_inheritable(1))).encode())
-"""
-    assert run_python(code, subprocess.DEVNULL) == [repr((["/dev/null"] * 3, "", True))]
-
-
-def test_open_standard_streams_are_left_alone() -> None:
-    code = """
-import os, sys
-from gateways.server.spawned import complete_standard_streams
-before = sys.stdin, sys.stdout, sys.stderr, [os.fstat(fd).st_ino for fd in range(3)]
-complete_standard_streams()
-print(before == (sys.stdin, sys.stdout, sys.stderr, [os.fstat(fd).st_ino for fd in range(3)]))
-"""
-    assert run_python(code, subprocess.PIPE) == ["True"]
-
-
 # ParentWatch
 
 WEB_SERVER = """
@@ -254,7 +224,8 @@ def test_a_forked_child_watches_the_process_that_forked_it() -> None:
 FACTS = """#!{python}
 import json, os, select, socket, sys, time
 sys.path.insert(0, {root!r})
-from gateways.server.spawned import ParentWatch, complete_standard_streams, detect
+from gateways.adapters.standardstreams import complete_standard_streams
+from gateways.server.spawned import ParentWatch, detect
 
 def tell(name, **facts):
     with open("{directory}/writing", "w") as file:
