@@ -232,7 +232,7 @@ def why_not_a_program(path: str, program: str, remedy: str) -> Finding | None:
         return None  # somebody else may be allowed to see it
     except OSError as error:
         if os.path.islink(program):
-            return found(DANGLING, f"its interpreter {program} is a link to {_end_of_link(program)}, which is gone")
+            return found(DANGLING, f"its interpreter {program} is a link to {os.path.realpath(program)}, which is gone")
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
             return found(ABSENT, f"its interpreter {program} does not exist")
         return found(ABSENT, f"its interpreter {program} cannot be used: {error.strerror}")
@@ -255,7 +255,3 @@ def _resolve(words: list[str], data: bytes) -> Interpreter:
         started = read_env(argument)
         return Interpreter(started.program or program, started.arguments, started.name or "env")
     return Interpreter(program, (argument,) if argument else (), program)
-
-
-def _end_of_link(path: str) -> str:
-    return os.path.realpath(path)

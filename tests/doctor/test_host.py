@@ -49,7 +49,7 @@ def test_all_is_allowed(site: Path, override: str) -> None:
 def test_a_line_is_forbidden(site: Path, override: str, line: int) -> None:
     [finding] = examine(site, override)
     assert (finding.code, finding.severity) == ("host-forbids-directive", WARNING)
-    assert finding.where == f"{site}/.htaccess, line {line}"
+    assert finding.where == f"{site}/.htaccess:{line}"
     subprocess.run(["sh", "-c", finding.remedy], check=True)
     assert all(f"line {line}" not in other.where for other in examine(site, override))
 

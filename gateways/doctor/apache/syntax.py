@@ -6,6 +6,7 @@ modules are loaded is seldom in the file.
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
@@ -50,7 +51,7 @@ class Reader:
         stack = [block]
         skipped: list[str] = []  # sections whose content does not count
         conditions: list[str] = []  # those that count as if they were not there
-        for line, text in _lines(read_text(path)):
+        for line, text in lines(read_text(path)):
             section = _SECTION.fullmatch(text)
             if section is None:
                 if text.startswith("<"):
@@ -110,19 +111,15 @@ class Reader:
                     self.unread.append((directive, error))
 
     def _words(self, text: str) -> Iterator[str]:
-        for match in _WORD.finditer(text):
-            word = (
-                match[3]
-                if match[3] is not None
-                else _ESCAPED.sub(r"\1", match[1] if match[1] is not None else match[2])
-            )
+        for word in words(text):
             yield _VARIABLE.sub(lambda variable: self.variables.get(variable[1], variable[0]), word)
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def lines(text: str) -> Iterator[tuple[int, str]]:
     """Give the lines that say something, with their numbers; what a backslash continues is one line."""
     pending, start = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.rstrip("\r")
         start = start or number
         if line.endswith("\\"):
             pending += line[:-1] + " "
@@ -133,6 +130,23 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         pending, start = "", 0
     if pending.strip():
         yield start, pending.strip()
+
+
+def words(text: str) -> Iterator[str]:
+    """Give the words of a line, those in quotation marks without them."""
+    for match in _WORD.finditer(text):
+        inner = match[1] if match[1] is not None else match[2]
+        yield match[3] if inner is None else _ESCAPED.sub(r"\1", inner)
+
+
+def is_for_file(section: Directive, name: str) -> bool:
+    """Say whether a section may be about a file of that name: all but a <Files> or <FilesMatch> of others are."""
+    if section.name == "filesmatch" or (section.name == "files" and section.value == "~"):
+        try:
+            return re.search(section.args[-1] if section.args else "", name) is not None
+        except re.error:
+            return True  # Apache's expressions are PCRE's
+    return section.name != "files" or fnmatch.fnmatchcase(name, section.value)
 
 
 def _unlikely(name: str, rest: str) -> bool:
