@@ -6,8 +6,8 @@ import os
 import shlex
 from collections.abc import Iterator
 
-from gateways.deploy.initserver import ApacheFacts, look
 from gateways.doctor.accounts import running_programs
+from gateways.doctor.apache.facts import ApacheFacts, look
 from gateways.doctor.directives import Directive
 from gateways.doctor.findings import ERROR, WARNING, Finding, declare
 from gateways.doctor.htaccessfile import files_for, read_files

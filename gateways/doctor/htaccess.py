@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterator
 
 from gateways.deploy.htaccess import SECRET
-from gateways.deploy.initserver import look
 from gateways.doctor import rewriting
 from gateways.doctor.accounts import READ, Account, allowed, described, web_account
+from gateways.doctor.apache.facts import allows_scripts, is_for_scripts, look
 from gateways.doctor.directives import Directive
 from gateways.doctor.findings import ERROR, WARNING, Finding, declare
 from gateways.doctor.htaccessfile import HANDLERS, Read, files_for, read_file, read_files
@@ -86,8 +86,8 @@ def examine_beside(script: str, account: Account) -> Iterator[Finding]:
     """Look at what the files beside and above a script leave out for it."""
     directory = os.path.dirname(os.path.abspath(script))
     name = os.path.basename(script)
-    if "cgi" in os.path.basename(directory).lower() or not name.endswith((".cgi", ".fcgi")):
-        return  # a cgi-bin, where the server's configuration makes everything a script
+    if is_for_scripts(directory) or not name.endswith((".cgi", ".fcgi")):
+        return
     files = files_for(directory)
     if not files:
         remedy = f"gateways init {shlex.quote(directory)}"
@@ -111,10 +111,10 @@ def _handlers(read: Read) -> list[Directive]:
 
 
 def _allows_cgi(read: Read, directory: str) -> bool:
-    words = [word.lower() for directive in read.named("options") for word in directive.args]
-    if {"-execcgi", "none"} & set(words):
-        return False
-    return bool({"+execcgi", "execcgi", "all", "+all"} & set(words)) or look(directory).scripts
+    allowed_so_far = look(directory).scripts
+    for line in read.named("options"):
+        allowed_so_far = allows_scripts(line.args, allowed_so_far)
+    return allowed_so_far
 
 
 def _passes_authorization(read: Read) -> bool:

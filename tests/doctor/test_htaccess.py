@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gateways.deploy import initserver
 from gateways.deploy.htaccess import SECRET
 from gateways.doctor import htaccess as module
 from gateways.doctor.accounts import account_of
+from gateways.doctor.apache import facts
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.htaccess import examine_all, examine_beside, examine_htaccess
 from gateways.doctor.targets import Options
@@ -122,7 +122,7 @@ def test_the_servers_own_options(htaccess: Path, monkeypatch: pytest.MonkeyPatch
     configuration.write_text(f"<Directory {htaccess.parent}>\nOptions +ExecCGI\n</Directory>\n")
     htaccess.write_text(GOOD.replace("Options +ExecCGI\n", ""))
     assert [finding.code for finding in examine(htaccess)] == ["htaccess-no-execcgi"]
-    monkeypatch.setattr(initserver, "CONFIGURATIONS", (str(configuration),))
+    monkeypatch.setattr(facts, "CONFIGURATIONS", (str(configuration),))
     assert examine(htaccess) == []
 
 

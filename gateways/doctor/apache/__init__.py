@@ -13,7 +13,7 @@ from gateways.doctor.apache import limits, modules, passing
 from gateways.doctor.apache.places import places
 from gateways.doctor.apache.syntax import Reader
 from gateways.doctor.backends import Backends
-from gateways.doctor.directives import Directive, Fault
+from gateways.doctor.directives import Fault
 from gateways.doctor.findings import Finding
 from gateways.doctor.targets import Options
 
@@ -26,10 +26,12 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
     """Yield what is wrong with the file. What its apache2.conf or httpd.conf says counts, if there is one above."""
     main = _main_of(os.path.abspath(path))
     try:
-        root, reader = _read(main or path, path)
+        reader = Reader(path)
+        root = reader.read(main or path)
         if main and not any(directive.asked for directive in root.walk()):
             yield faults.DISABLED.found(path, f"{main} does not include it", _enabling(path))
-            root, reader = _read(path, path)
+            reader = Reader(path)
+            root = reader.read(path)
     except Fault as fault:
         yield faults.SYNTAX.found(fault.where, str(fault), "apachectl configtest says it as well")
         return
@@ -46,13 +48,6 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         yield from limits.examine(place)
     yield from passing.examine_order(root)
     yield from modules.examine(root)
-
-
-def _read(path: str, asked: str) -> tuple[Directive, Reader]:
-    directory = os.path.dirname(os.path.abspath(path))
-    root = os.path.dirname(directory) if os.path.basename(directory) == "conf" else directory
-    reader = Reader(asked, root)
-    return reader.read(path), reader
 
 
 def _main_of(path: str) -> str | None:

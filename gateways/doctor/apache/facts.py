@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from gateways.doctor.apache.syntax import Reader, covers
+from gateways.doctor.directives import Directive, Fault
+
 #: Where Debian, Red Hat and Arch, SUSE, and FreeBSD keep it.
 CONFIGURATIONS = (
     "/etc/apache2/apache2.conf",
@@ -16,19 +19,11 @@ CONFIGURATIONS = (
     "/usr/local/etc/apache2*/httpd.conf",
 )
 
-_DIRECTORY = re.compile(r'<Directory\s+"?([^">]+?)"?\s*>(.*?)</Directory>', re.DOTALL | re.IGNORECASE)
-_MODULE = re.compile(r"^\s*LoadModule\s+(\w+)_module\b", re.MULTILINE | re.IGNORECASE)
-_OVERRIDE = re.compile(r"^\s*AllowOverride\s+(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
-
-_INCLUDE = re.compile(r'^\s*Include(?:Optional)?\s+"?([^"\s]+)', re.MULTILINE | re.IGNORECASE)
-_ROOT = re.compile(r'^\s*ServerRoot\s+"?([^"\s]+)', re.MULTILINE | re.IGNORECASE)
-_OPTIONS = re.compile(r"^\s*Options\s+(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
-
-#: Files that are read; Debian's configuration has about fifty.
-_MAX_FILES = 1000
-
-#: Bytes of one file that are read.
+#: Bytes of a command line that are read.
 _MAX_SIZE = 1 << 20
+
+#: Names of directories in which hosts make everything a script; ``.htaccess`` need not do it.
+_FOR_SCRIPTS = re.compile("(fast|f)?cgi(-?bin|-local|-sys)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,20 +45,38 @@ class ApacheFacts:
 
 def look(directory: str) -> ApacheFacts:
     """Read what there is: the configuration of each Apache that runs with one of its own, or else the system's."""
+    directory = os.path.abspath(directory)
     modules: set[str] = set()
-    override, best = "", -1
-    scripts, nearest = False, -1
-    for text in _texts(running_configurations() or CONFIGURATIONS):
-        modules.update(name.lower() for name in _MODULE.findall(text))
-        for place, inside in _DIRECTORY.findall(text):
-            said = _OVERRIDE.search(inside)
-            if said and _holds(place, directory) and len(place) > best:
-                override, best = said[1], len(place)
-            options = _OPTIONS.search(inside)
-            if options and _holds(place, directory) and len(place) > nearest:
-                words = {word.lstrip("+").lower() for word in options[1].split()}
-                scripts, nearest = bool(words & {"execcgi", "all"}), len(place)
+    sections: list[Directive] = []
+    for root in _configurations(running_configurations() or CONFIGURATIONS):
+        for directive in root.walk():
+            if directive.name == "loadmodule":
+                modules.add(re.sub("_module$", "", directive.value.lower()))
+            elif directive.name == "directory" and covers(directive, directory):
+                sections.append(directive)
+    override, scripts = "", False
+    for section in sorted(sections, key=lambda one: len(one.value)):  # as Apache does, the outermost first
+        for line in section.all("allowoverride"):
+            override = " ".join(line.args)
+        for line in section.all("options"):
+            scripts = allows_scripts(line.args, scripts)
     return ApacheFacts(frozenset(modules), override, scripts)
+
+
+def allows_scripts(options: Iterable[str], before: bool) -> bool:
+    """Say whether scripts may run after a line of ``Options``; words with a sign change what was ``before``."""
+    words = [word.lower() for word in options]
+    if not any(word.startswith(("+", "-")) for word in words):
+        return bool({"execcgi", "all"} & set(words))
+    for word in words:
+        if word[1:] in ("execcgi", "all"):
+            before = word.startswith("+")
+    return before
+
+
+def is_for_scripts(directory: str) -> bool:
+    """Say whether a directory has the name of those that the web server takes for scripts, such as cgi-bin."""
+    return _FOR_SCRIPTS.fullmatch(os.path.basename(os.path.abspath(directory))) is not None
 
 
 def running_configurations(proc: str = "/proc") -> tuple[str, ...]:
@@ -80,30 +93,11 @@ def running_configurations(proc: str = "/proc") -> tuple[str, ...]:
     return tuple(sorted(found - {""}))
 
 
-def _texts(patterns: Iterable[str]) -> Iterator[str]:
-    """Yield the text of each file once, and of those that it includes."""
-    waiting, root = list(patterns), "/etc/apache2"
-    seen: set[str] = set()
-    while waiting and len(seen) < _MAX_FILES:
-        for path in sorted(glob.glob(waiting.pop(0))):
-            if path not in seen and os.path.isfile(path):
-                seen.add(path)
-                text = _read(path)
-                said = _ROOT.search(text)
-                root = said[1] if said else root
-                waiting += [os.path.join(root, name) for name in _INCLUDE.findall(text)]
-                yield text
-
-
-def _holds(place: str, directory: str) -> bool:
-    """Say whether a section is about a directory. ``*`` stands for one name."""
-    expression = re.escape(place.rstrip("/")).replace(r"\*", "[^/]*")
-    return re.match(rf"{expression}(/|$)", f"{os.path.abspath(directory).rstrip('/')}/") is not None
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return re.sub(r"^\s*#.*$", "", file.read(_MAX_SIZE), flags=re.MULTILINE)
-    except OSError:
-        return ""
+def _configurations(patterns: Iterable[str]) -> Iterator[Directive]:
+    """Yield the configurations that there are and that can be read."""
+    for pattern in patterns:
+        for path in sorted(glob.glob(pattern)):
+            try:
+                yield Reader(path).read(path)
+            except (OSError, Fault):
+                continue

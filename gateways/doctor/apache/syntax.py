@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from gateways.doctor.directives import DEEPEST, Directive, Fault, check_depth, read_text
+from gateways.doctor.directives import DEEPEST, Directive, Fault, check_depth, glob_expression, read_text
 
 _SECTION = re.compile(r"<(/?)([A-Za-z]\w*)\s*(.*?)>\s*")
 _WORD = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+))')
@@ -28,18 +28,20 @@ _OTHERWISE = {"else", "elseif"}
 class Reader:
     """Reads one configuration. ``root_directory`` is Apache's ServerRoot, where relative paths start."""
 
-    def __init__(self, asked: str, root_directory: str) -> None:
+    def __init__(self, asked: str) -> None:
         self._asked = os.path.realpath(asked)
-        self.root_directory = root_directory
+        self.root_directory = ""
         self.variables: dict[str, str] = {}
         self.missing: list[tuple[Directive, str]] = []
         self.unread: list[tuple[Directive, OSError]] = []
-        envvars = os.path.join(root_directory, "envvars")  # Debian's
-        if os.path.isfile(envvars) and os.access(envvars, os.R_OK):
-            self.variables.update(_EXPORT.findall(read_text(envvars)))
 
     def read(self, path: str) -> Directive:
         """Return a block with all that the file says. Raises ``Fault``, and ``OSError`` if it cannot be read."""
+        directory = os.path.dirname(os.path.abspath(path))
+        self.root_directory = os.path.dirname(directory) if os.path.basename(directory) == "conf" else directory
+        envvars = os.path.join(self.root_directory, "envvars")  # Debian's
+        if os.path.isfile(envvars) and os.access(envvars, os.R_OK):
+            self.variables.update(_EXPORT.findall(read_text(envvars)))
         root = Directive("", (), path, 0, False, None, [])
         self._into(root, path, 0)
         return root
@@ -139,14 +141,25 @@ def words(text: str) -> Iterator[str]:
         yield match[3] if inner is None else _ESCAPED.sub(r"\1", inner)
 
 
+def covers(section: Directive, path: str) -> bool:
+    """Say whether a <Directory> or <Location> is about a path: that, or one above it; ``*`` stands for one name."""
+    if section.name.endswith("match") or section.value == "~":
+        return bool(section.args) and _matches(section.args[-1], path)
+    return re.match(f"{glob_expression(section.value.rstrip('/'))}/", f"{path.rstrip('/')}/") is not None
+
+
 def is_for_file(section: Directive, name: str) -> bool:
     """Say whether a section may be about a file of that name: all but a <Files> or <FilesMatch> of others are."""
     if section.name == "filesmatch" or (section.name == "files" and section.value == "~"):
-        try:
-            return re.search(section.args[-1] if section.args else "", name) is not None
-        except re.error:
-            return True  # Apache's expressions are PCRE's
+        return _matches(section.args[-1] if section.args else "", name)
     return section.name != "files" or fnmatch.fnmatchcase(name, section.value)
+
+
+def _matches(expression: str, text: str) -> bool:
+    try:
+        return re.search(expression, text) is not None
+    except re.error:
+        return True  # Apache's expressions are PCRE's
 
 
 def _unlikely(name: str, rest: str) -> bool:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gateways.deploy import initserver
-from gateways.deploy.initserver import look
+from gateways.doctor.apache import facts
+from gateways.doctor.apache.facts import is_for_scripts, look, running_configurations
 
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(initserver, "CONFIGURATIONS", (str(tmp_path / "apache2.conf"),))
-    monkeypatch.setattr(initserver, "running_configurations", lambda: ())
+    monkeypatch.setattr(facts, "CONFIGURATIONS", (str(tmp_path / "apache2.conf"),))
+    monkeypatch.setattr(facts, "running_configurations", lambda: ())
     (tmp_path / "sites").mkdir()
     return tmp_path
 
@@ -28,10 +28,10 @@ def test_modules_and_the_nearest_section(configure: Path) -> None:
         '<VirtualHost *:80>\n<Directory "/home/*/public_html">\n    AllowOverride All\n</Directory>\n</VirtualHost>\n'
         "<Directory /home/you/private>\nAllowOverride FileInfo\n</Directory>\n"
     )
-    facts = look("/home/you/public_html/shop")
-    assert facts.known
-    assert facts.modules == {"cgid"}
-    assert facts.override == "All"
+    found = look("/home/you/public_html/shop")
+    assert found.known
+    assert found.modules == {"cgid"}
+    assert found.override == "All"
     assert look("/home/you/private").override == "FileInfo"
     assert look("/home/you/privately").override == "None"
 
@@ -42,10 +42,40 @@ def test_the_configuration_of_the_one_that_runs(tmp_path: Path) -> None:
     ):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "cmdline").write_bytes("\0".join([*words, ""]).encode())
-    assert initserver.running_configurations(str(tmp_path)) == ("/x.conf",)
+    assert running_configurations(str(tmp_path)) == ("/x.conf",)
 
 
 def test_no_configuration(configure: Path) -> None:
-    facts = look("/home/you")
-    assert not facts.known
-    assert facts.override == ""
+    found = look("/home/you")
+    assert not found.known
+    assert found.override == ""
+
+
+def test_options_as_apache_puts_them_together(configure: Path) -> None:
+    (configure / "apache2.conf").write_text(
+        "<Directory /home>\nOptions +Indexes\n</Directory>\n<Directory />\nOptions ExecCGI\n</Directory>\n"
+        "<Directory /home/you>\nOptions -ExecCGI\n</Directory>\n<Directory /home/me>\nOptions Indexes\n</Directory>\n"
+        "<Directory /home/her>\nOptions None\n<IfModule mod_cgid.c>\nOptions +All\n</IfModule>\n</Directory>\n"
+    )
+    assert {name: look(f"/home/{name}/site").scripts for name in ("us", "you", "me", "her")} == {
+        "us": True,
+        "you": False,
+        "me": False,
+        "her": True,
+    }
+
+
+def test_a_configuration_that_apache_would_not_read(configure: Path) -> None:
+    (configure / "apache2.conf").write_text("LoadModule cgid_module /x.so\n<Directory /home>\n")
+    assert not look("/home/you").known
+
+
+@pytest.mark.parametrize("name", ["cgi-bin", "fcgi-bin", "fastcgi-bin", "CGI-BIN", "cgi", "cgi-local", "cgi-sys"])
+def test_directories_for_scripts(name: str) -> None:
+    assert is_for_scripts(f"/srv/{name}")
+    assert is_for_scripts(f"/srv/{name}/")
+
+
+@pytest.mark.parametrize("name", ["public_html", "mycgi", "cgit", "old-cgi-bin"])
+def test_other_directories(name: str) -> None:
+    assert not is_for_scripts(f"/srv/cgi-bin/{name}")

@@ -10,7 +10,7 @@ from gateways.doctor.directives import Fault
 
 def read(path, text):
     path.write_text(text)
-    return Reader(str(path), str(path.parent)).read(str(path))
+    return Reader(str(path)).read(str(path))
 
 
 def shown(block):
@@ -71,7 +71,7 @@ def test_included_files_stand_in_their_places(tmp_path):
     (tmp_path / "envvars").write_text("export NAME=web\n# export OTHER=x\n")
     main = tmp_path / "apache2.conf"
     main.write_text("IncludeOptional sites/*.conf\nInclude nothing.conf\nIncludeOptional no.conf\nC\n")
-    reader = Reader(str(tmp_path / "sites" / "b.conf"), str(tmp_path))
+    reader = Reader(str(tmp_path / "sites" / "b.conf"))
     root = reader.read(str(main))
     assert shown(root) == [("a",), ("user", "web"), ("c",)]
     assert [one.name for one in root.walk() if one.asked] == ["user"]
