@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.deploy.initapplication import Found, broken_application, find_applications, read_application
+from gateways.deploy.hosting.applications import Found, broken_application, find_applications, read_application
 
 PLAIN = "def application(environ, start_response):\n    return []\n"
 
