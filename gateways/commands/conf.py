@@ -61,7 +61,7 @@ def _add_application(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--python", metavar="FILE", help="the Python that has gateways (default: ROOT/venv/bin/python)")
     group.add_argument("--workers", metavar="N", type=kind(Number(1, 1000)), help="processes (default: 4)")
     group.add_argument(
-        "--user", metavar="NAME", help="its account (default: www-data; systemd and toml: that of --name)"
+        "--user", metavar="NAME", help="its account (default: one with the name of --name; supervisor: www-data)"
     )
     group.add_argument("--group", metavar="NAME", help="the web server's group, which may use the socket")
     group.add_argument("--authorizer", metavar="ADDR", help="ask this FastCGI authorizer first")

@@ -9,16 +9,13 @@ from gateways.deploy.description import Deployment
 from gateways.deploy.text import comment, heading, serving, where
 from gateways.errors import ConfigError
 
-Parts = tuple[list[str], list[str]]
-"""The heading, and the lines."""
-
 _DECIDES = (
     "The authorizer decides by whatever it likes: a cookie, an address, or, with CGIPassAuth, the Authorization header."
 )
 _MANUAL = "docs/howto/authorizer.md says how to write the authorizer."
 
 
-def authnz_fcgi(deployment: Deployment) -> Parts:
+def authnz_fcgi(deployment: Deployment) -> site.Parts:
     """Return the file for mod_authnz_fcgi. Raises ``ConfigError`` for a Unix socket, which it does not know."""
     address = parse_address(deployment.authorizer)
     if address.kind != "tcp":
@@ -65,7 +62,7 @@ def authnz_fcgi(deployment: Deployment) -> Parts:
     )
 
 
-def fcgid(deployment: Deployment) -> Parts:
+def fcgid(deployment: Deployment) -> site.Parts:
     """Return the file for mod_fcgid, which starts the authorizer and the application."""
     if not deployment.mount:
         raise ConfigError(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from gateways.addresses import Address, parse_address
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import SPEECH, heading, indented, serving, where
+from gateways.deploy.text import SPEECH, heading, indented, seconds, serving, where
 
 SCHEMES = {"fastcgi": "fcgi", "scgi": "scgi", "uwsgi": "uwsgi", "ajp": "ajp", "http": "http"}
 
@@ -34,11 +34,8 @@ _FLUSHED = "flushpackets: streamed pages leave at once. timeout: seconds without
 #: Seconds that an idle connection is kept: less than the gateway's keepalive_timeout of 75 s.
 _TTL = 60
 
-Parts = tuple[list[str], list[str]]
-"""The heading, and the lines."""
 
-
-def proxy(deployment: Deployment) -> Parts:
+def proxy(deployment: Deployment) -> site.Parts:
     """Return the file with ProxyPass."""
     transport = deployment.transport
     title = [f"Apache in front of an application by {_TITLES[transport]}, {where(deployment)}."]
@@ -57,7 +54,7 @@ def passing(deployment: Deployment, section: Sequence[str]) -> list[str]:
     return [*lines, *(["", *section] if section else []), *_more(deployment)]
 
 
-def sethandler(deployment: Deployment) -> Parts:
+def sethandler(deployment: Deployment) -> site.Parts:
     """Return the file with SetHandler."""
     title = [
         f"Apache in front of an application by FastCGI, {where(deployment)}, by SetHandler.",
@@ -91,7 +88,7 @@ def _handled_files(deployment: Deployment) -> list[str]:
     return [line for path in below for line in ["", *site.location(deployment, path, ["SetHandler None"])]]
 
 
-def balancer(deployment: Deployment) -> Parts:
+def balancer(deployment: Deployment) -> site.Parts:
     """Return the file for several machines."""
     transport = deployment.transport
     title = [
@@ -138,7 +135,7 @@ def _target(address: Address, transport: str) -> str:
 
 
 def _backend(deployment: Deployment) -> str:
-    return _target(parse_address(deployment.addresses[0]), deployment.transport)
+    return _target(deployment.address, deployment.transport)
 
 
 def _whole(deployment: Deployment) -> bool:
@@ -166,7 +163,7 @@ def _parameters(deployment: Deployment, *, keep: bool = True) -> str:
         words.append("enablereuse=on")
     if keep and transport in ("fastcgi", "ajp", "http"):
         words.append(f"ttl={_TTL}")
-    return " ".join([*words, "flushpackets=on", f"timeout={max(1, round(deployment.timeout))}"])
+    return " ".join([*words, "flushpackets=on", f"timeout={seconds(deployment)}"])
 
 
 def _explained(deployment: Deployment) -> list[str]:

@@ -20,7 +20,7 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 def check(deployment: Deployment) -> None:
     """Raise ``ConfigError`` where the socket cannot be a directory that both share."""
-    if served.address(deployment).kind != "unix":
+    if deployment.address.kind != "unix":
         raise ConfigError(
             f"{deployment.addresses[0]}: nginx and the application share a directory; give unix:/run/gateways/app.sock"
         )

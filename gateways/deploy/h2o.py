@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import File, comment, first, heading, indented, joined, longest_first, where
+from gateways.deploy.text import File, comment, heading, indented, joined, longest_first, where
 from gateways.errors import ConfigError
 
 #: As good as no limit: h2o has none of its own for it.
@@ -85,7 +85,7 @@ def _files(url: str, directory: str) -> list[str]:
 
 
 def _application(deployment: Deployment) -> list[str]:
-    address = first(deployment)
+    address = deployment.address
     lines = [f'  "{deployment.mount or "/"}":', "    fastcgi.connect:"]
     if address.kind == "unix":
         lines += [f"      port: {address.path}", "      type: unix"]

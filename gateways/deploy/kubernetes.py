@@ -123,7 +123,7 @@ def words(items: list[str], indent: str = "") -> str:
 
 
 def _deployment(deployment: Deployment) -> list[str]:
-    socket = str(served.address(deployment))
+    socket = str(deployment.address)
     control = f"{served.parent(deployment)}/control"
     command = ["gateways", "serve"]
     command += served.arguments(deployment, socket, "--socket-mode", "0666")

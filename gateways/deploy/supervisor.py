@@ -49,10 +49,6 @@ def value(deployment: Deployment, flag: str, text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _account(deployment: Deployment) -> str:
-    return deployment.user or "www-data"
-
-
 def _command(deployment: Deployment, listen: str, *more: str) -> str:
     words = [served.program(deployment), "serve", *served.arguments(deployment, listen, *more), "--no-access-log"]
     return f"command={' '.join(map(word, words))}"
@@ -76,7 +72,7 @@ def _install(deployment: Deployment, owner: str) -> list[str]:
 
 def _program(deployment: Deployment) -> list[str]:
     title = ["supervisor keeps the application running, with a socket that the application makes itself."]
-    account = _account(deployment)
+    account = deployment.account
     unix = bool(served.parent(deployment))
     if served.parent(deployment) == "/run" and account != "root":
         raise ConfigError(
@@ -92,7 +88,7 @@ def _program(deployment: Deployment) -> list[str]:
         *comment(heading(deployment, title, _install(deployment, account), []), ";"),
         "",
         f"[program:{deployment.name}]",
-        _command(deployment, str(served.address(deployment)), *group),
+        _command(deployment, str(deployment.address), *group),
         f"directory={value(deployment, '--root', deployment.root)}",
         *(comment(about, ";") if unix and not deployment.user else []),
         f"user={account}",
@@ -107,8 +103,8 @@ def _fcgi_program(deployment: Deployment) -> list[str]:
         "supervisor makes the socket, as root: its owner and mode are independent of the account of the application.",
         "It is closed while the program is stopped: to renew the application, reload.",
     ]
-    address = served.address(deployment)
-    group = deployment.group or "www-data"
+    address = deployment.address
+    group = deployment.socket_group
     listening = [f"socket=tcp://{address}"]
     if address.kind == "unix":
         listening = [f"socket=unix://{address.path}", f"socket_owner={group}:{group}", "socket_mode=0660"]
@@ -120,7 +116,7 @@ def _fcgi_program(deployment: Deployment) -> list[str]:
         "; fd:0 is that socket.",
         _command(deployment, "fd:0"),
         f"directory={value(deployment, '--root', deployment.root)}",
-        f"user={_account(deployment)}",
+        f"user={deployment.account}",
         *_END.split("\n"),
         "; What the master has to say. Errors and tracebacks of the application are in the web server's error log;",
         "; with --error-log FILE they are in that file, too.",

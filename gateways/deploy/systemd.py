@@ -69,9 +69,8 @@ def write(deployment: Deployment) -> list[File]:
 
 
 def _check_master(deployment: Deployment) -> None:
-    usual = Deployment("systemd")
     for name in ("app", "mount", "upload_limit", "ping", "user", "group", "workers", "ajp_secret", "tls"):
-        if getattr(deployment, name) != getattr(usual, name):
+        if deployment.has(name):
             flag = name.replace("_", "-")
             raise ConfigError(
                 f"--{flag} with --variant {MASTER}: it belongs into the file; give it to gateways conf toml"
@@ -92,14 +91,6 @@ def value(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _account(deployment: Deployment) -> str:
-    return deployment.user or deployment.name.lower()
-
-
-def _group(deployment: Deployment) -> str:
-    return deployment.group or "www-data"
-
-
 def _socket(deployment: Deployment) -> list[str]:
     name = deployment.name
     install = [
@@ -107,13 +98,13 @@ def _socket(deployment: Deployment) -> list[str]:
         f"  systemctl daemon-reload && systemctl enable --now {name}.socket {name}.service",
     ]
     title = ["systemd listens for the application: connections wait here while it starts or restarts, none is refused."]
-    address = served.address(deployment)
+    address = deployment.address
     access = []
     if address.kind == "unix":
         access = [
             "# The web server must be able to connect; nobody else has to.",
             "SocketMode=0660",
-            f"SocketGroup={_group(deployment)}",
+            f"SocketGroup={deployment.socket_group}",
         ]
     return [
         *comment(heading(deployment, title, install, [])),
@@ -183,7 +174,7 @@ def _standalone(deployment: Deployment) -> list[str]:
             deployment,
             directory,
             "both sockets" if below else "the control socket",
-            str(served.address(deployment)),
+            str(deployment.address),
             ["# No access log: the web server writes one."],
             "" if below else parent,
         ),
@@ -194,7 +185,7 @@ def _section(
     deployment: Deployment, directory: str, what: str, listen: str, about: list[str], writable: str = ""
 ) -> list[str]:
     """Return the sections from [Service] on. ``directory`` is below /run, ``writable`` another one that is needed."""
-    account = _account(deployment)
+    account = deployment.account
     control = f"/run/{directory}/control"
     command = served.program(deployment)
     words = served.arguments(deployment, listen)
@@ -205,7 +196,7 @@ def _section(
         *_NOTIFY.split("\n"),
         f"# An account of its own: adduser --system {account}. The group lets the web server use the socket.",
         f"User={account}",
-        f"Group={_group(deployment)}",
+        f"Group={deployment.socket_group}",
         f"WorkingDirectory={value(deployment.root)}",
         f"# Makes /run/{directory}, owned by User, for {what}.",
         f"RuntimeDirectory={value(directory)}",

@@ -7,8 +7,8 @@ import shlex
 import stat
 from collections.abc import Iterator
 
+from gateways.deploy.hosting.applications import is_for_scripts
 from gateways.doctor.accounts import closed_directory, web_account
-from gateways.doctor.apache.facts import is_for_scripts
 from gateways.doctor.findings import WARNING, Finding, declare
 from gateways.doctor.htaccess import examine_htaccess
 from gateways.doctor.modes import cannot_enter

@@ -6,10 +6,11 @@ import os
 import shlex
 from collections.abc import Iterator
 
+from gateways.deploy.hosting.applications import is_for_scripts
 from gateways.deploy.htaccess import SECRET
 from gateways.doctor import rewriting
 from gateways.doctor.accounts import READ, Account, allowed, described, web_account
-from gateways.doctor.apache.facts import allows_scripts, is_for_scripts, look
+from gateways.doctor.apache.facts import allows_scripts, look
 from gateways.doctor.directives import Directive
 from gateways.doctor.findings import ERROR, WARNING, Finding, declare
 from gateways.doctor.htaccessfile import HANDLERS, Read, files_for, read_file, read_files

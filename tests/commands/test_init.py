@@ -156,6 +156,13 @@ def test_an_application_with_a_syntax_error(home: Path, capsys: Capture) -> None
     assert f"{home}/public_html/app.py:2: " in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="there is no file that nobody can read")
+def test_an_application_that_cannot_be_read(home: Path, capsys: Capture) -> None:
+    (home / "public_html" / "app.py").symlink_to("/proc/self/mem")
+    assert init("--app", "app:application") == 2
+    assert f"{home}/public_html/app.py: Input/output error" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("place", ["public_html", "."])
 def test_an_application_that_everybody_could_read(home: Path, capsys: Capture, place: str) -> None:
     (home / place / "app.py").write_text("def application(e, s):\n    s('200 OK', [])\n    return []\n")

@@ -22,9 +22,6 @@ CONFIGURATIONS = (
 #: Bytes of a command line that are read.
 _MAX_SIZE = 1 << 20
 
-#: Names of directories in which hosts make everything a script; ``.htaccess`` need not do it.
-_FOR_SCRIPTS = re.compile("(fast|f)?cgi(-?bin|-local|-sys)?", re.IGNORECASE)
-
 
 @dataclass(frozen=True)
 class ApacheFacts:
@@ -72,11 +69,6 @@ def allows_scripts(options: Iterable[str], before: bool) -> bool:
         if word[1:] in ("execcgi", "all"):
             before = word.startswith("+")
     return before
-
-
-def is_for_scripts(directory: str) -> bool:
-    """Say whether a directory has the name of those that the web server takes for scripts, such as cgi-bin."""
-    return _FOR_SCRIPTS.fullmatch(os.path.basename(os.path.abspath(directory))) is not None
 
 
 def running_configurations(proc: str = "/proc") -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateways.doctor.apache import facts
-from gateways.doctor.apache.facts import is_for_scripts, look, running_configurations
+from gateways.doctor.apache.facts import look, running_configurations
 
 
 @pytest.fixture
@@ -68,14 +68,3 @@ def test_options_as_apache_puts_them_together(configure: Path) -> None:
 def test_a_configuration_that_apache_would_not_read(configure: Path) -> None:
     (configure / "apache2.conf").write_text("LoadModule cgid_module /x.so\n<Directory /home>\n")
     assert not look("/home/you").known
-
-
-@pytest.mark.parametrize("name", ["cgi-bin", "fcgi-bin", "fastcgi-bin", "CGI-BIN", "cgi", "cgi-local", "cgi-sys"])
-def test_directories_for_scripts(name: str) -> None:
-    assert is_for_scripts(f"/srv/{name}")
-    assert is_for_scripts(f"/srv/{name}/")
-
-
-@pytest.mark.parametrize("name", ["public_html", "mycgi", "cgit", "old-cgi-bin"])
-def test_other_directories(name: str) -> None:
-    assert not is_for_scripts(f"/srv/cgi-bin/{name}")
