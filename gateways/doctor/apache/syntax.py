@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from gateways.doctor.directives import DEEPEST, Directive, Fault, check_depth, glob_expression, read_text
+from gateways.doctor.directives import Directive, Fault, Files, NotIncluded, check_depth, glob_expression, read_text
 
 _SECTION = re.compile(r"<(/?)([A-Za-z]\w*)\s*(.*?)>\s*")
 _WORD = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+))')
@@ -25,15 +25,13 @@ _CONDITIONS = {"ifmodule", "ifversion", "iffile", "ifdirective", "ifsection", "i
 _OTHERWISE = {"else", "elseif"}
 
 
-class Reader:
+class Reader(Files):
     """Reads one configuration. ``root_directory`` is Apache's ServerRoot, where relative paths start."""
 
     def __init__(self, asked: str) -> None:
-        self._asked = os.path.realpath(asked)
+        super().__init__(asked)
         self.root_directory = ""
         self.variables: dict[str, str] = {}
-        self.missing: list[tuple[Directive, str]] = []
-        self.unread: list[tuple[Directive, OSError]] = []
 
     def read(self, path: str) -> Directive:
         """Return a block with all that the file says. Raises ``Fault``, and ``OSError`` if it cannot be read."""
@@ -47,9 +45,7 @@ class Reader:
         return root
 
     def _into(self, block: Directive, path: str, depth: int, asked: bool = False) -> None:
-        if depth > DEEPEST:
-            raise Fault(f"{path}:1", "files include each other without an end")
-        asked = asked or os.path.realpath(path) == self._asked
+        asked = self.enter(path, asked, depth)
         stack = [block]
         skipped: list[str] = []  # sections whose content does not count
         conditions: list[str] = []  # those that count as if they were not there
@@ -104,13 +100,13 @@ class Reader:
         pattern = os.path.join(self.root_directory, directive.value)
         found = sorted(glob.glob(pattern))
         if not found and directive.name == "include" and not glob.has_magic(pattern):
-            self.missing.append((directive, directive.value))
+            self.not_included.append(NotIncluded(directive.where, text, directive.asked))
         for name in found:
             if os.path.isfile(name):
                 try:
                     self._into(block, name, depth + 1, asked)
                 except OSError as error:
-                    self.unread.append((directive, error))
+                    self.not_included.append(NotIncluded(directive.where, text, directive.asked, error))
 
     def _words(self, text: str) -> Iterator[str]:
         for word in words(text):

@@ -75,7 +75,7 @@ def test_included_files_stand_in_their_places(tmp_path):
     root = reader.read(str(main))
     assert shown(root) == [("a",), ("user", "web"), ("c",)]
     assert [one.name for one in root.walk() if one.asked] == ["user"]
-    assert [pattern for _, pattern in reader.missing] == ["nothing.conf"]
+    assert [one.line for one in reader.not_included] == ["Include nothing.conf"]
 
 
 def test_files_that_include_each_other(tmp_path):
