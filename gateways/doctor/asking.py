@@ -48,19 +48,28 @@ _PAGE = 65536
 def ask(address: Address, options: Options, where: str = "") -> Iterator[Finding]:
     """Connect to ``address``, find out what it speaks if ``options.protocol`` does not say it, and send GET /."""
     place = where or str(address)
+    protocol = options.protocol or protocol_of(address, options, place)
+    if isinstance(protocol, Finding):
+        yield protocol
+    else:
+        yield from _request(protocol, address, options, place)
+
+
+def protocol_of(address: Address, options: Options, where: str, likely: str | None = None) -> str | Finding:
+    """Return what is spoken at ``address``, or why that cannot be told. ``likely`` is tried first."""
+    timeout = min(options.timeout, _TRIAL)
     try:
-        protocol = options.protocol or spoken(address, min(options.timeout, _TRIAL))
-        if protocol is None:
-            remedy = "give the address of the application; or say what it speaks: --fastcgi ADDR, --scgi ADDR, ..."
-            yield UNKNOWN.found(place, f"what listens at {address} speaks none of the known protocols", remedy)
-            return
+        found = spoken(address, timeout, likely)
     except ConnectError as error:
-        yield _unreachable(address, error, place, options.protocol)
-        return
+        return _unreachable(address, error, where, likely)
     except BackendTimeout:
-        yield silent(address, min(options.timeout, _TRIAL), place)
-        return
-    yield from _request(protocol, address, options, place)
+        return silent(address, timeout, where)
+    if found is None:
+        remedy = "give the address of the application"
+        if not likely:
+            remedy += "; or say what it speaks: --fastcgi ADDR, --scgi ADDR, ..."
+        return UNKNOWN.found(where, f"what listens at {address} speaks none of the known protocols", remedy)
+    return found
 
 
 def _request(protocol: str, address: Address, options: Options, where: str) -> Iterator[Finding]:

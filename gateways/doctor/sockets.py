@@ -9,7 +9,7 @@ import re
 import socket
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gateways.addresses import Address, parse_address
 from gateways.declared import nearest
@@ -53,30 +53,32 @@ _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 def examine_socket(what: str, options: Options) -> Iterator[Finding]:
     """Examine the address of a backend, or the path of its socket; with ``options.run`` also talk to it."""
     address = parse_address(what if not os.path.lexists(what) else f"unix:{os.path.abspath(what)}")
-    yield from examine_address(address, web_account(options), options)
+    account = web_account(options)
+    seen: list[Finding] = []
+    if address.kind == "unix" or options.run:
+        seen = list(look_around(address, account, str(address), options.protocol or "fastcgi"))
+    yield from seen
+    if options.run and can_be_asked(seen):
+        yield from ask(address, options)
 
 
-def examine_address(
-    address: Address, account: Account, options: Options, where: str = "", *, look_at_file: bool = True
+def look_around(
+    address: Address, account: Account, where: str, protocol: str, units: tuple[str, ...] = UNITS
 ) -> Iterator[Finding]:
-    """Yield what keeps ``account`` from the backend at ``address``. ``where`` is who names it, if not a person."""
-    place = where or str(address)
-    if address.kind == "unix" and look_at_file:
-        seen = list(look(address.path, account, place, options.protocol or "fastcgi"))
-        yield from seen
-        if any(finding.code in (ABSENT.name, NOT_A_SOCKET.name) for finding in seen):
-            return
-    if address.kind == "tcp" and options.run:
-        others = listeners(address)
-        if others:
-            yield ELSEWHERE.found(
-                place,
-                f"nothing listens at {address}, but at {' and '.join(others)}",
-                f"give the web server that address, or let the application listen at {address}",
-            )
-            return
-    if options.run:
-        yield from ask(address, options, place)
+    """Yield what keeps ``account`` from the backend at ``address``, as far as that can be seen without asking it."""
+    if address.kind == "unix":
+        yield from look(address.path, account, where, protocol, units)
+        return
+    others = listeners(address)
+    if others:
+        what = f"nothing listens at {address}, but at {' and '.join(others)}"
+        remedy = f"give the web server that address, or let the application listen at {address}"
+        yield ELSEWHERE.found(where, what, remedy)
+
+
+def can_be_asked(seen: Iterable[Finding]) -> bool:
+    """Say whether there is anybody to be asked, after a look around."""
+    return not {finding.code for finding in seen} & {ABSENT.name, NOT_A_SOCKET.name, ELSEWHERE.name}
 
 
 def look(
