@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from gateways.doctor.apache.syntax import Reader
 from gateways.doctor.directives import Fault
+from tests.doctor.asked import check_refusal, read_with, shown
 
-
-def read(path, text):
-    path.write_text(text)
-    return Reader(str(path)).read(str(path))
-
-
-def shown(block):
-    return [
-        (one.name, *one.args, shown(one)) if one.children is not None else (one.name, *one.args)
-        for one in block.children
-    ]
+read = partial(read_with, Reader)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +52,7 @@ def test_lines(tmp_path):
     ],
 )
 def test_what_apache_would_not_read(tmp_path, text, line, what):
-    with pytest.raises(Fault, match=what) as caught:
-        read(tmp_path / "a.conf", text)
-    assert caught.value.where == f"{tmp_path}/a.conf:{line}"
+    check_refusal(Reader, tmp_path / "a.conf", text, line, what)
 
 
 def test_included_files_stand_in_their_places(tmp_path):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import pytest
 
 from gateways.doctor.directives import Fault, NotIncluded
 from gateways.doctor.lighttpd.syntax import Array, Reader
+from tests.doctor.asked import check_refusal, read_with
 
-
-def read(path, text):
-    path.write_text(text)
-    return Reader(str(path)).read(str(path))
+read = partial(read_with, Reader)
 
 
 def plain(value):
@@ -98,9 +97,7 @@ def test_arrays_that_are_put_together(tmp_path):
     ],
 )
 def test_what_lighttpd_would_not_read(tmp_path, text, line, what):
-    with pytest.raises(Fault, match=what) as caught:
-        read(tmp_path / "a.conf", text)
-    assert caught.value.where == f"{tmp_path}/a.conf:{line}"
+    check_refusal(Reader, tmp_path / "a.conf", text, line, what)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path):
