@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from gateways.addresses import Address, parse_address
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import SPEECH, heading, indented, seconds, serving, where
+from gateways.deploy.text import SPEECH, files_inside, heading, indented, seconds, serving, where
 
 SCHEMES = {"fastcgi": "fcgi", "scgi": "scgi", "uwsgi": "uwsgi", "ajp": "ajp", "http": "http"}
 
@@ -84,8 +84,8 @@ def sethandler(deployment: Deployment) -> site.Parts:
 
 def _handled_files(deployment: Deployment) -> list[str]:
     """Return sections that take the files below the application from its handler; later sections count."""
-    below = [path for path, _ in deployment.static if path.startswith(f"{deployment.mount}/")]
-    return [line for path in below for line in ["", *site.location(deployment, path, ["SetHandler None"])]]
+    sections = [site.location(deployment, path, ["SetHandler None"]) for path in files_inside(deployment)]
+    return [line for section in sections for line in ["", *section]]
 
 
 def balancer(deployment: Deployment) -> site.Parts:

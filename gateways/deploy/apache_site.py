@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import comment, indented, longest_first, refuse
+from gateways.deploy.text import comment, in_order, indented, refuse
 from gateways.deploy.text import word as text_word
 
 Parts = tuple[list[str], list[str]]
@@ -54,18 +54,11 @@ def directory(deployment: Deployment, path: str, inside: Iterable[str] = ("Requi
 
 
 def around(deployment: Deployment, application: Sequence[str], *, proxied: bool = False) -> list[str]:
-    """Return the directives that map paths: those of static files around those of the application.
-
-    The first directive that fits a path counts. So files that are below the application come before it, and an
-    application that is below files comes before them.
-    """
-    static = longest_first(deployment.static)
-    above = [pair for pair in static if deployment.mount.startswith(f"{pair[0]}/")]
-    first = [pair for pair in static if pair not in above]
-    lines = [line for pair in first for line in [*_files(deployment, *pair, proxied), ""]]
-    lines += application
-    lines += [line for pair in above for line in ["", *_files(deployment, *pair, proxied)]]
-    return lines
+    """Return the directives that map paths: those of static files around those of the application."""
+    lines: list[str] = []
+    for path, place in in_order(deployment):
+        lines += ["", *(_files(deployment, path, place, proxied) if place else application)]
+    return lines[1:]
 
 
 def _files(deployment: Deployment, path: str, place: str, proxied: bool) -> list[str]:

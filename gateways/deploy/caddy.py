@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 from gateways.addresses import parse_address
 from gateways.deploy.description import Deployment
-from gateways.deploy.overlaps import is_below
 from gateways.deploy.text import (
     SPEECH,
     File,
     comment,
     heading,
+    in_order,
     indented,
     joined,
     literal,
@@ -65,17 +65,16 @@ def _site(deployment: Deployment) -> list[str]:
             "}",
             "",
         ]
-    files = list(enumerate(longest_first(deployment.static), 1))
-    above = [item for item in files if is_below(deployment.mount, item[1][0])]
-    inside = [line for item in files if item not in above for line in _files(*item, deployment)]
-    inside += _application(deployment)
-    inside += [line for item in above for line in ("", *_files(*item, deployment)[:-1])]
+    inside: list[str] = []
+    number = 0
+    for url, directory in in_order(deployment):
+        number += bool(directory)
+        inside += ["", *(_files(number, url, directory, deployment) if directory else _application(deployment))]
     # In this order: Caddy sorts what is not in a route.
-    return [*lines, *_matcher(deployment), "route {", *indented([*inside, *_rest(deployment)], _TAB), "}"]
+    return [*lines, *_matcher(deployment), "route {", *indented([*inside[1:], *_rest(deployment)], _TAB), "}"]
 
 
-def _files(number: int, pair: tuple[str, str], deployment: Deployment) -> list[str]:
-    url, directory = pair
+def _files(number: int, url: str, directory: str, deployment: Deployment) -> list[str]:
     return [
         "# Files that need no application.",
         f'@{deployment.name}_static{number} path_regexp "^{literal(url)}/"',
@@ -84,7 +83,6 @@ def _files(number: int, pair: tuple[str, str], deployment: Deployment) -> list[s
         f"{_TAB}root * {_directory(directory, '--static', deployment)}",
         f"{_TAB}file_server",
         "}",
-        "",
     ]
 
 

@@ -212,43 +212,46 @@ def _name(number: int) -> str:
 
 
 def _application(deployment: Deployment) -> list[str]:
-    lines = [f"docroot {word(deployment, '--root', deployment.public, _NEVER, quote=chr(39))}"]
+    inside = [
+        f"docroot {word(deployment, '--root', deployment.public, _NEVER, quote=chr(39))}",
+        *_path_info(deployment),
+        *_connections(deployment),
+        "# The Authorization header belongs to the application. (REMOTE_USER does not: nobody has checked it.)",
+        "pass-header Authorization",
+        "# What other web servers send by themselves.",
+        "set-param SERVER_ADDR %[dst]",
+        "set-param REQUEST_SCHEME https if { ssl_fc }",
+        "set-param REQUEST_SCHEME http unless { ssl_fc }",
+        *_of_tls(deployment),
+        "# Tracebacks and wsgi.errors go to HAProxy's log.",
+        "log-stderr global",
+    ]
+    return [f"fcgi-app {deployment.name}", *indented(inside)]
+
+
+def _path_info(deployment: Deployment) -> list[str]:
     if deployment.mount:
-        lines += [
+        return [
             f"# SCRIPT_NAME is {deployment.mount}, and the rest is PATH_INFO.",
             f"path-info '^({literal(deployment.mount)})(/.*)?$'",
         ]
-    else:
-        lines += [
-            "# The application is the whole site: SCRIPT_NAME is empty, and all is PATH_INFO.",
-            "path-info ^()(/.*)$",
-        ]
-    if deployment.multiplex:
-        lines += ["option mpxs-conns", "# As many as --fcgi-multiplex", f"option max-reqs {deployment.multiplex}"]
-    if deployment.several and not deployment.multiplex:
-        lines += [
-            "# A connection for each request. Kept ones (option keep-conn) save the connect; a POST that meets one",
-            "# just when its machine reloads or stops is then answered 502, as HAProxy cannot know what became of it.",
-            "no option keep-conn",
-        ]
-    else:
-        lines += ["# Connections are kept, and cost the gateway no thread while they are idle.", "option keep-conn"]
     return [
-        f"fcgi-app {deployment.name}",
-        *indented(
-            [
-                *lines,
-                "# The Authorization header belongs to the application. (REMOTE_USER does not: nobody has checked it.)",
-                "pass-header Authorization",
-                "# What other web servers send by themselves.",
-                "set-param SERVER_ADDR %[dst]",
-                "set-param REQUEST_SCHEME https if { ssl_fc }",
-                "set-param REQUEST_SCHEME http unless { ssl_fc }",
-                *_of_tls(deployment),
-                "# Tracebacks and wsgi.errors go to HAProxy's log.",
-                "log-stderr global",
-            ]
-        ),
+        "# The application is the whole site: SCRIPT_NAME is empty, and all is PATH_INFO.",
+        "path-info ^()(/.*)$",
+    ]
+
+
+def _connections(deployment: Deployment) -> list[str]:
+    kept = ["# Connections are kept, and cost the gateway no thread while they are idle.", "option keep-conn"]
+    if deployment.multiplex:
+        as_many = ["option mpxs-conns", "# As many as --fcgi-multiplex", f"option max-reqs {deployment.multiplex}"]
+        return [*as_many, *kept]
+    if not deployment.several:
+        return kept
+    return [
+        "# A connection for each request. Kept ones (option keep-conn) save the connect; a POST that meets one",
+        "# just when its machine reloads or stops is then answered 502, as HAProxy cannot know what became of it.",
+        "no option keep-conn",
     ]
 
 

@@ -10,7 +10,9 @@ from gateways.deploy.firstlines import first_lines
 from gateways.deploy.text import (
     SPEECH,
     File,
+    about_files,
     comment,
+    files_inside,
     heading,
     indented,
     joined,
@@ -147,9 +149,8 @@ def _host(deployment: Deployment) -> list[str]:
         f"server.max-request-size = {kib}  # KiB of an upload; larger ones are answered 413",
         "",
     ]
-    about = "Files for everybody." if deployment.authorizer else "Files that need no application."
     for url, directory in longest_first(deployment.static):
-        lines += [f"# {about}", f'alias.url += ( "{url}/" => "{directory}/" )', ""]
+        lines += [f"# {about_files(deployment)}", f'alias.url += ( "{url}/" => "{directory}/" )', ""]
     for _, directory in deployment.private:
         lines += [
             "# Files that only the application gives out: with the response header X-Sendfile, in place of a body:",
@@ -162,12 +163,11 @@ def _host(deployment: Deployment) -> list[str]:
     if not deployment.mount:
         return [*lines, *_except([literal(f"{url}/") for url, _ in deployment.static], inside)]
     mount = literal(deployment.mount)
-    below = [url for url, _ in deployment.static if url.startswith(f"{deployment.mount}/")]
     return [
         *lines,
         f"# {deployment.mount} and everything below it, but not {deployment.mount}le.",
         f'$HTTP["url"] =~ "^{mount}" {{',
-        *indented(_except([f"{mount}[^/]", *(literal(f"{url}/") for url in below)], inside)),
+        *indented(_except([f"{mount}[^/]", *(literal(f"{url}/") for url in files_inside(deployment))], inside)),
         "}",
     ]
 

@@ -6,7 +6,18 @@ import re
 
 from gateways.deploy.description import SIZE, Deployment
 from gateways.deploy.overlaps import is_below
-from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, milliseconds, where, word
+from gateways.deploy.text import (
+    SPEECH,
+    File,
+    about_files,
+    comment,
+    heading,
+    indented,
+    joined,
+    milliseconds,
+    where,
+    word,
+)
 from gateways.errors import ConfigError
 
 _HTTPOXY = '# a client\'s Proxy: header must not look like a setting ("httpoxy")'
@@ -135,8 +146,7 @@ def _server(deployment: Deployment) -> list[str]:
         "  # the default is 1m: larger uploads are answered 413 before the application sees them",
     ]
     for url, directory in deployment.static:
-        about = "Files for everybody." if deployment.authorizer else "Files that need no application."
-        lines += ["", f"# {about}", *_files(url, "--static", directory, deployment)]
+        lines += ["", f"# {about_files(deployment)}", *_files(url, "--static", directory, deployment)]
     for url, directory in deployment.private:
         lines += [
             "",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from gateways.deploy.description import SIMPLE, SIZE, Deployment
 from gateways.errors import ConfigError
 
+CONTROL = "/run/gateways/control"
+"""The control socket of a master whose settings are in a configuration file."""
+
 
 def program(deployment: Deployment) -> str:
     """Return the path of ``gateways``. Raises ``ConfigError`` for one with spaces and the like."""

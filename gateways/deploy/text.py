@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gateways.addresses import Address, parse_address
 from gateways.deploy.description import Deployment
 from gateways.deploy.firstlines import first_lines
+from gateways.deploy.overlaps import is_below
 from gateways.errors import ConfigError
 
 SPEECH = {
@@ -75,6 +76,25 @@ def literal(text: str) -> str:
 def longest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return URLs and directories so that the first that fits is the one that is meant."""
     return sorted(pairs, key=lambda pair: -len(pair[0]))
+
+
+def in_order(deployment: Deployment) -> list[tuple[str, str]]:
+    """Return the URLs of static files, with their directories, and that of the application, with none.
+
+    The first that fits a path is the one that is meant: files below the application come before it, and an application
+    that is below files before them.
+    """
+    return longest_first([*deployment.static, (deployment.mount, "")])
+
+
+def files_inside(deployment: Deployment) -> list[str]:
+    """Return the URLs of static files that are below that of the application."""
+    return [url for url, _ in deployment.static if is_below(url, deployment.mount)]
+
+
+def about_files(deployment: Deployment) -> str:
+    """Say what static files are."""
+    return "Files for everybody." if deployment.authorizer else "Files that need no application."
 
 
 def word(deployment: Deployment, what: str, text: str, never: Mapping[str, str], quote: str = '"') -> str:

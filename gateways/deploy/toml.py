@@ -39,6 +39,7 @@ def string(text: str) -> str:
 
 def _text(deployment: Deployment) -> str:
     values = {
+        "CONTROL": string(served.CONTROL),
         "NAME": deployment.name,
         "APP": string(deployment.app),
         "ROOT": string(deployment.root),
@@ -90,7 +91,7 @@ _TEMPLATE = """\
 
 [gateways]
 # What only the master obeys.
-control = "/run/gateways/control"
+control = <CONTROL>
 #pid_file = "/run/gateways/gateways.pid"
 #daemonize = false
 #error_log = "-"
