@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 
+from gateways.commands.arguments import reader_is_gone
 from gateways.deploy.hosting.applications import (
     ROOTS,
     Found,
@@ -170,7 +171,7 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reader_is_gone()
 
 
 def _print_step(step: Step) -> None:
