@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateways.declared import nearest
-from gateways.doctor.apache.syntax import is_for_file, lines, words
+from gateways.doctor.apache.syntax import handler_of, is_for_file, lines, words
 from gateways.doctor.directives import Directive
 from gateways.doctor.findings import ERROR, Finding, declare
 from gateways.doctor.starting import Surroundings
@@ -77,13 +77,7 @@ class Read:
 
     def handler(self, name: str) -> str:
         """Return the handler of scripts that a file gets, "" where it gets none."""
-        found = ""
-        for directive in self.named("addhandler", "sethandler"):
-            endings = [word.lower().lstrip(".") for word in directive.args[1:]]
-            applies = directive.name == "sethandler" or name.lower().rpartition(".")[2] in endings
-            if applies and directive.args and all(is_for_file(section, name) for section in directive.up()):
-                found = directive.value.lower()
-        return found
+        return handler_of(name, self.named("addhandler", "sethandler"))
 
     def denies(self, name: str) -> bool:
         """Say whether a file of that name is sent to nobody, or not to all."""

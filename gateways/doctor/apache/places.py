@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gateways.doctor.apache.syntax import covers
+from gateways.doctor.apache.syntax import covers, handler_of
 from gateways.doctor.directives import Directive
 
 #: The protocols by the schemes of mod_proxy, with the ports that it takes where there is none.
@@ -167,10 +167,7 @@ def _url_around(directive: Directive) -> str | None:
 
 def _with_handler(place: Place) -> Place:
     """Find out how a script is run: by the handler that holds for it."""
-    for directive in place.in_force("sethandler", "addhandler", "fcgidwrapper", "fcgidinitialenv"):
-        if directive.name == "fcgidwrapper":
-            place.protocol = "fcgid"
-        ending = os.path.splitext(place.target.rstrip("/"))[1]
-        if directive.name == "sethandler" or ending in directive.args[1:]:
-            place.protocol = _HANDLERS.get(directive.value, place.protocol)
+    lines = place.in_force("sethandler", "addhandler")
+    handler = handler_of(os.path.basename(place.target.rstrip("/")), lines)
+    place.protocol = _HANDLERS.get(handler, place.protocol)
     return place

@@ -10,7 +10,7 @@ import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gateways.doctor.directives import Directive, Fault, Files, NotIncluded, check_depth, glob_expression, read_text
 
@@ -149,6 +149,17 @@ def is_for_file(section: Directive, name: str) -> bool:
     if section.name == "filesmatch" or (section.name == "files" and section.value == "~"):
         return _matches(section.args[-1] if section.args else "", name)
     return section.name != "files" or fnmatch.fnmatchcase(name, section.value)
+
+
+def handler_of(name: str, directives: Iterable[Directive]) -> str:
+    """Return the handler that a file of that name gets by SetHandler and AddHandler, "" where it gets none."""
+    found = ""
+    for directive in directives:
+        endings = [word.lower().lstrip(".") for word in directive.args[1:]]
+        applies = directive.name == "sethandler" or name.lower().rpartition(".")[2] in endings
+        if applies and directive.args and all(is_for_file(section, name) for section in directive.up()):
+            found = directive.value.lower()  # as Apache has them
+    return found
 
 
 def _matches(expression: str, text: str) -> bool:
