@@ -125,7 +125,7 @@ def test_one_that_never_ends_its_output(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_started(tmp_path: Path) -> None:
-    path = write(tmp_path, "", "/nowhere")
+    path = write(tmp_path, "", f"{tmp_path}/none")
     with pytest.raises(OSError, match="No such file"):
         run_cgi(path, US, PLAIN, PATIENCE)
     with pytest.raises(OSError, match="No such file"):

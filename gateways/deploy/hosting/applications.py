@@ -15,7 +15,7 @@ FILES = ("app.py", "wsgi.py", "application.py", "passenger_wsgi.py", "asgi.py", 
 ROOTS = ("public_html", "htdocs", "httpdocs", "www", "web", "html", "public")
 
 #: Names of directories in which hosts take every file for a script.
-_SCRIPTS = re.compile("(fast|f)?cgi(-?bin|-local|-sys)?", re.IGNORECASE)
+_SCRIPTS = re.compile("(fast|f)?cgi-?bin|cgi-(local|sys)", re.IGNORECASE)
 
 _ATTRIBUTES = ("application", "app")
 _FACTORIES = ("create_app", "make_app", "create_application", "get_wsgi_application")

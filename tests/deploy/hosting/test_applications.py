@@ -92,12 +92,12 @@ def test_one_that_is_no_python(tmp_path: Path) -> None:
     assert broken_application(str(site)).startswith(f"{path}:2: ")
 
 
-@pytest.mark.parametrize("name", ["cgi-bin", "fcgi-bin", "fastcgi-bin", "CGI-BIN", "cgi", "cgi-local", "cgi-sys"])
+@pytest.mark.parametrize("name", ["cgi-bin", "fcgi-bin", "fastcgi-bin", "CGI-BIN", "cgibin", "cgi-local", "cgi-sys"])
 def test_directories_for_scripts(name: str) -> None:
     assert is_for_scripts(f"/srv/{name}")
     assert is_for_scripts(f"/srv/{name}/")
 
 
-@pytest.mark.parametrize("name", ["public_html", "mycgi", "cgit", "old-cgi-bin"])
+@pytest.mark.parametrize("name", ["public_html", "cgi", "mycgi", "cgit", "old-cgi-bin"])
 def test_other_directories(name: str) -> None:
     assert not is_for_scripts(f"/srv/cgi-bin/{name}")
