@@ -65,9 +65,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0, that of the ``GatewayError``, or 130 for Ctrl-C."""
+    """Run one command. Returns the exit code: 0, that of the ``GatewayError``, 130 for Ctrl-C, 1 where nobody reads."""
     try:
-        return _run(sys.argv[1:] if argv is None else list(argv))
+        code = _run(sys.argv[1:] if argv is None else list(argv))
+        print(end="", flush=True)  # what is still buffered fails here, and not when Python exits
+        return code
+    except BrokenPipeError:
+        from gateways.commands.arguments import reader_is_gone  # a server need not load it
+
+        reader_is_gone()
+        return 1
     except GatewayError as error:
         print(f"gateways: error: {error}", file=sys.stderr)
         return error.exit_code

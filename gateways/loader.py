@@ -10,6 +10,7 @@ import time
 
 from gateways.core.handler import why_not
 from gateways.errors import BootError, ConfigError
+from gateways.escaping import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -287,8 +288,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         line = f"{error.filename}, line {error.lineno}"
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    text = " ".join(text.split())[:300]
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = escape(" ".join(text.split())[:300])
     if not isinstance(error, ImportError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, ModuleNotFoundError):

@@ -29,7 +29,7 @@ LAYERS = [
     ["values"],
     ["addresses", "roles"],
     ["core"],
-    ["errors"],
+    ["errors", "escaping"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TRANSPORTS = ("cgi", "fastcgi", "scgi", "uwsgi", "ajp", "http")

@@ -139,6 +139,23 @@ def test_ctrl_c_is_quiet(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> No
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["doctor", "--json", "{config}"], ["check-config", "{config}"], ["trace", "--read", "{captures}"]],
+)
+def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
+    config, captures = tmp_path / "gateways.toml", tmp_path / "captures"
+    config.write_text('[pool.web]\napplication = "app"\nfastcgi = "127.0.0.1:9000"\n')
+    captures.write_bytes(b"1:x,0:,1:x,\n")
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "gateways", *(text.format(config=config, captures=captures) for text in arguments)]
+    with open(write, "wb") as nobody:
+        result = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+    assert result.returncode == 1
+    assert b"BrokenPipe" not in result.stderr
+
+
 def test_the_module_is_the_command() -> None:
     command = [sys.executable, "-m", "gateways", "serve", "app", "--treads", "4"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)

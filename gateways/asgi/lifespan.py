@@ -8,6 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateways.errors import BootError
+from gateways.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,5 +87,4 @@ class Lifespan:
 
 
 def _one_line(text: str) -> str:
-    text = " ".join(text.split())[:_MAX_REASON]
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escape(" ".join(text.split())[:_MAX_REASON])

@@ -1,9 +1,10 @@
-"""What several commands share: flags for a backend or for a master, and values checked as settings are."""
+"""What several commands share: flags for a backend or a master, values checked as settings are, a reader who leaves."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -54,6 +55,16 @@ def backend(arguments: argparse.Namespace) -> tuple[str, str]:
 def backend_or_none(arguments: argparse.Namespace) -> tuple[str, str] | tuple[None, None]:
     """Return the same, where none has to be given."""
     return backend(arguments) if any(getattr(arguments, name) for name in TRANSPORTS) else (None, None)
+
+
+def reader_is_gone() -> None:
+    """Let standard output lead nowhere: its reader, such as head(1), has what it wants.
+
+    Python flushes at exit, and would complain once more.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def secret() -> str | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from gateways.commands.arguments import kind
+from gateways.commands.arguments import kind, reader_is_gone
 from gateways.deploy.description import SIZE, TIME, TRANSPORTS, Deployment, read_mount, read_pair
 from gateways.deploy.registry import SERVERS, describe, generate
 from gateways.deploy.text import SPEECH, File
@@ -127,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.buffer.write(files[0].text.encode())
         sys.stdout.buffer.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # as in gateways get
+        reader_is_gone()
         if not isinstance(error, BrokenPipeError):
             print(f"gateways: error: cannot write the file: {error.strerror}", file=sys.stderr)
         return 1

@@ -11,9 +11,9 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from gateways.client import Body, Client, Response
-from gateways.client.text import printable
 from gateways.commands.arguments import add_backend, backend, kind, secret
 from gateways.errors import ConfigError, GatewayError
+from gateways.escaping import escape_lines
 from gateways.values import Duration, MountPath, Pair
 
 #: Exit status for an HTTP status of 400 and above; the number is that of curl --fail.
@@ -77,12 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             response = stack.enter_context(_request(arguments, body))
         except ValueError as error:
             raise ConfigError(str(error)) from None
-        try:
-            _write_response(response, output, arguments.include or arguments.head)
-        except BrokenPipeError:
-            # The reader, such as head(1), has what it wants. Python would complain once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+        _write_response(response, output, arguments.include or arguments.head)
     if response.app_status:
         raise GatewayError(f"the application ended with the status {response.app_status}")
     return HTTP_ERROR if response.status >= 400 else 0
@@ -137,7 +132,7 @@ def _write_response(response: Response, output: BinaryIO, include: bool) -> None
 
 
 def _print_errors(data: bytes) -> None:
-    print(printable(data).rstrip("\n"), file=sys.stderr)
+    print(escape_lines(data).rstrip("\n"), file=sys.stderr)
 
 
 def _method(text: str) -> str:

@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 
+from gateways.commands.arguments import reader_is_gone
 from gateways.deploy.hosting.applications import (
     ROOTS,
     Found,
@@ -19,8 +20,8 @@ from gateways.deploy.hosting.applications import (
 from gateways.deploy.hosting.files import Site
 from gateways.deploy.hosting.marks import is_marked
 from gateways.deploy.hosting.writing import KEEP, REMOVE, SAME, WRITE, Step, carry_out, plan, plan_removal, read_ours
-from gateways.deploy.initserver import look
 from gateways.doctor.accounts import web_account
+from gateways.doctor.apache.facts import look
 from gateways.doctor.findings import ERROR
 from gateways.doctor.interpreter import suggest
 from gateways.doctor.report import as_line, worst_first
@@ -170,7 +171,7 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reader_is_gone()
 
 
 def _print_step(step: Step) -> None:

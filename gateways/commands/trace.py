@@ -8,7 +8,6 @@ import signal
 import sys
 from contextlib import ExitStack
 from types import FrameType
-from typing import Any, Callable
 
 from gateways.addresses import Address as ParsedAddress
 from gateways.addresses import check_connectable, parse_address
@@ -36,6 +35,9 @@ exit status:
   2  the command line, or the file of --read, cannot be used
   4  the address of --listen cannot be listened on, or the socket not be taken over
 """
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,14 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read(path: str, printer: Printer) -> int:
     empty = True
-    try:
-        for line in replay(path, printer):
-            empty = False
-            print(line)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, such as head(1), has what it wants. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for line in replay(path, printer):
+        empty = False
+        print(line)
     if empty:
         print(f"gateways trace: {path}: no captures in it", file=sys.stderr)
     return 0
@@ -96,33 +93,33 @@ def _read(path: str, printer: Printer) -> int:
 
 def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress, printer: Printer) -> int:
     with ExitStack() as stack:
+        # Until it is known how to undo what is done here, a signal waits.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
+        place = TakeOver(address) if arguments.take_over else _Beside(arguments.listen, address)
+        stack.callback(place.release)
         writer = None
         if arguments.write:
             writer = Writer(arguments.write)
             stack.callback(writer.close)
-        place: TakeOver | None = None
-        if arguments.take_over:
-            place = TakeOver(address)
-            listener, where, address, leave = place.sock, str(address), place.backend, place.put_back
-        else:
-            listener, where, leave = _listen(arguments.listen, address)
         output = Output(printer, _print, writer)
-        tracer = Tracer(listener, protocol, address, output)
+        tracer = Tracer(place.sock, protocol, place.backend, output)
 
         def stop(number: int, frame: FrameType | None) -> None:
             signal.signal(number, signal.SIG_DFL)
             tracer.stop()
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             stack.callback(signal.signal, number, signal.signal(number, stop))
-        print(f"gateways trace: {protocol} on {where}, passed on to {address}", file=sys.stderr, flush=True)
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            where = f"{protocol} on {place.where}, passed on to {place.backend}"
+            print(f"gateways trace: {where}", file=sys.stderr, flush=True)
             tracer.run()
         finally:
-            problem = leave()
+            problem = place.put_back()
             broken = tracer.finish(PATIENCE)
-            if place is not None:
-                place.release()  # only now: those in the backlog were still passed on to it
+            place.release()  # only now: those in the backlog were still passed on to it
             unseen = output.close()
     if problem:
         print(f"gateways trace: {problem}", file=sys.stderr)
@@ -130,43 +127,55 @@ def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress,
         print(f"gateways trace: {broken} connections were broken off", file=sys.stderr)
     if unseen:
         print(f"gateways trace: {unseen} items were not shown: nobody reads them", file=sys.stderr)
-    if output.failed is not None and not isinstance(output.failed, BrokenPipeError):
-        print(f"gateways trace: cannot write what passes: {output.failed.strerror}", file=sys.stderr)
-        return 1
+    if isinstance(output.failed, BrokenPipeError):
+        raise output.failed
     if output.failed is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(bool(broken or unseen))
+        print(f"gateways trace: cannot write what passes: {output.failed.strerror}", file=sys.stderr)
+    return int(bool(broken or unseen or output.failed))
 
 
-def _listen(asked: str, address: ParsedAddress) -> tuple[Any, str, Callable[[], str]]:
-    """Open the socket for the web server: a Unix socket is for whoever may connect to the backend's."""
-    mode, owner, group = 0o666, None, None
-    if address.kind == "unix":
-        try:
-            found = os.stat(address.path)
-        except OSError:
-            pass  # it may come later
-        else:
-            mode, owner, group = found.st_mode & 0o777, str(found.st_uid), str(found.st_gid)
-    wanted = parse_address(asked)
-    if _same(wanted, address):
-        raise ConfigError(f"--listen {wanted} is where the backend is; listen on another address, or use --take-over")
-    if wanted.kind == "tcp" and not (wanted.host.startswith("127.") or wanted.host in ("::1", "localhost")):
-        raise ConfigError(f"--listen {wanted}: a trace is for this machine; listen on 127.0.0.1 or on a Unix socket")
-    [listener] = open_listeners(
-        "fastcgi",  # whatever is spoken: of that, a relay of bytes needs no more than the address
-        wanted,
-        socket_mode=mode,
-        socket_owner=owner if os.geteuid() == 0 else None,
-        socket_group=group if os.geteuid() == 0 else None,
-        environ={},
-    )
+class _Beside:
+    """A place of its own for the trace: a Unix socket is for whoever may connect to the backend's."""
 
-    def leave() -> str:
-        listener.remove_file()
+    def __init__(self, asked: str, backend: ParsedAddress) -> None:
+        """Listen. Raises ``ConfigError`` and ``BindError``."""
+        mode, owner, group = 0o666, None, None
+        if backend.kind == "unix":
+            try:
+                found = os.stat(backend.path)
+            except OSError:
+                pass  # it may come later
+            else:
+                mode, owner, group = found.st_mode & 0o777, str(found.st_uid), str(found.st_gid)
+        wanted = parse_address(asked)
+        if _same(wanted, backend):
+            raise ConfigError(
+                f"--listen {wanted} is where the backend is; listen on another address, or use --take-over"
+            )
+        if wanted.kind == "tcp" and not (wanted.host.startswith("127.") or wanted.host in ("::1", "localhost")):
+            raise ConfigError(
+                f"--listen {wanted}: a trace is for this machine; listen on 127.0.0.1 or on a Unix socket"
+            )
+        [self._listener] = open_listeners(
+            "fastcgi",  # whatever is spoken: of that, a relay of bytes needs no more than the address
+            wanted,
+            socket_mode=mode,
+            socket_owner=owner if os.geteuid() == 0 else None,
+            socket_group=group if os.geteuid() == 0 else None,
+            environ={},
+        )
+        self.sock = self._listener.sock
+        self.where = str(self._listener.address)
+        self.backend = backend
+
+    def put_back(self) -> str:
+        """Remove the file of the socket, so that nobody connects any more."""
+        self._listener.remove_file()
         return ""
 
-    return listener.sock, str(listener.address), leave
+    def release(self) -> None:
+        """Close the socket."""
+        self._listener.close()
 
 
 def _same(one: ParsedAddress, other: ParsedAddress) -> bool:

@@ -13,8 +13,3 @@ def console_logger(name: str) -> logging.Logger:
         handler.setFormatter(logging.Formatter("%(asctime)s : %(message)s", "%Y-%m-%d %H:%M:%S"))
         logger.addHandler(handler)
     return logger
-
-
-def printable(text: str) -> str:
-    """Return text that came from a client, without what would forge a line or steer a terminal."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

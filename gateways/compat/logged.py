@@ -6,9 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from gateways.compat.binding import BindFailed
-from gateways.compat.consoles import printable
 from gateways.compat.flup.server import NoDefault
 from gateways.compat.gateway import Gateway
+from gateways.escaping import escape
 
 if TYPE_CHECKING:
     import socket
@@ -41,7 +41,7 @@ class LoggedGateway(Gateway):
     def _note(self, environ: Environ) -> None:
         if self.logger.isEnabledFor(logging.INFO):
             path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") or environ.get("REQUEST_URI", "")
-            self.logger.info("%s %s", printable(environ["REQUEST_METHOD"]), printable(path))
+            self.logger.info("%s %s", escape(environ["REQUEST_METHOD"]), escape(path))
 
     def _setupSocket(self) -> socket.socket:
         """Return a listening socket."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gateways.config.lines import Path
 from gateways.config.tomlfile import TomlFile
 from gateways.declared import Layer, nearest
+from gateways.escaping import escape
 from gateways.settings import Settings
 from gateways.settings.managing import OF_THE_MASTER
 from gateways.values import Many, Mode, Pair
@@ -34,7 +35,7 @@ class Table:
     def where(self, name: str = "") -> str:
         """Name file, line, table and key, for the beginning of a message."""
         path = (*self.path, *name.split(".")) if name else self.path
-        return f"{self.file.where(path)}: {self} {_printable(name)}".rstrip()
+        return f"{self.file.where(path)}: {self} {escape(name)}".rstrip()
 
     def layer(self, directory: str) -> Layer:
         """Return its values as a layer of settings; relative paths start at ``directory``."""
@@ -57,7 +58,7 @@ def read_tables(file: TomlFile, problems: list[str]) -> Tables:
         elif name == "pool" and isinstance(value, dict):
             _read_pools(file, value, tables.pools, problems)
         else:
-            problems.append(f"{file.where((name,))}: {_misplaced(_printable(name), value)}")
+            problems.append(f"{file.where((name,))}: {_misplaced(escape(name), value)}")
     return tables
 
 
@@ -142,7 +143,3 @@ def _check_key(table: Table, name: str, value: object) -> str:
             if not isinstance(item, str):
                 return f": the value of {key} is no text; write it in quotes"
     return ""
-
-
-def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)

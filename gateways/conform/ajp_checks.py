@@ -31,13 +31,6 @@ def pongs(count: int, body: bytes) -> Check:
     return check
 
 
-def not_whole(seen: Seen) -> bool:
-    """The request is not answered as if it were whole, and the connection does not hang."""
-    return seen.end in ("closed", "reset") and not any(
-        answer.complete and seen.is_served(answer) for answer in seen.answers
-    )
-
-
 def says_it_ends(body: bytes) -> Check:
     """The application saw the body up to its early end, and the connection is not used again."""
 

@@ -9,12 +9,11 @@ from gateways.adapters.ajp import packets as ajp
 from gateways.conform.ajp_checks import (
     closing,
     never_asked_again,
-    not_whole,
     pongs,
     says_it_ends,
 )
 from gateways.conform.case import HALF_CLOSE, LEAVE, Await, Case, Flood, Trial, case
-from gateways.conform.judgement import TOO_LARGE, bounded, closed, either, served, unserved
+from gateways.conform.judgement import TOO_LARGE, bounded, broken_off, closed, either, served, unserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -223,8 +222,8 @@ def _bodies(forward: Forward) -> Iterable[Case]:
         "no piece": (announced, HALF_CLOSE),
         "a piece whose length lies": (announced + packet(b"\xff\xffx"), HALF_CLOSE),
     }
-    lies = [Trial(steps, not_whole, None, label) for label, steps in pieces.items()]
-    early = Trial((announced + body(b"abc") + body(b""),), says_it_ends(b"abc"), not_whole, "an early end")
+    lies = [Trial(steps, broken_off, None, label) for label, steps in pieces.items()]
+    early = Trial((announced + body(b"abc") + body(b""),), says_it_ends(b"abc"), broken_off, "an early end")
     yield case(
         "A13",
         "a body of 9 bytes that does not come, or lies about its length",

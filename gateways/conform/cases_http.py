@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateways.conform.case import HALF_CLOSE, LEAVE, Await, Case, Drip, Trial, case
-from gateways.conform.http_checks import continued, pipelined, refused_alone
-from gateways.conform.judgement import broken_off, closed, either, served, unserved
+from gateways.conform.http_checks import continued, refused_alone
+from gateways.conform.judgement import broken_off, closed, either, served, unserved, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -231,7 +231,7 @@ def _connections(write: Write) -> Iterable[Case]:
         "H27",
         "three requests at once",
         "answered one after another, in order (9.3.2)",
-        Trial((one + one + two,), served(b"one", b"one", b"two", end="closed"), either(unserved, pipelined(1))),
+        Trial((one + one + two,), served(b"one", b"one", b"two", end="closed"), either(unserved, whole(1))),
     )
     yield case(
         "H30",
@@ -240,7 +240,7 @@ def _connections(write: Write) -> Iterable[Case]:
         Trial((write(b"X : 1") + write(),), refused_alone(400), unserved),
     )
     old = write(line=b"GET " + write.uri + b" HTTP/1.0")
-    kept = Trial((one, Await(), one, Await(2), LEAVE), served(b"one", b"one", end="left"), pipelined(1), "kept")
+    kept = Trial((one, Await(), one, Await(2), LEAVE), served(b"one", b"one", end="left"), whole(1), "kept")
     yield case(
         "H31",
         "a kept connection; Connection: close; HTTP/1.0",
@@ -274,7 +274,7 @@ def _foreign(write: Write) -> Iterable[Case]:
     )
     nul = write(line=b"GET /%00 HTTP/1.1")
     yield case(
-        "H38", "NUL in the path (%00)", "400", Trial((nul,), refused_alone(400, 404), either(unserved, pipelined(1)))
+        "H38", "NUL in the path (%00)", "400", Trial((nul,), refused_alone(400, 404), either(unserved, whole(1)))
     )
     hello = b"\x16\x03\x01\0\x2e\1\0\0\x2a\3\3" + bytes(35)
     yield case("H39", "TLS", "400, or closed", Trial((hello, HALF_CLOSE), either(refused_alone(400), closed), unserved))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gateways.conform.case import Fair, Pairs
+    from gateways.conform.seen import Seen
 
 #: Numbers that nobody can check from outside within seconds.
 NOT_RUN: dict[str, str] = {}
@@ -74,7 +75,7 @@ def _whole(fair: Fair) -> Iterable[Case]:
         Trial(
             (request(least),),
             either(refused(), served(b"")),
-            lambda seen: unserved(seen) and _says_400(seen),
+            lambda seen: unserved(seen) and _no_failure(seen),
         ),
     )
     odd = (b"HTTP_A", bytes(range(1, 256)))
@@ -90,9 +91,8 @@ def _whole(fair: Fair) -> Iterable[Case]:
     )
 
 
-def _says_400(seen: object) -> bool:
-    answers = getattr(seen, "answers", [])
-    return all(answer.status < 500 for answer in answers)
+def _no_failure(seen: Seen) -> bool:
+    return all(answer.status < 500 for answer in seen.answers)
 
 
 def _netstrings(fair: Fair) -> Iterable[Case]:

@@ -38,12 +38,3 @@ def continued(body: bytes) -> Check:
         return is_good(seen, seen.answers[0], body)
 
     return check
-
-
-def pipelined(count: int) -> Check:
-    """So many whole answers came, whatever they say, and the connection does not hang."""
-
-    def check(seen: Seen) -> bool:
-        return not seen.trouble and seen.end != "open" and len(seen.answers) == count and seen.answers[0].whole
-
-    return check

@@ -123,7 +123,8 @@ def whole(count: int) -> Check:
     """There are as many complete answers, whatever they say, and the connection does not hang."""
 
     def check(seen: Seen) -> bool:
-        return seen.end != "open" and len(seen.answers) == count and all(answer.whole for answer in seen.answers)
+        is_whole = len(seen.answers) == count and all(answer.whole for answer in seen.answers)
+        return is_whole and seen.end != "open" and not seen.trouble
 
     return check
 

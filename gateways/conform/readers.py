@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from gateways.adapters.ajp import packets as ajp
 from gateways.adapters.ajp.client import read_head
+from gateways.adapters.cutting import Cutter
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.conform.seen import Answer, Seen, show
 from gateways.errors import ProtocolError
@@ -17,18 +19,10 @@ def read_fastcgi(data: bytes, ended: bool) -> Seen:
     """Read the records of an application; an answer for each request, in the order in which they end."""
     seen = Seen()
     open_answers: dict[int, Answer] = {}
-    at = 0
-    while at < len(data):
-        if data[at] != fcgi.VERSION:
-            seen.trouble = f"not FastCGI: {show(data[at:])}"
-            break
-        if len(data) < at + fcgi.HEADER_LENGTH:
-            break
-        _, kind, request_id, length, padding = fcgi.HEADER.unpack_from(data, at)
-        content = data[at + fcgi.HEADER_LENGTH : at + fcgi.HEADER_LENGTH + length]
-        at += fcgi.HEADER_LENGTH + length + padding
-        if at > len(data):
-            break
+    cutter = Cutter(fcgi.measure)
+    for record in cutter.feed(data):
+        _, kind, request_id, length, _ = fcgi.HEADER.unpack_from(record)
+        content = record[fcgi.HEADER_LENGTH : fcgi.HEADER_LENGTH + length]
         if kind in (fcgi.GET_VALUES_RESULT, fcgi.UNKNOWN_TYPE):
             seen.notes.append(_management(kind, request_id, content))
             continue
@@ -43,8 +37,7 @@ def read_fastcgi(data: bytes, ended: bool) -> Seen:
             seen.trouble = f"record of type {kind} with {length} bytes for request {request_id}"
             break
     seen.answers += [answer for answer in open_answers.values() if answer.text]
-    if ended and at != len(data) and not seen.trouble:
-        seen.trouble = "a record that breaks off"
+    seen.trouble = seen.trouble or _rest(cutter, ended, "FastCGI", "record")
     return seen
 
 
@@ -78,19 +71,12 @@ def read_ajp(data: bytes, ended: bool) -> Seen:
     """Read the packets of an application."""
     seen = Seen()
     answer: Answer | None = None
-    at = 0
-    while at < len(data):
-        if not ajp.FROM_APPLICATION.startswith(data[at : at + 2]):
-            seen.trouble = f"not AJP13: {show(data[at:])}"
-            break
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        payload = data[at + ajp.HEADER_SIZE : at + ajp.HEADER_SIZE + length]
-        at += ajp.HEADER_SIZE + length
-        if at > len(data):
-            break
+    cutter = Cutter(partial(ajp.measure, ajp.FROM_APPLICATION))
+    for packet in cutter.feed(data):
+        payload = packet[ajp.HEADER_SIZE :]
         kind = payload[0] if payload else 0
-        if not payload or length > ajp.PACKET_SIZE - ajp.HEADER_SIZE:
-            seen.trouble = f"a packet of {length} bytes"
+        if not payload or len(packet) > ajp.PACKET_SIZE:
+            seen.trouble = f"a packet of {len(payload)} bytes"
             break
         if kind == ajp.CPONG:
             seen.notes.append("CPONG")
@@ -110,9 +96,15 @@ def read_ajp(data: bytes, ended: bool) -> Seen:
             break
     if answer is not None:
         seen.answers.append(answer)
-    if ended and at != len(data) and not seen.trouble:
-        seen.trouble = "a packet that breaks off"
+    seen.trouble = seen.trouble or _rest(cutter, ended, "AJP13", "packet")
     return seen
+
+
+def _rest(cutter: Cutter, ended: bool, protocol: str, unit: str) -> str:
+    """Say what is wrong with what could not be cut."""
+    if cutter.foreign:
+        return f"not {protocol}: {show(cutter.foreign)}"
+    return f"a {unit} that breaks off" if ended and cutter.pending else ""
 
 
 def _head(payload: bytes) -> bytes:

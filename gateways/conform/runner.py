@@ -12,6 +12,7 @@ from gateways.conform.fair import REQUESTS
 from gateways.conform.peer import Reader, play
 from gateways.conform.readers import read_ajp, read_fastcgi, read_http, read_stream
 from gateways.conform.seen import Seen
+from gateways.declared import variable_of
 from gateways.errors import ConfigError, ConnectError, GatewayError
 
 if TYPE_CHECKING:
@@ -92,12 +93,21 @@ def cases_of(protocol: str, fair: Fair, numbers: Iterable[str] = ()) -> list[Cas
     module = import_module(f"gateways.conform.cases_{protocol}")
     found: list[Case] = module.cases(fair)
     known = {one.number: one for one in found}
+    reasons = not_run(protocol, fair)
     for number in numbers:
-        if number in module.NOT_RUN:
-            raise ConfigError(f"case {number} cannot be run from outside: {module.NOT_RUN[number]}")
+        if number in reasons:
+            raise ConfigError(f"case {number} cannot be run: {reasons[number]}")
         if number not in known:
             raise ConfigError(f"there is no case {number!r} for {protocol}; there are {', '.join(known)}")
     return [known[number] for number in numbers] or found
+
+
+def not_run(protocol: str, fair: Fair) -> dict[str, str]:
+    """Return the numbers that nobody can check from outside within seconds, or not without a secret, and why."""
+    reasons: dict[str, str] = import_module(f"gateways.conform.cases_{protocol}").NOT_RUN
+    if protocol == "ajp" and fair.secret is None:
+        return {"A14": f"it is about the backend's secret: set {variable_of('ajp_secret')}", **reasons}
+    return reasons
 
 
 def run_cases(backend: Backend, cases: Iterable[Case]) -> Iterator[Result]:

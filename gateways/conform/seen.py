@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateways.client.text import escape_controls
+from gateways.adapters.fastcgi import records as fcgi
 from gateways.conform import echo
+from gateways.escaping import escape
 
 _STATUS = re.compile(rb"(?:\A|\n)(?:Status: *|HTTP/[0-9]\.[0-9] +)([0-9]{3})", re.IGNORECASE)
 _LENGTH = re.compile(rb"\nContent-Length: *([0-9]{1,18})\r?(?:\n|\Z)", re.IGNORECASE)
@@ -100,7 +101,8 @@ class Seen:
             body = answer.echo.body
             text += f" (body {show(body)})" if body else " (no body)"
         if answer.protocol_status:
-            text = f"END_REQUEST {_PROTOCOL_STATUS.get(answer.protocol_status, answer.protocol_status)}"
+            known = answer.protocol_status < len(fcgi.STATUSES)
+            text = f"END_REQUEST {fcgi.STATUSES[answer.protocol_status] if known else answer.protocol_status}"
         if not answer.whole or (answer.text and not answer.complete):
             text += ", broken off"
         if answer.app_status:
@@ -108,12 +110,9 @@ class Seen:
         return text
 
 
-_PROTOCOL_STATUS = {1: "CANT_MPX_CONN", 2: "OVERLOADED", 3: "UNKNOWN_ROLE"}
-
-
 def show(data: bytes) -> str:
     """Show bytes of the backend in one short line without controls."""
-    text = escape_controls(data[:_SHOWN].decode("latin-1")).replace("\n", "\\n").replace("\t", "\\t")
+    text = escape(data[:_SHOWN].decode("latin-1"))
     return f"{text}…" if len(data) > _SHOWN else text
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateways.escaping import escape
+
 ERROR = "error"
 WARNING = "warning"
 NOTE = "note"
@@ -62,15 +64,17 @@ def declare(name: str, severity: str, meaning: str) -> Code:
     return CODES[name]
 
 
+def place(path: str, line: int = 0) -> str:
+    """Return FILE:LINE, as editors and compilers write it; the file alone where no line is known."""
+    return f"{path}:{line}" if line else path
+
+
 def one_line(text: object, limit: int = 0) -> str:
     """Return a text that can be printed to a terminal: in one line, with what is not printable escaped.
 
     With ``limit`` it has so many characters at most, the last of them dots.
     """
-    line = "".join(
-        character if character.isprintable() else " " if character in "\n\t" else _escaped(character)
-        for character in str(text).rstrip("\n")
-    )
+    line = escape(str(text).rstrip("\n").replace("\n", " ").replace("\t", " "))
     return f"{line[: limit - 3]}..." if limit and len(line) > limit else line
 
 
@@ -78,9 +82,3 @@ def quoted(data: bytes | str) -> str:
     """Return what a file or a program said, in quotation marks, as much of it as a line can hold."""
     text = data.decode("utf-8", "surrogateescape") if isinstance(data, bytes) else data
     return f'"{one_line(text, MAX_QUOTED)}"'
-
-
-def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -6,7 +6,7 @@ import re
 from threading import Lock
 from typing import TextIO
 
-from gateways.client.text import escape_controls, printable
+from gateways.escaping import escape, escape_lines
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]|[\\\"]")
 
@@ -25,12 +25,12 @@ class Log:
         ``status`` is 0 when there was no answer, ``sent`` the size of its body in bytes.
         """
         if remark or not self._quiet:
-            remark = f" ({escape_controls(remark)})" if remark else ""
-            self.line(f'{peer} "{escape(request_line)}" {status or "-"} {sent} {seconds * 1000:.0f}ms{remark}')
+            remark = f" ({escape(remark)})" if remark else ""
+            self.line(f'{peer} "{_quotable(request_line)}" {status or "-"} {sent} {seconds * 1000:.0f}ms{remark}')
 
     def backend(self, data: bytes) -> None:
         """Write what the backend sent for the error log."""
-        self.line(printable(data).rstrip("\n"))
+        self.line(escape_lines(data).rstrip("\n"))
 
     def line(self, text: str) -> None:
         """Write ``text`` and a line end."""
@@ -42,6 +42,6 @@ class Log:
                 pass
 
 
-def escape(text: str) -> str:
+def _quotable(text: str) -> str:
     """Return latin-1 ``text`` as it can stand between quotation marks in a log line."""
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gateways.server.errorlog import escape, timestamp
+from gateways.escaping import escape
+from gateways.server.errorlog import timestamp
 from gateways.server.logfile import LogFile
 
 if TYPE_CHECKING:

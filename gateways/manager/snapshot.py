@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gateways.escaping import escape
 from gateways.server.slot import Phase
 
 if TYPE_CHECKING:
@@ -206,9 +207,9 @@ def _read(cls: type[_Figures], data: object) -> _Figures:
         elif one.name == "history":
             values[one.name] = [[_number(number) for number in item] for item in _list(value) if _is_pair(item)]
         elif one.name == "listeners":
-            values[one.name] = [printable(item) for item in _list(value)]
+            values[one.name] = [escape(str(item)) for item in _list(value)]
         elif isinstance(one.default, str):
-            values[one.name] = one.default if value is None else printable(value)
+            values[one.name] = one.default if value is None else escape(str(value))
         elif isinstance(one.default, int):
             values[one.name] = _number(value)
         else:
@@ -234,8 +235,3 @@ def _float(value: object) -> float:
 
 def _is_pair(value: object) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2
-
-
-def printable(text: object) -> str:
-    """Return ``text`` in one line that cannot steer a terminal."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))

@@ -6,6 +6,7 @@ import os
 import time
 import traceback
 
+from gateways.escaping import escape
 from gateways.server.logfile import LogFile
 
 LEVELS = ("debug", "info", "notice", "warning", "error")
@@ -90,13 +91,3 @@ def timestamp(now: float) -> str:
     """Write the wall clock time ``now`` as all logs do: local, with milliseconds."""
     second = time.localtime(now)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', second)}.{int(now % 1 * 1000):03d}{time.strftime('%z', second)}"
-
-
-def escape(text: str) -> str:
-    """Escape all that is not printable: controls, line ends of any script, marks that reverse the direction of text.
-
-    Messages carry what clients sent; it must not steer a terminal, forge a record or hide part of one.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

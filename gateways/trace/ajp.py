@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
+from typing import Callable
 
 from gateways.adapters.ajp import packets as ajp
 from gateways.adapters.ajp.client import read_head
 from gateways.adapters.ajp.request import ForwardRequest
+from gateways.adapters.cutting import Cutter
 from gateways.adapters.events import Limits
 from gateways.adapters.foreign import describe
 from gateways.errors import ProtocolError
@@ -15,46 +17,12 @@ from gateways.trace.items import MAX_HEAD, Item
 _SECRET = b"AJP_SECRET"
 
 
-class Packets:
-    """Cuts one direction into packets. ``wrong`` says why it cannot go on; what comes then is counted only."""
-
-    def __init__(self, magic: bytes) -> None:
-        self._magic = magic
-        self._buffer = bytearray()
-        self.wrong = ""
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Give the payload of each packet that is complete."""
-        buffer = self._buffer
-        if self.wrong:
-            return
-        buffer += data
-        while buffer:
-            if not self._magic.startswith(buffer[:2]):
-                found = describe(bytes(buffer))
-                self.wrong = f"a packet that begins with {buffer[:2].hex(' ')} instead of {self._magic.hex(' ')}"
-                self.wrong += f"; this is {found}" if found else ""
-                buffer.clear()
-                return
-            stop = ajp.HEADER_SIZE + int.from_bytes(buffer[2:4], "big")
-            if len(buffer) < ajp.HEADER_SIZE or len(buffer) < stop:
-                return
-            payload = bytes(buffer[ajp.HEADER_SIZE : stop])
-            del buffer[:stop]
-            yield payload
-
-    @property
-    def pending(self) -> int:
-        """How many bytes there are of a packet that is not complete."""
-        return len(self._buffer)
-
-
 class AJPDecoder:
     """One connection."""
 
     def __init__(self) -> None:
-        self._to = Packets(ajp.FROM_WEB_SERVER)
-        self._from = Packets(ajp.FROM_APPLICATION)
+        self._to = Cutter(partial(ajp.measure, ajp.FROM_WEB_SERVER))
+        self._from = Cutter(partial(ajp.measure, ajp.FROM_APPLICATION))
         self._open = False
         self._in_body = False
         self._bare = False  # lighttpd's pieces of a body have no length of their own
@@ -68,15 +36,11 @@ class AJPDecoder:
 
     def to_backend(self, data: bytes) -> list[Item]:
         """Take bytes of the web server."""
-        was = self._to.wrong
-        items = [self._from_server(payload) for payload in self._to.feed(data)]
-        return [*items, *_rest(self._to, was, data)]
+        return _cut(self._to, data, self._from_server, ajp.FROM_WEB_SERVER)
 
     def from_backend(self, data: bytes) -> list[Item]:
         """Take bytes of the application."""
-        was = self._from.wrong
-        items = [self._from_application(payload) for payload in self._from.feed(data)]
-        return [*items, *_rest(self._from, was, data)]
+        return _cut(self._from, data, self._from_application, ajp.FROM_APPLICATION)
 
     def ended(self, backend: bool) -> list[Item]:
         """Say what breaks off when a side ends."""
@@ -180,5 +144,12 @@ class AJPDecoder:
         return item
 
 
-def _rest(side: Packets, was: str, data: bytes) -> list[Item]:
-    return [Item("bytes", size=len(data), wrong="" if was else side.wrong)] if side.wrong else []
+def _cut(side: Cutter, data: bytes, take: Callable[[bytes], Item], magic: bytes) -> list[Item]:
+    known = bool(side.foreign)
+    items = [take(packet[ajp.HEADER_SIZE :]) for packet in side.feed(data)]
+    if side.foreign:
+        found = describe(side.foreign)
+        wrong = f"a packet that begins with {side.foreign[:2].hex(' ')} instead of {magic.hex(' ')}"
+        wrong += f"; this is {found}" if found else ""
+        items.append(Item("bytes", size=len(data), wrong="" if known else wrong))
+    return items

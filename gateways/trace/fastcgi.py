@@ -5,8 +5,9 @@ Sections in what is wrong are those of the specification.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Callable
 
+from gateways.adapters.cutting import Cutter
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.adapters.foreign import describe
 from gateways.errors import ProtocolError
@@ -17,47 +18,11 @@ _NAMES = (
     *("", "BEGIN_REQUEST", "ABORT_REQUEST", "END_REQUEST", "PARAMS", "STDIN", "STDOUT", "STDERR", "DATA"),
     *("GET_VALUES", "GET_VALUES_RESULT", "UNKNOWN_TYPE"),
 )
-_ROLES = {fcgi.RESPONDER: "RESPONDER", fcgi.AUTHORIZER: "AUTHORIZER", fcgi.FILTER: "FILTER"}
-_STATUSES = ("REQUEST_COMPLETE", "CANT_MPX_CONN", "OVERLOADED", "UNKNOWN_ROLE")
-#: Requests of one connection that are followed; more are shown record by record, without their streams.
+#: Requests of one connection that are followed, and bytes that are kept of them together, to be decoded. What is more
+#: is shown record by record.
 _MOST_REQUESTS = 256
-
-Record = tuple[int, int, bytes, int]
-
-
-class Records:
-    """Cuts one direction into records. ``wrong`` says why it cannot go on; what comes then is counted only."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self.wrong = ""
-
-    def feed(self, data: bytes) -> Iterator[Record]:
-        """Give type, id, content and length of the padding of each record that is complete."""
-        buffer = self._buffer
-        if self.wrong:
-            return
-        buffer += data
-        while buffer:
-            if buffer[0] != fcgi.VERSION:
-                found = describe(bytes(buffer))
-                self.wrong = f"version {buffer[0]} instead of 1 (3.3)" + (f"; this is {found}" if found else "")
-                buffer.clear()
-                return
-            if len(buffer) < fcgi.HEADER_LENGTH:
-                return
-            _, kind, request_id, length, padding = fcgi.HEADER.unpack_from(buffer)
-            stop = fcgi.HEADER_LENGTH + length
-            if len(buffer) < stop + padding:
-                return
-            content = bytes(buffer[fcgi.HEADER_LENGTH : stop])
-            del buffer[: stop + padding]
-            yield kind, request_id, content, padding
-
-    @property
-    def pending(self) -> int:
-        """How many bytes there are of a record that is not complete."""
-        return len(self._buffer)
+_MOST_KEPT = 8 << 20
+_NOT_FOLLOWED = "not followed: too many requests at once"
 
 
 class _Request:
@@ -70,6 +35,11 @@ class _Request:
         self.received = 0
         self.stdin_over = self.data_over = self.stdout_over = False
         self.response = Response()
+
+    @property
+    def kept(self) -> int:
+        """Bytes that are kept to be decoded."""
+        return len(self.params or b"") + self.response.kept
 
     def take_params(self, content: bytes, item: Item) -> None:
         """A piece of PARAMS; the last one is empty, and has all variables."""
@@ -119,11 +89,9 @@ class FastCGIDecoder:
     """One connection."""
 
     def __init__(self) -> None:
-        self._to = Records()
-        self._from = Records()
-        self._open: dict[int, _Request] = {}
-        self._closing = False  # the backend has said that it is done, without KEEP_CONN
-        self._kept = True
+        self._to = Cutter(fcgi.measure)
+        self._from = Cutter(fcgi.measure)
+        self._open: dict[int, _Request | None] = {}  # None for those that are not followed
 
     @property
     def idle(self) -> bool:
@@ -150,16 +118,26 @@ class FastCGIDecoder:
             self._open.clear()
         return items
 
-    def _feed(self, side: Records, data: bytes, take: _Take) -> list[Item]:
-        was = side.wrong
-        items = [take(*record) for record in side.feed(data)]
-        found = [one for group in items for one in group]
-        if side.wrong:
-            found.append(Item("bytes", size=len(data), wrong="" if was else side.wrong))
-        return found
+    def _feed(self, side: Cutter, data: bytes, take: Callable[[int, int, bytes, Item], list[Item]]) -> list[Item]:
+        known = bool(side.foreign)
+        items: list[Item] = []
+        for record in side.feed(data):
+            _, kind, id, length, padding = fcgi.HEADER.unpack_from(record)
+            content = record[fcgi.HEADER_LENGTH : fcgi.HEADER_LENGTH + length]
+            items += take(kind, id, content, _item(kind, id, length, padding))
+            self._forget(id)
+        if side.foreign:
+            found = describe(side.foreign)
+            wrong = f"version {side.foreign[0]} instead of 1 (3.3)" + (f"; this is {found}" if found else "")
+            items.append(Item("bytes", size=len(data), wrong="" if known else wrong))
+        return items
 
-    def _from_server(self, kind: int, id: int, content: bytes, padding: int) -> list[Item]:
-        item = _item(kind, id, content, padding)
+    def _forget(self, id: int) -> None:
+        """Follow a request no longer that takes the room which all have together."""
+        if self._open.get(id) and sum([request.kept for request in self._open.values() if request]) > _MOST_KEPT:
+            self._open[id] = None
+
+    def _from_server(self, kind: int, id: int, content: bytes, item: Item) -> list[Item]:
         if kind == fcgi.BEGIN_REQUEST:
             self._begin(id, content, item)
         elif kind in (fcgi.ABORT_REQUEST, fcgi.PARAMS, fcgi.STDIN, fcgi.DATA):
@@ -167,7 +145,8 @@ class FastCGIDecoder:
             if id == 0:
                 item.wrong = "an application record with id 0 (3.3)"
             elif request is None:
-                item.facts.append("no such request is open: to be ignored (3.3)")
+                open_ = id in self._open
+                item.facts.append(_NOT_FOLLOWED if open_ else "no such request is open: to be ignored (3.3)")
             elif kind == fcgi.PARAMS:
                 request.take_params(content, item)
             elif kind == fcgi.STDIN:
@@ -187,26 +166,26 @@ class FastCGIDecoder:
             item.wrong = f"BEGIN_REQUEST of {len(content)} bytes instead of 8 (5.1)"
             return
         role, flags = fcgi.BEGIN_BODY.unpack(content)
-        item.facts.append(_ROLES.get(role, f"role {role}"))
+        item.facts.append(fcgi.ROLES[role].decode() if role in fcgi.ROLES else f"role {role}")
         item.facts += ["KEEP_CONN"] if flags & fcgi.KEEP_CONN else []
-        self._kept = bool(flags & fcgi.KEEP_CONN)
         if id == 0:
             item.wrong = "an application record with id 0 (3.3)"
         elif id in self._open:
             item.wrong = f"request {id} is open already (3.3)"
-        elif role not in _ROLES:
+        elif role not in fcgi.ROLES:
             item.wrong = f"an unknown role, {role} (5.1)"
         if flags & ~fcgi.KEEP_CONN:
             item.facts.append(f"flags {flags:#04x}")
-        if id and len(self._open) < _MOST_REQUESTS:
-            self._open.setdefault(id, _Request(role))
+        if id:
+            self._open.setdefault(id, _Request(role) if len(self._open) < _MOST_REQUESTS else None)
 
-    def _from_application(self, kind: int, id: int, content: bytes, padding: int) -> list[Item]:
-        item = _item(kind, id, content, padding)
+    def _from_application(self, kind: int, id: int, content: bytes, item: Item) -> list[Item]:
         request = self._open.get(id)
         more: list[Item] = []
-        if kind in (fcgi.STDOUT, fcgi.STDERR, fcgi.END_REQUEST) and request is None:
+        if kind in (fcgi.STDOUT, fcgi.STDERR, fcgi.END_REQUEST) and id not in self._open:
             item.wrong = f"no request {id} is open (3.3)"
+        elif kind == fcgi.STDOUT and request is None:
+            item.facts.append(_NOT_FOLLOWED)
         elif kind == fcgi.STDOUT and request is not None:
             if request.stdout_over:
                 item.wrong = "STDOUT behind its end (3.3)"
@@ -214,23 +193,23 @@ class FastCGIDecoder:
             more = request.response.feed(content)
         elif kind == fcgi.STDERR:
             item.start = content
-        elif kind == fcgi.END_REQUEST and request is not None:
-            more = request.response.end()
+        elif kind == fcgi.END_REQUEST:
+            more = request.response.end() if request else []
             _end(content, item)
             del self._open[id]
         elif kind == fcgi.GET_VALUES_RESULT:
             _values(id, content, item)
         elif kind == fcgi.UNKNOWN_TYPE:
             item.facts.append(f"type {content[0]}" if content else "")
-        elif kind not in (fcgi.STDOUT, fcgi.END_REQUEST):
+        else:
             item.wrong = "a record that applications do not send (8)"
         return [*more, item] if kind == fcgi.END_REQUEST else [item, *more]
 
 
-def _item(kind: int, id: int, content: bytes, padding: int) -> Item:
+def _item(kind: int, id: int, length: int, padding: int) -> Item:
     name = _NAMES[kind] if 0 < kind < len(_NAMES) else f"type {kind}"
     facts = [f"id {id}"] if id else []
-    return Item(name, facts + ([f"padding {padding}"] if padding else []), size=len(content))
+    return Item(name, facts + ([f"padding {padding}"] if padding else []), size=length)
 
 
 def _end(content: bytes, item: Item) -> None:
@@ -239,9 +218,9 @@ def _end(content: bytes, item: Item) -> None:
         item.wrong = f"END_REQUEST of {len(content)} bytes instead of 8 (5.5)"
         return
     app_status, status = fcgi.END_BODY.unpack(content)
-    item.facts.append(_STATUSES[status] if status < len(_STATUSES) else f"protocolStatus {status}")
+    item.facts.append(fcgi.STATUSES[status] if status < len(fcgi.STATUSES) else f"protocolStatus {status}")
     item.facts.append(f"appStatus {app_status}")
-    if status >= len(_STATUSES):
+    if status >= len(fcgi.STATUSES):
         item.wrong = f"an unknown protocolStatus, {status} (5.5)"
 
 
@@ -252,10 +231,3 @@ def _values(id: int, content: bytes, item: Item) -> None:
         item.pairs = fcgi.decode_pairs(content)
     except ProtocolError as error:
         item.wrong = f"{error} (3.4)"
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Callable
-
-    _Take = Callable[[int, int, bytes, int], list[Item]]

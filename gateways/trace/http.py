@@ -7,6 +7,10 @@ from gateways.errors import ProtocolError
 from gateways.trace.items import MAX_HEAD, Item, Pairs
 
 _MAX_CHUNK_LINE = 1024
+#: Requests of a connection whose responses are due; where there are more, no response is followed any further.
+_MOST_DUE = 1000
+#: What has to be known of a method: whether it is HEAD or CONNECT.
+_METHOD = 8
 
 
 class _Half:
@@ -25,6 +29,14 @@ class _Half:
     @property
     def idle(self) -> bool:
         return self._state == "head" and not self._buffer
+
+    @property
+    def is_tunnel(self) -> bool:
+        return self._state == "tunnel"
+
+    def tunnel(self) -> None:
+        """Take what comes from now on for bytes of another protocol."""
+        self._state = "tunnel"
 
     def feed(self, data: bytes) -> list[Item]:
         if self.failed:
@@ -108,8 +120,8 @@ class _Half:
         if status[:1] == b"1" and status != b"101":
             return  # another head follows
         method = self.methods.pop(0) if self.methods else b""
-        if status == b"101":
-            self._state = "tunnel"
+        if status == b"101" or (method == b"CONNECT" and status[:1] == b"2"):
+            self.tunnel()
         elif method == b"HEAD" or status in (b"204", b"304"):
             self._state = "head"
         else:
@@ -195,14 +207,21 @@ class HTTPDecoder:
     def to_backend(self, data: bytes) -> list[Item]:
         """Take bytes of the client."""
         items = self._requests.feed(data)
-        self._responses.methods += [
-            item.facts[0].partition(" ")[0].encode("latin-1") for item in items if item.what == "request"
-        ]
+        requests = [item for item in items if item.what == "request"]
+        self._responses.methods += [item.facts[0].partition(" ")[0][:_METHOD].encode("latin-1") for item in requests]
+        if len(self._responses.methods) > _MOST_DUE:
+            del self._responses.methods[_MOST_DUE:]
+            if not self._responses.failed:
+                self._responses.failed = f"more than {_MOST_DUE} requests wait for their responses"
+                items.append(Item("not followed", [self._responses.failed]))
         return items
 
     def from_backend(self, data: bytes) -> list[Item]:
         """Take bytes of the server."""
-        return self._responses.feed(data)
+        items = self._responses.feed(data)
+        if self._responses.is_tunnel:
+            self._requests.tunnel()
+        return items
 
     def ended(self, backend: bool) -> list[Item]:
         """Say what breaks off when a side ends."""

@@ -18,7 +18,7 @@ _WITH_QUERY = re.compile(
 )
 #: Names in queries, forms and JSON.
 _SECRET_WORD = re.compile(
-    r"passw|passphrase|pwd|secret|token|(?:api|access|private)[_-]?key|auth|credential|signature|csrf|xsrf|jwt|session"
+    r"passw|passphrase|pwd|secret|token|(?:api|access|private)[_-]?key|auth(?!or(?!i[sz]))|credential|signature|csrf|xsrf|jwt|session"
     r"|\bsid\b|\bcode\b",
     re.IGNORECASE,
 )

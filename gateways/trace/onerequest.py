@@ -34,28 +34,26 @@ class OneRequestDecoder:
 
     def to_backend(self, data: bytes) -> list[Item]:
         """Take bytes of the web server."""
-        items: list[Item] = []
         if len(self._first) < len(_PING):
             self._first = (self._first + data)[: len(_PING)]
         if self._failed:
-            return [*items, Item("bytes", size=len(data))]
+            return [Item("bytes", size=len(data))]
         if self._asked:
-            return [*items, *self._body(data)]
+            return [self._body(data)]
         self._parser.receive_data(data)
         try:
             event = self._parser.next_event()
         except ProtocolError as error:
             self._failed = True
-            return [*items, Item("request", size=len(data), wrong=f"{error} ({_CLAUSES[self._parser.name]})")]
+            return [Item("request", size=len(data), wrong=f"{error} ({_CLAUSES[self._parser.name]})")]
         if isinstance(event, Request):
             self._asked = True
-            items.append(self._request(event))
-            rest = bytes(self._parser._buffer)
-            items += self._body(rest) if rest else []
-        elif self._first == _PING and self._parser.outgoing:
-            items.append(Item("ping"))
+            rest = bytes(self._parser._buffer)  # with what is behind the body, which no event has
+            return [self._request(event), *([self._body(rest)] if rest else [])]
+        if self._first == _PING and self._parser.outgoing:
             self._parser.outgoing.clear()
-        return items
+            return [Item("ping")]
+        return []
 
     def _request(self, request: Request) -> Item:
         item = Item("request", pairs=list(request.variables))
@@ -67,13 +65,13 @@ class OneRequestDecoder:
             item.wrong = "a NUL byte in a variable"
         return item
 
-    def _body(self, data: bytes) -> list[Item]:
+    def _body(self, data: bytes) -> Item:
         item = Item("body", size=len(data), start=None if self._received else data)
         before = self._received
         self._received += len(data)
         if self._length is not None and before <= self._length < self._received:
             item.wrong = f"{self._received - self._length} bytes more than CONTENT_LENGTH, {self._length}"
-        return [item]
+        return item
 
     def from_backend(self, data: bytes) -> list[Item]:
         """Take bytes of the application."""

@@ -7,17 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateways.client.text import escape_controls
+from gateways.escaping import escape
 from gateways.trace.items import Item
 from gateways.trace.masking import mask_text, mask_value
 
 _RED, _DIM, _GREEN, _BLUE, _PLAIN = "\x1b[31;1m", "\x1b[2m", "\x1b[32m", "\x1b[34m", "\x1b[0m"
 _ARROWS = {False: ">", True: "<", None: "="}
 _SIDES = {False: "web server", True: "backend", None: "trace"}
-#: Where the request line of HTTP stands, there may be secrets in its query.
-_URI_FACTS = ("request",)
-
-
 #: Bytes behind those that are shown that are looked at for the masking.
 _AROUND = 1024
 
@@ -50,21 +46,22 @@ class Printer:
         head = f"{f'#{connection}':<5}{seconds:9.4f}  {self._paint(arrow, _BLUE if backend else _GREEN)} "
         yield head + self._summary(item)
         if item.wrong:
-            yield " " * 17 + self._paint(f"malformed: {_one_line(item.wrong)}", _RED)
+            yield " " * 17 + self._paint(f"malformed: {escape(item.wrong)}", _RED)
         for name, value in self._pairs(item):
-            yield " " * 19 + f"{self._paint(_one_line(name), _DIM)} = {_one_line(value)}"
+            yield " " * 19 + f"{self._paint(escape(name), _DIM)} = {escape(value)}"
         if start := self._start(item):
             more = " …" if len(item.start or b"") > self._style.body else ""
-            yield " " * 19 + f'"{_one_line(start)}"{more}'
+            yield " " * 19 + f'"{escape(start)}"{more}'
 
     def _summary(self, item: Item) -> str:
-        facts = [_one_line(self._fact(item, fact)) for fact in item.facts if fact]
+        facts = [escape(self._fact(item, fact)) for fact in item.facts if fact]
         if item.size is not None:
             facts.append(f"{item.size} byte" + ("" if item.size == 1 else "s"))
-        return "  ".join([f"{_one_line(item.what):<15}", *facts]).rstrip()
+        return "  ".join([f"{escape(item.what):<15}", *facts]).rstrip()
 
     def _fact(self, item: Item, fact: str) -> str:
-        return mask_text(fact) if item.what in _URI_FACTS and not self._style.secrets else fact
+        """Mask the request line of HTTP: there may be secrets in its query."""
+        return mask_text(fact) if item.what == "request" and not self._style.secrets else fact
 
     def _pairs(self, item: Item) -> Iterator[tuple[str, str]]:
         for name, value in item.pairs:
@@ -98,7 +95,3 @@ class Printer:
 
     def _paint(self, text: str, colour: str) -> str:
         return f"{colour}{text}{_PLAIN}" if self._style.colours else text
-
-
-def _one_line(text: str) -> str:
-    return escape_controls(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -11,24 +11,40 @@ from gateways.trace.items import Item
 from gateways.trace.printing import Printer
 
 
+class _Open:
+    """A connection that at least one side has not ended."""
+
+    def __init__(self, piece: capture.Piece) -> None:
+        protocol = piece.protocol if piece.protocol in DECODERS else protocol_of(piece.data) or "http"
+        self._conversation = Conversation(protocol)
+        self._began = piece.seconds
+        self.ended: set[bool] = set()
+
+    def take(self, piece: capture.Piece) -> tuple[float, list[Item]]:
+        """Return how long after the beginning of its request something came, and what it was."""
+        if piece.data:
+            if not piece.backend and self._conversation.idle:
+                self._began = piece.seconds
+            items = self._conversation.feed(piece.backend, piece.data)
+        else:
+            self.ended.add(piece.backend)
+            items = [*self._conversation.ended(piece.backend), Item("end of sending")]
+        return piece.seconds - self._began, items
+
+
 def replay(path: str, printer: Printer) -> Iterator[str]:
     """Give the lines of all captures in the file. Raises ``ConfigError``."""
-    conversations: dict[int, Conversation] = {}
-    began: dict[int, float] = {}
+    connections: dict[int, _Open] = {}
     for number, piece in enumerate(capture.read(path), 1):
         if not piece.connection:
             yield from _whole(number, piece, printer)
             continue
-        conversation = conversations.get(piece.connection)
-        if conversation is None:
-            protocol = piece.protocol if piece.protocol in DECODERS else protocol_of(piece.data) or "http"
-            conversation = conversations[piece.connection] = Conversation(protocol)
-        if piece.data and not piece.backend and conversation.idle:
-            began[piece.connection] = piece.seconds
-        items = conversation.feed(piece.backend, piece.data) if piece.data else conversation.ended(piece.backend)
-        if not piece.data:
-            items.append(Item("end of sending"))
-        seconds = piece.seconds - began.get(piece.connection, piece.seconds)
+        connection = connections.get(piece.connection)
+        if connection is None:
+            connection = connections[piece.connection] = _Open(piece)
+        seconds, items = connection.take(piece)
+        if len(connection.ended) == 2:
+            del connections[piece.connection]
         for item in items:
             yield from printer.lines(piece.connection, seconds, piece.backend, item)
 

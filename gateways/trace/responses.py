@@ -22,6 +22,11 @@ class Response:
         self.started = False
         self._body_shown = False
 
+    @property
+    def kept(self) -> int:
+        """Bytes that are kept to be decoded."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> list[Item]:
         """Take a piece of the response; the items of it that are complete."""
         if not data:
@@ -36,7 +41,9 @@ class Response:
             if len(self._buffer) <= MAX_HEAD:
                 return []
             self._over = True
-            return [Item("response", size=len(self._buffer), wrong=f"no end of the headers in {MAX_HEAD} bytes")]
+            size = self.kept
+            self._buffer.clear()
+            return [Item("response", size=size, wrong=f"no end of the headers in {MAX_HEAD} bytes")]
         self._over = True
         head, rest = bytes(self._buffer[: end.end()]), bytes(self._buffer[end.end() :])
         self._buffer.clear()

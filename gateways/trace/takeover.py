@@ -15,7 +15,7 @@ import os
 import socket
 import stat
 
-from gateways.addresses import Address
+from gateways.addresses import MAX_PATH, Address
 from gateways.errors import BindError, ConfigError
 
 BEHIND = ".behind-trace"
@@ -31,6 +31,11 @@ class TakeOver:
             raise ConfigError(f"--take-over renames a Unix socket, and {address} is none; use --listen")
         self._path = address.path
         self._behind = address.path + BEHIND
+        if len(os.fsencode(self._behind)) > MAX_PATH:
+            raise ConfigError(
+                f"cannot take over {address}: with {BEHIND} behind it the path is too long for a socket, "
+                f"{MAX_PATH} bytes fit; use --listen"
+            )
         if os.path.lexists(self._behind):
             raise BindError(_left(self._path, self._behind))
         try:
@@ -50,11 +55,14 @@ class TakeOver:
                 if os.path.lexists(name):
                     os.unlink(name)
             raise BindError(f"cannot take over {address}: {error.strerror}; use --listen") from None
+        self.where = str(address)
         self._identity = _identity(self._path)
         self._is_back = False
+        self._is_over = False
 
     def put_back(self) -> str:
         """Put the backend's socket back; ``backend`` reaches it until ``release``. Returns ``""``, or what is wrong."""
+        self._is_over = True
         try:
             found = _identity(self._path) if os.path.lexists(self._path) else None
             if found is None and not _answers(self._behind):
@@ -74,7 +82,13 @@ class TakeOver:
         return ""
 
     def release(self) -> None:
-        """Remove the other name of the backend's socket, unless that is the only one of a socket that answers."""
+        """Remove the other name of the backend's socket, unless that is the only one of a socket that answers.
+
+        Where the trace did not even begin, the socket is put back before.
+        """
+        if not self._is_over:
+            self.put_back()
+        self.sock.close()
         with contextlib.suppress(OSError):
             if self._is_back or os.path.lexists(self._path) or not _answers(self._behind):
                 os.unlink(self._behind)

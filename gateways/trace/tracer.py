@@ -20,6 +20,8 @@ from gateways.trace.relay import Relay
 MOST_CONNECTIONS = 400
 #: How long the backend may take to accept a connection, seconds; a web server waits as long.
 _CONNECT_TIMEOUT = 60.0
+#: How long until it is looked again whether a connection can be accepted, or lines be shown, seconds.
+_LOOK = 0.5
 #: How long a request in hand may go on after Ctrl-C, seconds.
 PATIENCE = 10.0
 #: How long it may take besides until the threads have noticed; one that still waits for the backend is not waited for.
@@ -84,12 +86,12 @@ class Tracer:
         """Accept until ``stop`` is called."""
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
+        short = False  # of descriptors or threads: who waits stays in the backlog until there are some again
         while not self.stopping and self._output.failed is None:
-            full = len(self._relays) >= MOST_CONNECTIONS
+            full = short or len(self._relays) >= MOST_CONNECTIONS
             poll.register(self._listener, 0 if full else select.POLLIN)
-            found = dict(poll.poll(500))
-            if found.get(self._listener.fileno(), 0) & select.POLLIN:
-                self._accept()
+            found = dict(poll.poll(_LOOK * 1000))
+            short = bool(found.get(self._listener.fileno(), 0) & select.POLLIN) and not self._accept()
 
     def stop(self) -> None:
         """Have ``run`` return. Can be called by a signal handler."""
@@ -125,7 +127,14 @@ class Tracer:
         thread = _Thread(self, front, self._count)
         with self._lock:
             self._relays[thread] = None
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            with front, self._lock:
+                del self._relays[thread]
+                self._broken += 1
+            self._output.items(self._count, 0.0, None, [Item("broken off", [str(error)])])
+            return False
         return True
 
     def serve(self, thread: _Thread, front: socket.socket, number: int) -> None:

@@ -47,14 +47,21 @@ def test_the_list_needs_no_backend(capsys: Capture) -> None:
     out = capsys.readouterr().out
     assert "U03  modifier1 22: evaluate Python code" in out
     assert main(["conform", "--ajp", nobody(), "--list"]) == 0
-    assert "A23  (not run)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "A14  (not run) it is about the backend's secret" in out
+    assert "A23  (not run)" in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         (["--fastcgi", ":1", "--case", "X1"], 2, "there is no case 'X1' for fastcgi"),
-        (["--http", ":1", "--case", "H22"], 2, "case H22 cannot be run from outside"),
+        (["--http", ":1", "--case", "H22"], 2, "case H22 cannot be run: "),
+        (
+            ["--ajp", ":1", "--case", "A14"],
+            2,
+            "case A14 cannot be run: it is about the backend's secret: set GATEWAYS_AJP",
+        ),
         ([], 2, "--fastcgi --scgi --uwsgi --ajp --http is required"),
     ],
 )

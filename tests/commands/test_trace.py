@@ -12,10 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateways.cli import main
+from gateways.trace.output import Output
 from tests.support import wire
 from tests.support.backends import Answering, scripted
 from tests.support.corpus import CORPUS
@@ -83,6 +85,47 @@ def test_in_the_place_of_the_backend(socket_dir: Path) -> None:
     assert read == re.sub(times, r"\1", re.sub("#1 .* closed\n", "", out))
 
 
+def test_a_failed_start_leaves_all_as_it_was(socket_dir: Path) -> None:
+    with scripted(Answering()) as backend:
+        path, inode = backend.address[5:], os.stat(backend.address[5:]).st_ino
+        (socket_dir / "there").touch()
+        assert main(["trace", "--fastcgi", backend.address, "--take-over", "--write", f"{socket_dir}/there"]) == 2
+        assert os.stat(path).st_ino == inode
+        assert ask(path) == b"hello"
+        arguments = ["trace", "--fastcgi", backend.address, "--listen", backend.address]
+        assert main([*arguments, "--write", f"{socket_dir}/new"]) == 2
+        assert not (socket_dir / "new").exists()
+        assert not os.path.lexists(f"{path}.behind-trace")
+
+
+def test_a_signal_while_it_starts_leaves_all_as_it_was(socket_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as between taking the socket, and knowing how to put it back."""
+
+    def interrupted(*given: Any) -> Output:
+        signal.raise_signal(signal.SIGINT)
+        return Output(*given)
+
+    monkeypatch.setattr("gateways.commands.trace.Output", interrupted)
+    with scripted(Answering()) as backend:
+        path, inode = backend.address[5:], os.stat(backend.address[5:]).st_ino
+        assert main(["trace", "--fastcgi", backend.address, "--take-over"]) == 0
+        assert os.stat(path).st_ino == inode
+        assert ask(path) == b"hello"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_standard_error_that_is_gone_leaves_all_as_it_was(socket_dir: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with scripted(Answering()) as backend, open(write, "wb") as nobody:
+        path, inode = backend.address[5:], os.stat(backend.address[5:]).st_ino
+        command = [sys.executable, "-m", "gateways", "trace", "--fastcgi", backend.address, "--take-over"]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=nobody, timeout=PATIENCE, check=False)
+        assert done.returncode == 1
+        assert os.stat(path).st_ino == inode
+        assert ask(path) == b"hello"
+
+
 def test_a_reader_that_stops_stops_neither_the_site_nor_the_end(socket_dir: Path) -> None:
     """As less(1) does, or Ctrl-S: nobody reads what is shown, and more is asked than a pipe holds."""
     with scripted(Answering()) as backend:
@@ -138,7 +181,7 @@ def test_a_reader_that_has_seen_enough() -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(PATIENCE) == 1
 
 
 @pytest.mark.parametrize(

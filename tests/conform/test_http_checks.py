@@ -25,8 +25,3 @@ def test_a_leave_to_continue() -> None:
     assert checks.continued(b"hello")(seen(GOOD, notes=("100",)))
     assert not checks.continued(b"hello")(seen(GOOD, notes=("100", "100")))
     assert not checks.continued(b"hello")(seen(GOOD, end="open"))
-
-
-def test_so_many_answers() -> None:
-    assert checks.pipelined(1)(seen(BAD))
-    assert not checks.pipelined(2)(seen(BAD))

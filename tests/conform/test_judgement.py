@@ -55,6 +55,9 @@ def test_the_rest() -> None:
     assert not judgement.broken_off(seen(GOOD))
     assert judgement.whole(1)(seen(BAD))
     assert not judgement.whole(2)(seen(BAD))
+    strange = seen(BAD)
+    strange.trouble = "not HTTP"
+    assert not judgement.whole(1)(strange)
     noted = seen(GOOD)
     noted.notes = ["x"]
     assert judgement.noted("x", then=judgement.served(b"hello"))(noted)

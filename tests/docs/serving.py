@@ -65,11 +65,11 @@ def main(words: list[str]) -> int:
 
 def alone(words: list[str]) -> int:
     """Run a command that looks at the web servers of the machine: there is one Apache, and not those of other tests."""
-    from gateways.deploy import initserver
     from gateways.doctor import accounts
+    from gateways.doctor.apache import facts
 
-    initserver.running_configurations = lambda proc="/proc": ()
-    initserver.CONFIGURATIONS = (f"{ROOT}/etc/apache2/apache2.conf",)
+    facts.running_configurations = lambda proc="/proc": ()
+    facts.CONFIGURATIONS = (f"{ROOT}/etc/apache2/apache2.conf",)
     accounts._running = list  # type: ignore[assignment]
     return cli.main(words)
 

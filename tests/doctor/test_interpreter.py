@@ -55,7 +55,7 @@ def test_gateways_is_missing(script: Path) -> None:
 def test_the_source_cannot_be_read(script: Path) -> None:
     [finding] = examine(script, b"one = 1\ntwo = (\n")
     assert finding.code == "syntax-error"
-    assert finding.where == f"{script}, line 2"
+    assert finding.where == f"{script}:2"
 
 
 @pytest.mark.parametrize("data", [b"# gr\xf6\xdfer\n", b"x = 'gr\xf6\xdfer'\n", b"# coding: nothing\n"])

@@ -12,6 +12,7 @@ from gateways.doctor import modes
 from gateways.doctor.accounts import Account, account_of
 from gateways.doctor.findings import Finding
 from gateways.doctor.modes import examine_interpreter_modes, examine_modes, mount_point
+from gateways.doctor.suexec import Rules
 
 US = account_of(os.geteuid())
 STRANGER = Account("stranger", 54321, 54321, frozenset([54321]))
@@ -57,6 +58,20 @@ def test_what_others_may(script: Path, mode: int, codes: list[str]) -> None:
     for finding in found:
         subprocess.run(["sh", "-c", finding.remedy], check=True)
     assert examine(script) == []
+
+
+def test_suexec_is_asked_only_if_something_may_run(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def ask() -> Rules:
+        asked.append(1)
+        return Rules()
+
+    monkeypatch.setattr(modes, "rules", ask)
+    list(examine_modes(str(script), US, True, run=False))
+    assert asked == []
+    list(examine_modes(str(script), US, True))
+    assert asked == [1]
 
 
 def test_a_mount_with_noexec(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,13 +52,10 @@ INTRODUCTION = """\
 
 # What backends do with unusual and hostile input
 
-The cases of [`gateways conform`](command-line.md), each with the clause or the incident behind it, against this program
-and others. The column of this program is held equal to a run by a test; the others are as last measured, with the date.
+The cases of [`gateways conform`](command-line.md#gateways-conform), which says what the grades mean: each with the
+clause or the incident behind it, against this program and others. The column of this program is held equal to a run by
+a test; the others are as last measured, with the date.
 Run it against your own: `gateways conform --fastcgi unix:/run/app.sock`.
-
-- **pass**: what came is right
-- **differs**: it is not, but harms nobody, such as a connection that is closed where an answer is possible
-- **fail**: served what may not be, or not as it was sent; left hanging; not serving any more
 
 Behind each backend is the same application, which says what it was asked: `gateways.conform.echo:application`, in uWSGI
 and flup as it is, and for php-fpm this:

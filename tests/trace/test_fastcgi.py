@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.trace.fastcgi import FastCGIDecoder, Records
+from gateways.trace.fastcgi import FastCGIDecoder
 from gateways.trace.items import MAX_HEAD, Item
 from tests.support import wire
 from tests.support.backends import ended, stdout
@@ -158,11 +158,43 @@ def test_any_bytes_can_be_decoded(data: bytes, before: bytes) -> None:
 
 
 def test_what_is_no_fastcgi_is_counted_and_not_kept() -> None:
-    records = Records()
-    assert list(records.feed(b"GET / HTTP/1.1")) == []
-    assert list(records.feed(bytes(100_000))) == []
-    assert records.pending == 0
     decoder = FastCGIDecoder()
     assert next(item.wrong for item in decoder.to_backend(b"hello"))
     [item] = decoder.to_backend(b"more")
     assert (item.what, item.size, item.wrong) == ("bytes", 4, "")
+
+
+def begin(*ids: int) -> bytes:
+    return b"".join(wire.record(wire.BEGIN, id, b"\0\1\1" + bytes(5)) for id in ids)
+
+
+def test_more_requests_than_are_followed_are_not_malformed() -> None:
+    decoder = FastCGIDecoder()
+    last = 300
+    items = decoder.to_backend(begin(*range(1, last + 1)) + wire.record(wire.PARAMS, last))
+    items += decoder.from_backend(wire.record(wire.STDOUT, last, HEAD) + wire.record(wire.END, last, bytes(8)))
+    assert wrong(items) == []
+    assert [item.facts[-1] for item in items[-3:-1]] == ["not followed: too many requests at once"] * 2
+    assert "no END_REQUEST" in wrong(decoder.ended(True))[0]
+    assert decoder.idle
+
+
+def test_what_is_kept_of_all_requests_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateways.trace.fastcgi._MOST_KEPT", 3000)
+    decoder = FastCGIDecoder()
+    decoder.to_backend(begin(1, 2) + wire.record(wire.PARAMS, 1, bytes(1000)))
+    decoder.from_backend(wire.record(wire.STDOUT, 1, b"X-A: " + bytes(1000)))
+    assert decoder._open[1] is not None
+    items = decoder.to_backend(wire.record(wire.PARAMS, 2, bytes(1000)) + wire.record(wire.PARAMS, 2))
+    assert items[-1].facts == ["id 2", "not followed: too many requests at once"]
+    assert [id for id, request in decoder._open.items() if request] == [1]
+
+
+def test_a_head_without_an_end_is_not_kept() -> None:
+    decoder = FastCGIDecoder()
+    decoder.to_backend(begin(1))
+    for _ in range(MAX_HEAD // 65000 + 1):
+        decoder.from_backend(wire.record(wire.STDOUT, 1, b"a" * 65000))
+    request = decoder._open[1]
+    assert request is not None
+    assert request.response.kept == 0

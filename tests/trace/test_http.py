@@ -92,7 +92,28 @@ def test_a_tunnel_is_counted() -> None:
     decoder.to_backend(GET)
     items = decoder.from_backend(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x05hello")
     assert names(items) == ["response", "body"]
-    assert decoder.ended(True) == []
+    items = decoder.to_backend(b"\x81\x85\0\0\0\0hello\n\n")
+    assert names(items) == ["body"]
+    assert wrong(items) == []
+    assert not decoder.idle
+    assert [*decoder.ended(False), *decoder.ended(True)] == []
+
+
+def test_connect_makes_a_tunnel() -> None:
+    decoder = HTTPDecoder()
+    decoder.to_backend(b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n")
+    assert names(decoder.from_backend(b"HTTP/1.1 200 OK\r\n\r\nhello")) == ["response", "body"]
+    assert names(decoder.to_backend(b"\0\0")) == ["body"]
+
+
+def test_requests_without_responses_are_not_kept_for_ever() -> None:
+    decoder = HTTPDecoder()
+    items = [item for _ in range(20) for item in decoder.to_backend(GET * 100)]
+    assert names(items).count("request") == 2000
+    assert names(items).count("not followed") == 1
+    assert names(decoder.from_backend(OK)) == ["bytes"]
+    assert len(decoder._responses.methods) == 1000
+    assert not decoder.idle
 
 
 @given(st.integers(1, 60), st.sampled_from([POST + GET, CHUNKED + GET]), st.sampled_from([OK, CHUNKED_OK]))

@@ -64,6 +64,8 @@ def test_values(name: str, value: str, shown: str) -> None:
             'Content-Disposition: form-data; name="user"\r\nContent-Type: text/plain\r\n\r\nalice\r\n--b--',
         ),
         ('name="token"; x=y\r\nContent-Type: a\r\n\r\ncut off', 'name="token"; x=y\r\nContent-Type: a\r\n\r\n****'),
+        ("author=alice&author_id=1&authority=b", "author=alice&author_id=1&authority=b"),
+        ("auth=a&oauth_x=b&authorization=c&authorise=d", "auth=****&oauth_x=****&authorization=****&authorise=****"),
         ("nothing to hide", "nothing to hide"),
     ],
 )

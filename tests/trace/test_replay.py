@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import pytest
 
 from gateways.trace.capture import Piece, Writer
+from gateways.trace.conversation import Conversation
 from gateways.trace.printing import Printer, Style
 from gateways.trace.replay import replay
 from tests.support import wire
@@ -71,3 +73,23 @@ def test_a_protocol_that_is_unknown_is_decoded_by_its_bytes(tmp_path: Path, prot
     writer.write(Piece("", wire.scgi(), 1, False, 1.0, protocol))
     writer.close()
     assert any("request" in line for line in replay(str(tmp_path / "file"), Printer(Style())))
+
+
+def test_a_connection_that_has_ended_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: weakref.WeakSet[Conversation] = weakref.WeakSet()
+    most = 0
+
+    def make(protocol: str) -> Conversation:
+        conversation = Conversation(protocol)
+        alive.add(conversation)
+        return conversation
+
+    monkeypatch.setattr("gateways.trace.replay.Conversation", make)
+    writer = Writer(str(tmp_path / "file"))
+    for connection in range(1, 11):
+        for backend, data in ((False, wire.scgi()), (True, b"Status: 200 OK\r\n\r\n"), (True, b""), (False, b"")):
+            writer.write(Piece("", data, connection, backend, connection, "scgi"))
+    writer.close()
+    for _ in replay(str(tmp_path / "file"), Printer(Style())):
+        most = max(most, len(alive))
+    assert most <= 2

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateways.addresses import Address, connect, parse_address
+from gateways.addresses import MAX_PATH, Address, connect, parse_address
 from gateways.errors import BindError, ConfigError
 from gateways.trace.takeover import BEHIND, TakeOver
 from tests.support.serving import PATIENCE
@@ -57,6 +58,25 @@ def test_taken_and_put_back(socket_dir: Path, listener: socket.socket) -> None:
         assert reaches(place.backend, listener), "the backlog of the trace is still to be served"
         place.release()
     assert os.stat(address.path).st_ino == before.st_ino
+    assert reaches(address, listener)
+    assert os.listdir(socket_dir) == ["app.sock"]
+
+
+@pytest.mark.parametrize("over", [1, 12])
+def test_a_path_that_leaves_no_room_for_the_other_name(tmp_path: Path, over: int) -> None:
+    """Nobody could connect to the backend any more."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as sock:
+        path = f"{directory}/".ljust(MAX_PATH - len(BEHIND) + over, "a")
+        sock.bind(path)
+        sock.listen()
+        with pytest.raises(ConfigError, match="too long for a socket"):
+            TakeOver(parse_address(f"unix:{path}"))
+        assert len(os.listdir(directory)) == 1
+
+
+def test_a_trace_that_did_not_begin_gives_it_back(socket_dir: Path, listener: socket.socket) -> None:
+    address = parse_address(f"unix:{socket_dir}/app.sock")
+    TakeOver(address).release()
     assert reaches(address, listener)
     assert os.listdir(socket_dir) == ["app.sock"]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import select
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable, ClassVar
 
 import pytest
 
@@ -214,13 +216,80 @@ def test_no_descriptor_is_left(socket_dir: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-@pytest.mark.parametrize("most", [1])
-def test_there_is_a_limit_of_connections(socket_dir: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr("gateways.trace.tracer.MOST_CONNECTIONS", most)
+class Polls:
+    """Notes what is waited for, after ``watch`` on the listener of a tracer."""
+
+    _real = select.poll
+    asked: ClassVar[list[int]] = []
+    listener: ClassVar[object] = None
+
+    def __init__(self) -> None:
+        self._poll = self._real()
+
+    def register(self, sock: Any, events: int = 0) -> None:
+        if sock is self.listener:
+            self.asked.append(events)
+        self._poll.register(sock, events)
+
+    def poll(self, patience: float | None = None) -> list[tuple[int, int]]:
+        return self._poll.poll(patience)
+
+
+@pytest.fixture
+def polls(monkeypatch: pytest.MonkeyPatch) -> type[Polls]:
+    monkeypatch.setattr("gateways.trace.tracer._LOOK", 0.01)
+    monkeypatch.setattr(select, "poll", Polls)
+    monkeypatch.setattr(Polls, "asked", [])
+    return Polls
+
+
+def test_there_is_a_limit_of_connections(socket_dir: Path, monkeypatch: pytest.MonkeyPatch, polls: type[Polls]) -> None:
+    monkeypatch.setattr("gateways.trace.tracer.MOST_CONNECTIONS", 1)
     with traced(socket_dir) as found, found.connect() as first:
+        monkeypatch.setattr(polls, "listener", found.tracer._listener)
         first.sendall(wire.request(keep=True))
         assert wire.RecordReader(first).answer().body == b"hello"
         with found.connect() as second:
             second.sendall(wire.request())
+            until(lambda: polls.asked[-1:] == [0])
+            assert len(found.tracer._relays) == 1
             first.close()
             assert wire.RecordReader(second).answer().body == b"hello"
+
+
+def test_without_descriptors_it_waits_for_some(
+    socket_dir: Path, monkeypatch: pytest.MonkeyPatch, polls: type[Polls]
+) -> None:
+    """Who cannot be accepted stays in the backlog, where the listener would be found ready again at once."""
+    with traced(socket_dir) as found:
+        real = found.tracer._listener
+
+        class Short:
+            fileno, close = real.fileno, real.close
+            short = True
+
+            def accept(self) -> tuple[socket.socket, Any]:
+                if self.short:
+                    raise OSError(errno.EMFILE, "too many open files")
+                return real.accept()
+
+        listener = Short()
+        monkeypatch.setattr(polls, "listener", listener)
+        monkeypatch.setattr(found.tracer, "_listener", listener)
+        with found.connect() as sock:
+            sock.sendall(wire.request())
+            until(lambda: 0 in polls.asked)
+            listener.short = False
+            assert wire.RecordReader(sock).answer().body == b"hello"
+
+
+def test_without_a_thread_the_connection_is_broken_off(socket_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with traced(socket_dir) as found:
+        monkeypatch.setattr("gateways.trace.tracer._Thread.start", start)
+        with found.connect() as sock:
+            assert sock.recv(10) == b""
+        assert found.stop() == 1
+        assert "broken off       can't start new thread" in found.text

@@ -54,6 +54,13 @@ REQ_ATTRIBUTE, SSL_KEY_SIZE, SECRET, METHOD = range(10, 14)
 _BAD = "400 Bad Request"
 
 
+def measure(sender: bytes, data: bytearray) -> int:
+    """Return how long the packet is that begins there, 0 where that cannot be known yet, -1 where none does."""
+    if not sender.startswith(data[:2]):
+        return -1
+    return HEADER_SIZE + int.from_bytes(data[2:4], "big") if len(data) >= HEADER_SIZE else 0
+
+
 def packet(sender: bytes, payload: bytes) -> bytes:
     """Put the header before a payload."""
     return sender + len(payload).to_bytes(2, "big") + payload

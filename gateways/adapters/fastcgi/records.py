@@ -48,12 +48,15 @@ RESPONDER = 1
 AUTHORIZER = 2
 FILTER = 3
 KEEP_CONN = 1
+#: The names of roles, as FCGI_ROLE has them.
+ROLES = {RESPONDER: b"RESPONDER", AUTHORIZER: b"AUTHORIZER", FILTER: b"FILTER"}
 
 # Protocol status of END_REQUEST (section 5.5).
 REQUEST_COMPLETE = 0
 CANT_MPX_CONN = 1
 OVERLOADED = 2
 UNKNOWN_ROLE = 3
+STATUSES = ("REQUEST_COMPLETE", "CANT_MPX_CONN", "OVERLOADED", "UNKNOWN_ROLE")
 
 HEADER = Struct(">BBHHBx")
 BEGIN_BODY = Struct(">HB5x")
@@ -64,6 +67,16 @@ _LONG = Struct(">I")
 #: An empty STDOUT record and END_REQUEST, packed together because every response ends with them.
 _RESPONSE_END = Struct(">BBHHBx BBHHBx IB3x")
 _PADDING = [bytes(n) for n in range(9)]
+
+
+def measure(data: bytearray) -> int:
+    """Return how long the record is that begins there, 0 where that cannot be known yet, -1 where none does."""
+    if data[0] != VERSION:
+        return -1
+    if len(data) < HEADER_LENGTH:
+        return 0
+    _, _, _, length, padding = HEADER.unpack_from(data)
+    return int(HEADER_LENGTH + length + padding)
 
 
 def record(kind: int, request_id: int, content: bytes = b"") -> bytes:

@@ -35,7 +35,6 @@ _STDIN_END = fcgi.record(fcgi.STDIN, 1)
 #: Web servers that are at a loss when a request ends before its input has (SERVER_SOFTWARE): HAProxy 2.6 waits with the
 #: client for its own timeout, and h2o 2.2 ends as a whole. Section 5.5 lets the end come later.
 _PATIENT = ("HAProxy", "h2o/")
-_ROLES = {fcgi.RESPONDER: b"RESPONDER", fcgi.AUTHORIZER: b"AUTHORIZER", fcgi.FILTER: b"FILTER"}
 
 
 class ServerConnection(Answer):
@@ -238,7 +237,7 @@ class ServerConnection(Answer):
             self.outgoing.append(fcgi.end_request(request_id, 0, fcgi.CANT_MPX_CONN))
             return
         self._keep = bool(flags & fcgi.KEEP_CONN)
-        if role not in _ROLES:
+        if role not in fcgi.ROLES:
             self.outgoing.append(fcgi.end_request(request_id, 0, fcgi.UNKNOWN_ROLE))
             if not self._keep:
                 raise ProtocolError(f"FastCGI role {role} is not served here")
@@ -267,7 +266,7 @@ class ServerConnection(Answer):
         variables = fcgi.decode_pairs(block)
         if len(variables) > self._limits.count:
             raise ProtocolError(f"more than {self._limits.count} FastCGI parameters", _TOO_LARGE)
-        variables.append((b"FCGI_ROLE", _ROLES[self._role]))
+        variables.append((b"FCGI_ROLE", fcgi.ROLES[self._role]))
         if self._role == fcgi.AUTHORIZER:
             variables.append((b"CONTENT_LENGTH", b"0"))  # no body (section 6.3), and from Apache no end of it either
         return Request(variables, self._keep, self._role == fcgi.FILTER)

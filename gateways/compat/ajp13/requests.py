@@ -17,9 +17,9 @@ from gateways.compat.ajp13.packets import (
     encodeResponseHeader,
     encodeString,
 )
-from gateways.compat.consoles import printable
 from gateways.compat.fastcgi.streams import InputStream as Stream
 from gateways.errors import ClientDisconnected
+from gateways.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ class Request:
         packet = Packet()
         packet.data = PKTTYPE_END_RESPONSE + b"\1"
         self._conn.writePacket(packet)
-        uri = printable(str(self.environ.get("REQUEST_URI", "")))
+        uri = escape(str(self.environ.get("REQUEST_URI", "")))
         seconds = time.monotonic() - started
         self.logger.debug("%s %s done (%.3f secs)", self.environ.get("REQUEST_METHOD"), uri, seconds)
 

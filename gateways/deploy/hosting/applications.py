@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ FILES = ("app.py", "wsgi.py", "application.py", "passenger_wsgi.py", "asgi.py", 
 #: Names of the directories of a site, which a web server sends: the application may lie beside them.
 ROOTS = ("public_html", "htdocs", "httpdocs", "www", "web", "html", "public")
 
-_SCRIPTS = ("cgi-bin", "fcgi-bin", "fastcgi-bin")
+#: Names of directories in which hosts take every file for a script.
+_SCRIPTS = re.compile("(fast|f)?cgi(-?bin|-local|-sys)?", re.IGNORECASE)
 
 _ATTRIBUTES = ("application", "app")
 _FACTORIES = ("create_app", "make_app", "create_application", "get_wsgi_application")
@@ -35,7 +37,7 @@ class Found:
 
 def is_for_scripts(directory: str) -> bool:
     """Say whether web servers usually take every file of a directory for a script, by its name."""
-    return os.path.basename(directory) in _SCRIPTS
+    return _SCRIPTS.fullmatch(os.path.basename(os.path.abspath(directory))) is not None
 
 
 def find_applications(directory: str) -> list[Found]:

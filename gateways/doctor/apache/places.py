@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gateways.doctor.apache.syntax import covers
 from gateways.doctor.directives import Directive
 
 #: The protocols by the schemes of mod_proxy, with the ports that it takes where there is none.
@@ -82,7 +83,7 @@ class Place:
         if section.name == "location" and section.value != "~":
             return self.url is None or _overlap(section.value, self.url)
         if section.name == "directory" and section.value != "~":
-            return self.scripts and _overlap(section.value, self.target)
+            return self.scripts and (covers(section, self.target) or _overlap(section.value, self.target))
         return section.name not in ("proxy", "virtualhost")
 
 

@@ -11,7 +11,7 @@ from gateways.doctor.apache.syntax import Reader
 def of(tmp_path, text):
     path = tmp_path / "a.conf"
     path.write_text(text)
-    return list(places(Reader(str(path), str(tmp_path)).read(str(path))))
+    return list(places(Reader(str(path)).read(str(path))))
 
 
 @pytest.mark.parametrize(

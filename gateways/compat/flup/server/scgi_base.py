@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from gateways.compat.alarms import TimeoutException, alarm
-from gateways.compat.consoles import console_logger, printable
+from gateways.compat.consoles import console_logger
 from gateways.compat.fastcgi.streams import StdoutWrapper
 from gateways.compat.flup.server import NoDefault
 from gateways.compat.handling import Answer, head_block
@@ -21,6 +21,7 @@ from gateways.compat.paths import complete_paths, split_paths
 from gateways.compat.waiting import receive_exactly
 from gateways.core.input import Input
 from gateways.errors import ClientDisconnected
+from gateways.escaping import escape
 
 if TYPE_CHECKING:
     import socket
@@ -101,7 +102,7 @@ class Request:
             self.logger.exception("Exception caught from handler")
             self._conn.server.error(self)
         environ = self.environ
-        path = printable(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+        path = escape(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
         self.logger.debug("%s %s done (%.3f secs)", environ.get("REQUEST_METHOD"), path, time.monotonic() - started)
 
 
