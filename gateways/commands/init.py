@@ -20,6 +20,7 @@ from gateways.deploy.hosting.applications import (
 from gateways.deploy.hosting.files import Site
 from gateways.deploy.hosting.marks import is_marked
 from gateways.deploy.hosting.writing import KEEP, REMOVE, SAME, WRITE, Step, carry_out, plan, plan_removal, read_ours
+from gateways.deploy.overlaps import is_below
 from gateways.doctor.accounts import web_account
 from gateways.doctor.apache.facts import look
 from gateways.doctor.findings import ERROR
@@ -73,13 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _remove(directory, arguments.dry_run)
     options = Options(user=arguments.user)
     site, hello = _survey(arguments, directory, options)
-    steps = plan(site, hello, arguments.add_to_htaccess)
-    if arguments.dry_run:
-        _print_plan(steps)
-        return 0
-    for step in carry_out(steps):
-        _print_step(step)
-    return _try(site, options)
+    _do(plan(site, hello, arguments.add_to_htaccess), arguments.dry_run)
+    return 0 if arguments.dry_run else _try(site, options)
 
 
 def _directory(given: str | None) -> str:
@@ -140,8 +136,7 @@ def _application(arguments: argparse.Namespace, directory: str) -> tuple[Found, 
 
 def _warn(application: Found, directory: str) -> None:
     """Say it where the files of an application can be got by everybody, but for what .htaccess refuses."""
-    inside = f"{application.directory}/".startswith(f"{directory}/")
-    if not inside or is_for_scripts(directory) or _is_hello(application, directory):
+    if not is_below(application.directory, directory) or is_for_scripts(directory) or _is_hello(application, directory):
         return
     move = f"; better move all to {os.path.dirname(directory)}" if os.path.basename(directory) in ROOTS else ""
     _say(
@@ -158,12 +153,16 @@ def _remove(directory: str, dry_run: bool) -> int:
     steps = plan_removal(directory)
     if not steps:
         print(f"gateways: nothing in {directory} was written by gateways init", file=sys.stderr)
+    _do(steps, dry_run)
+    return 0
+
+
+def _do(steps: list[Step], dry_run: bool) -> None:
     if dry_run:
         _print_plan(steps)
-        return 0
+        return
     for step in carry_out(steps):
         _print_step(step)
-    return 0
 
 
 def _say(text: str) -> None:

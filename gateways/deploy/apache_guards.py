@@ -41,7 +41,7 @@ def authnz_fcgi(deployment: Deployment) -> site.Parts:
         "# Apache asks for the password; the authorizer says whether it is right, and whether this user may.",
         *_members(deployment, f"AuthBasicProvider {name}Authnz", f"Require {name}Authnz"),
     ]
-    lines = [*apache_proxy.passing(deployment, []), "", *guarded]
+    lines = [*apache_proxy.passing(deployment), "", *guarded]
     return (
         heading(deployment, title, site.install(deployment, modules), serving(deployment)),
         [*providers, *site.virtual_host(deployment, lines)],
@@ -66,10 +66,13 @@ def fcgid(deployment: Deployment) -> site.Parts:
         ),
         *apache_scripts.alias(deployment),
     ]
-    lines = [*site.document_root(deployment, served=True), "", *apache_scripts.processes(deployment), ""]
-    lines += [*site.around(deployment, below), ""]
-    lines += [*apache_scripts.directory(deployment, ["Options +ExecCGI", "SetHandler fcgid-script"]), ""]
-    lines += [
+    install = apache_scripts.install(deployment, ("headers", "auth_basic", "authz_user"))
+    lines = apache_scripts.kept(deployment, below, ["", *_by_scripts(deployment, script)])
+    return heading(deployment, title, install), lines
+
+
+def _by_scripts(deployment: Deployment, script: str) -> list[str]:
+    return [
         *site.remark(_DECIDES),
         *_guarded(deployment, f"FcgidAccessChecker {script}"),
         "",
@@ -88,11 +91,7 @@ def fcgid(deployment: Deployment) -> site.Parts:
         "",
         "# mod_fcgid shows the variables to the client, too: one line for each",
         "Header always unset Variable-REMOTE_USER",
-        *site.private(deployment),
-        *site.encoded_slashes(),
     ]
-    install = apache_scripts.install(deployment, ("headers", "auth_basic", "authz_user"))
-    return heading(deployment, title, install), site.virtual_host(deployment, lines)
 
 
 def _guarded(deployment: Deployment, *directives: str) -> list[str]:

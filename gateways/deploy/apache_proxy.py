@@ -41,16 +41,16 @@ def proxy(deployment: Deployment) -> site.Parts:
     title = [f"Apache in front of an application by {_TITLES[transport]}, {where(deployment)}."]
     modules = [f"proxy_{SCHEMES[transport]}", *_MODULES.get(transport, ())]
     served = [*serving(deployment, _flags(deployment)), *_notes(deployment)]
-    lines = passing(deployment, _section(deployment))
+    lines = passing(deployment, section=_section(deployment))
     return (
         heading(deployment, title, site.install(deployment, modules), served),
         site.virtual_host(deployment, lines),
     )
 
 
-def passing(deployment: Deployment, section: Sequence[str]) -> list[str]:
-    """Return the lines that pass the application's requests on, with a section for its path."""
-    lines = [*_root(deployment), "", *site.around(deployment, _pass(deployment), proxied=True)]
+def passing(deployment: Deployment, application: Sequence[str] = (), section: Sequence[str] = ()) -> list[str]:
+    """Return the lines that pass requests on, by default with ProxyPass, and a section for the application's path."""
+    lines = [*_root(deployment), "", *site.around(deployment, application or _pass(deployment), proxied=True)]
     return [*lines, *(["", *section] if section else []), *_more(deployment)]
 
 
@@ -106,7 +106,7 @@ def balancer(deployment: Deployment) -> site.Parts:
         "# A request that nobody took goes to the next machine. One that was taken is not repeated.",
         "ProxySet maxattempts=1",
     ]
-    passing = [
+    application = [
         *site.remark(
             "connectiontimeout: seconds until a machine that does not answer is left out; retry: seconds it is left "
             f"out for. {_FLUSHED}"
@@ -116,8 +116,7 @@ def balancer(deployment: Deployment) -> site.Parts:
         "</Proxy>",
         _pass_line(deployment, name),
     ]
-    lines = [*_root(deployment), "", *site.around(deployment, passing, proxied=True), "", *_section(deployment)]
-    lines += _more(deployment)
+    lines = passing(deployment, application, _section(deployment))
     return (
         heading(deployment, title, site.install(deployment, modules), served),
         site.virtual_host(deployment, lines),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
 from gateways.deploy.text import heading, script, seconds, where
@@ -38,11 +40,24 @@ def fcgid(deployment: Deployment) -> site.Parts:
         f"Apache and mod_fcgid, {where(deployment)}: Apache starts the application's processes by itself, keeps them,",
         "and stops them.",
     ]
-    lines = [*site.document_root(deployment, served=bool(deployment.mount)), "", *processes(deployment), ""]
-    lines += site.around(deployment, alias(deployment))
-    lines += ["", *directory(deployment, ["Options +ExecCGI", "SetHandler fcgid-script"])]
-    lines += [*site.private(deployment), *site.encoded_slashes()]
-    return heading(deployment, title, install(deployment)), site.virtual_host(deployment, lines)
+    return heading(deployment, title, install(deployment)), kept(deployment, alias(deployment))
+
+
+def kept(deployment: Deployment, application: Sequence[str], more: Sequence[str] = ()) -> list[str]:
+    """Return the virtual host whose application is kept by mod_fcgid; ``more`` are sections of others."""
+    lines = [
+        *site.document_root(deployment, served=bool(deployment.mount)),
+        "",
+        *processes(deployment),
+        "",
+        *site.around(deployment, application),
+        "",
+        *directory(deployment, ["Options +ExecCGI", "SetHandler fcgid-script"]),
+        *more,
+        *site.private(deployment),
+        *site.encoded_slashes(),
+    ]
+    return site.virtual_host(deployment, lines)
 
 
 def install(deployment: Deployment, modules: tuple[str, ...] = ()) -> list[str]:

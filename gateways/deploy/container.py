@@ -16,7 +16,6 @@ REFUSES = {"tls": "the file of nginx has no certificates here; put a server in f
 
 def write(deployment: Deployment) -> list[File]:
     """Return Dockerfile, composition and nginx's file. Raises ``ConfigError`` for what cannot be written there."""
-    served.check(deployment)
     behind_nginx.check(deployment)
     if not SIMPLE.fullmatch(deployment.root):
         found = re.sub(SIMPLE, "", deployment.root)
@@ -31,15 +30,13 @@ def write(deployment: Deployment) -> list[File]:
 def _dockerfile(deployment: Deployment) -> list[str]:
     root, account = deployment.root, deployment.account
     socket = str(deployment.address)
-    ping = behind_nginx.ping(deployment)
     title = [
         "The application in a container, with a master as process 1. Beside it in the build context: requirements.txt,",
         "which lists gateways and what the application needs, and app.py.",
     ]
     install = ["Copy to the directory of the application, then", f"  docker build --tag {deployment.name.lower()} ."]
     command = ["gateways", "serve", *served.arguments(deployment, socket)]
-    more = ["--socket-mode", "0666", *([] if deployment.ping else ["--ping", ping])]
-    get = ["gateways", "get", f"--{deployment.transport}", socket, "--timeout", "4s", ping]
+    more = ["--socket-mode", "0666", *([] if deployment.ping else ["--ping", behind_nginx.ping(deployment)])]
     return [
         *comment(heading(deployment, title, install, [])),
         "",
@@ -64,7 +61,7 @@ def _dockerfile(deployment: Deployment) -> list[str]:
         f"     {_list(more)}]",
         "STOPSIGNAL SIGTERM",
         "HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \\",
-        f"    CMD [{_list(get)}]",
+        f"    CMD [{_list(behind_nginx.health_check(deployment))}]",
     ]
 
 

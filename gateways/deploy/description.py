@@ -24,6 +24,9 @@ GROUPS = {"caddy": "caddy", "h2o": "debian-h2o", "haproxy": "haproxy"}
 ACCOUNTS = {"supervisor": "www-data"}
 """The accounts of applications where it is not one of their own, with the name of the deployment."""
 
+SHARED = ("/run", "/tmp", "/var/run")
+"""Directories of many programs, which nobody makes for a socket, or gives to one program."""
+
 SIZE = Size(0, 1 << 50)
 TIME = Duration(1)
 

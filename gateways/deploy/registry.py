@@ -212,6 +212,8 @@ def generate(deployment: Deployment) -> list[File]:
         raise ConfigError(f"--variant {deployment.variant} with {row.title}: {known}")
     if row.web:
         _check_use(row, deployment)
+    elif deployment.tls and deployment.transport != "http":
+        raise ConfigError("--tls: the application itself speaks TLS by --http only; give it to the web server in front")
     return row.write(deployment)
 
 

@@ -42,12 +42,6 @@ def limited(deployment: Deployment) -> bool:
     return deployment.has("upload_limit")
 
 
-def check(deployment: Deployment) -> None:
-    """Raise ``ConfigError`` for flags that go with some transports only."""
-    if deployment.tls and deployment.transport != "http":
-        raise ConfigError("--tls: the application itself speaks TLS by --http only; give it to the web server in front")
-
-
 def parent(deployment: Deployment) -> str:
     """Return the directory of the Unix socket, or "" for a port."""
     return deployment.address.path.rpartition("/")[0]

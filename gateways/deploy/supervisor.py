@@ -6,7 +6,7 @@ import re
 import shlex
 
 from gateways.deploy import served
-from gateways.deploy.description import Deployment
+from gateways.deploy.description import SHARED, Deployment
 from gateways.deploy.text import File, comment, heading, joined, refuse
 from gateways.errors import ConfigError
 
@@ -28,7 +28,6 @@ killasgroup=true"""
 
 def write(deployment: Deployment) -> list[File]:
     """Return the file for conf.d. Raises ``ConfigError`` for what supervisor cannot write."""
-    served.check(deployment)
     if deployment.group and not served.parent(deployment):
         raise ConfigError("--group: there is no Unix socket that a group could use; leave it out")
     if deployment.variant == FCGI_PROGRAM:
@@ -58,7 +57,7 @@ def _install(deployment: Deployment, owner: str) -> list[str]:
     name = deployment.name
     directory = served.parent(deployment)
     lines = [f"Copy to /etc/supervisor/conf.d/{name}.conf, then"]
-    if directory in ("", "/run", "/tmp"):
+    if directory in ("", *SHARED):
         return [*lines, "  supervisorctl update"]
     lines += [f"  install -d {f'-o {owner} ' if owner != 'root' else ''}{directory}", "  supervisorctl update"]
     if directory.startswith("/run/"):

@@ -69,7 +69,6 @@ _TEMPORARY = ("/tmp", "/var/tmp")
 
 def write(deployment: Deployment) -> list[File]:
     """Return the units. Raises ``ConfigError`` for what systemd cannot do."""
-    served.check(deployment)
     if deployment.variant == MASTER:
         _check_master(deployment)
         return [File(f"systemd/{deployment.name}.service", joined(_master(deployment)))]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateways.addresses import Address, parse_address
-from gateways.deploy.description import Deployment
+from gateways.deploy.description import SHARED, Deployment
 from gateways.deploy.firstlines import first_lines
 from gateways.deploy.overlaps import is_below
 from gateways.errors import ConfigError
@@ -185,7 +185,7 @@ def _directories(deployment: Deployment) -> list[str]:
     return [
         f'[ -d {directory} ] || sudo install -d -o "$USER" -g {deployment.socket_group} -m 2755 {directory}'
         for directory in directories
-        if directory not in ("", "/run", "/tmp", "/var/run")
+        if directory not in ("", *SHARED)
     ]
 
 

@@ -14,7 +14,6 @@ _PORTS = {"fastcgi": ":9000", "scgi": ":4000", "uwsgi": ":3031", "ajp": ":8009",
 
 def write(deployment: Deployment) -> list[File]:
     """Return the file."""
-    served.check(deployment)
     title = ["gateways.toml: one master, and a pool of workers for each application."]
     install = [
         "Copy to /etc/gateways.toml, or beside the application, then",
