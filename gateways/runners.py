@@ -139,6 +139,7 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
     from tempfile import TemporaryDirectory
     from threading import Thread
 
+    from gateways.adapters.standardstreams import complete_standard_streams
     from gateways.addresses import parse_address
     from gateways.loader import prepare_imports
     from gateways.server.errorlog import ErrorLog
@@ -146,7 +147,6 @@ def _run_for_a_person(application: Application | str, settings: Settings, reason
     from gateways.server.listeners import open_listeners
     from gateways.server.opening import load_application
     from gateways.server.privileges import Privileges
-    from gateways.server.spawned import complete_standard_streams
     from gateways.server.worker import Server
 
     complete_standard_streams()

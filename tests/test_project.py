@@ -90,6 +90,11 @@ def dev_commands() -> list[str]:
     return re.findall(r"^(\w+)(?: \|[^)]*)?\)", cases, re.MULTILINE)
 
 
+def test_dev_installs_anew_when_a_source_in_c_has_changed():
+    pattern = re.search(r"cat .*?(\S+) \| cksum", read("dev"))
+    assert set(CHECKOUT.glob(pattern[1])) == set((CHECKOUT / "gateways").rglob("*.[ch]"))
+
+
 def test_dev_says_which_python_is_missing(tmp_path):
     result = run(DEV, "test", env={"PATH": "/usr/bin:/bin", "PYTHON": str(tmp_path / "python3")})
     assert result.returncode == 1
@@ -182,6 +187,7 @@ def commands_in(text: str) -> list[list[str]]:
     return found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_commands_exist(path):
     for program, command, *arguments in commands_in(path.read_text(encoding="utf-8")):

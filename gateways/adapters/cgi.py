@@ -7,7 +7,6 @@ loaded anyway.
 from __future__ import annotations
 
 import os
-import stat
 
 from gateways.adapters.cgihead import encode_head
 from gateways.core import posthooks
@@ -152,22 +151,11 @@ class CGI:
         return data
 
     def leave_body(self) -> None:
-        """Let the web server know that the rest of the body will not be read.
+        """Let the web server know that the rest of the body will not be read."""
+        if self._left:
+            from gateways.adapters.standardstreams import leave_body
 
-        mod_cgid gives a script one socket for both directions. Closed with unread bytes in it, that socket is reset,
-        and Apache loses the response: so it is ended first, and then emptied of what it holds.
-        """
-        if self._left == 0 or not stat.S_ISSOCK(os.fstat(self._stdin).st_mode):
-            return
-        import socket
-
-        with socket.socket(fileno=self._stdin) as stdin:
-            try:
-                stdin.shutdown(socket.SHUT_RD)
-                while stdin.recv(_READ_SIZE):
-                    pass
-            except OSError:
-                pass  # the web server has closed it: nobody waits for the response
+            leave_body(self._stdin)
 
     def end(self) -> None:
         """Close the response: the web server need not wait for what else this process does."""

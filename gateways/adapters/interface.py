@@ -22,6 +22,10 @@ class ServerConnection(Protocol):
     outgoing: list[bytes]
 
     @property
+    def owed(self) -> bytes:
+        """What waits for the end of the last request's input, and is to be sent before our side ends."""
+
+    @property
     def ends_by_close(self) -> bool:
         """Whether closing the connection is what ends the response."""
 

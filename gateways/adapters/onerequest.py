@@ -30,6 +30,7 @@ class OneRequest:
     name = ""
     #: Whether closing the connection is what ends a response.
     ends_by_close = True
+    owed = b""
     _encode_head: Callable[[str, Headers], bytes]
 
     __slots__ = ("_buffer", "_limits", "_remaining", "_started", "outgoing")

@@ -81,17 +81,13 @@ def _show(residents: list[Resident], as_json: bool) -> None:
         return
     if not residents:
         _say_none()
+    from gateways.manager.render.figures import duration_text  # not for a request that comes here
+
     now = time.time()
     for resident in residents:
-        idle = f", the last {_span(now - resident.used)} ago" if resident.requests else ""
-        print(f"{resident.script}: process {resident.pid}, for {_span(now - resident.started)}")
+        idle = f", the last {duration_text(max(0.0, now - resident.used))} ago" if resident.requests else ""
+        print(f"{resident.script}: process {resident.pid}, for {duration_text(max(0.0, now - resident.started))}")
         print(f"  {resident.requests} requests{idle}; what it says besides: {resident.log}")
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{max(0.0, seconds):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 def _stop(residents: list[Resident], timeout: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import reprlib
 import sys
 import traceback
 from base64 import b64encode
@@ -23,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import FrameType, TracebackType
+    from typing import Any
 
     from gateways.core.types import Environ, Headers
 
@@ -34,6 +36,8 @@ _FRAMES = 20
 _CHAIN = 10
 #: Characters of one value, and of the one line that names the failure.
 _VALUE = 2000
+#: Items shown of a list, dict or set.
+_ITEMS = 100
 _TITLE = 1000
 
 #: Variables that tell of the request and hold no secret (RFC 3875, section 4.1, and what web servers add).
@@ -266,9 +270,26 @@ def _table(rows: Iterable[tuple[str, str, bool]]) -> str:
     return f"<table>\n{cells}</table>\n" if cells else '<p class="about">none</p>\n'
 
 
+class _Repr(reprlib.Repr):
+    """``repr()`` of a part of what is large: an upload can be a local variable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxlong = _VALUE
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = _ITEMS
+
+    def repr_bytes(self, value: Any, level: int) -> str:
+        return self.repr_str(value, level)
+
+    repr_bytearray = repr_bytes
+
+    def repr_instance(self, value: object, level: int) -> str:
+        return repr(value)
+
+
 def _repr(value: object) -> str:
     try:
-        return repr(value)
+        return _Repr().repr(value)
     except BaseException as error:  # even sys.exit()
         return f"(its repr() raises {type(error).__name__})"
 

@@ -8,6 +8,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from gateways.adapters.standardstreams import complete_standard_streams
 from gateways.config.here import working_directory
 from gateways.errors import ConfigError
 from gateways.manager.citizenship import Citizenship
@@ -32,7 +33,6 @@ from gateways.manager.watch import ChangedFiles, RestartFile
 from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_of, addresses_to_serve, count, open_access_log, renew_certificates
 from gateways.server.privileges import Privileges
-from gateways.server.spawned import complete_standard_streams
 from gateways.settings.listening import LISTENERS
 
 if TYPE_CHECKING:

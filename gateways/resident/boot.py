@@ -6,13 +6,12 @@ The listening socket is descriptor 0, so ``run`` in the script serves it. Run as
 from __future__ import annotations
 
 import os
-import runpy
-import sys
 from typing import TYPE_CHECKING
 
 import gateways.server.origin
 from gateways.resident import streams
 from gateways.resident.starting import SOCKET
+from gateways.server import rerun
 
 if TYPE_CHECKING:
     from gateways.core.types import Application
@@ -22,18 +21,7 @@ def main() -> None:
     """Run the script that ``sys.argv`` names, as Python runs it."""
     streams.install()
     _take_over_wsgiref()
-    del sys.argv[0]
-    script = sys.argv[0]
-    if not getattr(sys.flags, "safe_path", sys.flags.isolated):
-        sys.path[0] = os.path.dirname(os.path.realpath(script))
-    try:
-        runpy.run_path(script, run_name="__main__")
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        _answer_for(script, error)
-        raise
-    _answer_for(script, None)
+    rerun.main(_answer_for)
 
 
 def _answer_for(script: str, error: BaseException | None) -> None:

@@ -122,7 +122,8 @@ static void __attribute__((noreturn)) decline(char **arguments, int count)
         execv(path, words);
     }
     say("%s: cannot execute %s: %s", script, path, strerror(errno));
-    answer("500 Internal Server Error", "The request could not be served. The error log says why.");
+    if (getenv("REQUEST_METHOD")) /* and not a person */
+        answer("500 Internal Server Error", "The request could not be served. The error log says why.");
     exit(1);
 }
 

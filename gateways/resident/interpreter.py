@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from gateways.adapters.standardstreams import complete_standard_streams
 from gateways.resident import place, relay
 
 TYPE_CHECKING = False
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
 _USAGE = "gateways-cgi is the interpreter of a CGI script: let its first line be #! and the whole path of gateways-cgi"
 
 
-def main(arguments: Sequence[str] | None = None, program: str | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the CGI request that this process was started for; return the exit status.
 
-    ``arguments`` are the script and what follows it, by default those of the command line. ``program`` is what was
-    started: processes belong to a script and to the directory of this.
+    ``arguments`` are the script and what follows it, by default those of the command line.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     if not words or words[0].startswith("-"):
@@ -32,14 +32,14 @@ def main(arguments: Sequence[str] | None = None, program: str | None = None) -> 
     script = words[0]
     if "REQUEST_METHOD" not in os.environ:
         return _become(script, words[1:])  # a person, who wants to see what the script does
-    relay.complete_standard_streams()
-    return _serve(script, program or sys.argv[0])
+    complete_standard_streams()
+    return _serve(script)
 
 
-def _serve(script: str, program: str, again: bool = False) -> int:
+def _serve(script: str, again: bool = False) -> int:
     """Have the script's process serve the request; return the exit status."""
     try:
-        sock = _connection(script, program)
+        sock = _connection(script)
     except place.BusyError:
         relay.say(f"{script}: its process has taken no request for {place.PATIENCE // 1000} s")
         relay.answer("503 Service Unavailable", "The application is busy. Try again later.")
@@ -48,12 +48,12 @@ def _serve(script: str, program: str, again: bool = False) -> int:
         # What a query without "=" leaves on the command line is the client's (CVE-2012-1823).
         return _become(script, [])
     status = relay.serve(sock, script, again)
-    return _serve(script, program, again=True) if status is None else status
+    return _serve(script, again=True) if status is None else status
 
 
-def _connection(script: str, program: str) -> _socket.socket | None:
+def _connection(script: str) -> _socket.socket | None:
     """Return a connection to the script's process, started if need be; None where it cannot be."""
-    name = place.socket_name(script, program)
+    name = place.socket_name(script, sys.argv[0])  # processes belong to a script, and to where this program is
     found = place.find()
     if found is not None:
         try:

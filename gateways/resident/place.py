@@ -9,10 +9,11 @@ import _socket
 import os
 import pwd
 import stat
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Names the directory, for those who know a better one.
 VARIABLE = "GATEWAYS_RESIDENT_DIR"
@@ -51,12 +52,12 @@ class Place:
         try:
             sock.setblocking(False)
             if self._connect(sock, name, patience) and peer(sock) in (None, os.geteuid()):
-                found, sock = sock, None  # type: ignore[assignment]
-                return found
-            return None
-        finally:
-            if sock is not None:
-                sock.close()
+                return sock
+        except BaseException:
+            sock.close()
+            raise
+        sock.close()
+        return None
 
     def _connect(self, sock: _socket.socket, name: str, patience: int) -> bool:
         waited = 0
@@ -78,13 +79,13 @@ class Place:
         """Bind a socket to a name in the directory. Raises ``OSError``."""
         self._within(sock.bind, name)
 
-    def _within(self, call: object, name: str) -> None:
+    def _within(self, call: Callable[[str], None], name: str) -> None:
         """Call with a name relative to the directory: a whole path may be longer than a socket's can be."""
         here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
         try:
             os.fchdir(self.fd)
             try:
-                call(name)  # type: ignore[operator]
+                call(name)
             finally:
                 os.fchdir(here)
         finally:
@@ -137,16 +138,20 @@ def open_private(path: str) -> int:
 def make() -> Place:
     """Return the directory, made where it is not there. Raises ``OSError``, of the last that was tried."""
     found = find()
-    problem: OSError | None = None
-    for path in [] if found else candidates():
+    if found is not None:
+        return found
+    *others, last = candidates()
+    for path in others:
         try:
-            _make_directories(path)
-            return Place(path, open_private(path))
-        except OSError as error:
-            problem = error
-    if found is None:
-        raise problem or FileNotFoundError(2, "there is no directory for it", VARIABLE)
-    return found
+            return _make(path)
+        except OSError:
+            pass
+    return _make(last)
+
+
+def _make(path: str) -> Place:
+    _make_directories(path)
+    return Place(path, open_private(path))
 
 
 def _make_directories(path: str) -> None:
@@ -180,10 +185,4 @@ def peer(sock: _socket.socket) -> int | None:
     if option is None:
         return None
     credentials = sock.getsockopt(_socket.SOL_SOCKET, option, _CREDENTIALS)
-    return int.from_bytes(credentials[4:8], "little" if _is_little() else "big")
-
-
-def _is_little() -> bool:
-    import sys
-
-    return sys.byteorder == "little"
+    return int.from_bytes(credentials[4:8], sys.byteorder)

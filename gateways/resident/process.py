@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.declared import Layer
 from gateways.errors import ConfigError
-from gateways.resident import comments, place
+from gateways.resident import comments, place, streams
 from gateways.resident.notes import Note
 from gateways.resident.starting import MAX_LOG, SOCKET, failures_name
-from gateways.resident.streams import attributed
 from gateways.server.launch import launch
+from gateways.server.privileges import Privileges
 from gateways.server.respawning import SpawnedServer, look_at_files
 from gateways.server.unixsockets import SocketFile
 from gateways.settings import Settings
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from threading import Lock
     from typing import Any
 
-    from gateways.core.types import Application
+    from gateways.adapters.speedups import Link
+    from gateways.core.types import Application, Environ
     from gateways.server.accesslog import AccessLog
     from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
@@ -39,8 +40,8 @@ IDLE = 300.0
 _TAKEN = fcgi.record(fcgi.STDERR, 1)
 #: The share of the processor time it may use (RLIMIT_CPU) after which it ends, before the system kills it.
 _SHARE = 0.8
-#: Names in comments and variables that are for whoever starts the process.
-_STARTING = frozenset(("resident_max", "resident_pass", "resident_dir"))
+#: Names in comments that are for whoever starts the process.
+_STARTING = frozenset(("resident_max", "resident_pass"))
 
 
 class OwnSocket(socket.socket):
@@ -91,16 +92,27 @@ class ResidentServer(SpawnedServer):
             pass  # removed already: it serves those who have connected, and ends
         self._listening = list(listeners)
         self._files = look or look_at_files(settings)
+        look = self._look_after_itself
         super().__init__(
-            attributed(application),
-            listeners, settings, error_log, access_log, look=self._look_after_itself, slot=slot, may_renew=may_renew,
-        )  # fmt: skip
+            application, listeners, settings, error_log, access_log, look=look, slot=slot, may_renew=may_renew
+        )
         for listener in listeners:
             listener.fast_path = None  # it would accept by itself, whoever comes
         self._idle_timeout = settings.idle_timeout if "idle_timeout" in settings.given else IDLE
         self._idle_since = time.monotonic()
         self._seen = 0
         self._note = Note(self._path, sys.argv[0])
+
+    def begin(self, connection: Link, environ: Environ | None = None) -> None:
+        """The application is about to run for this connection, and what it prints belongs to the request."""
+        super().begin(connection, environ)
+        if environ is not None and "wsgi.errors" in environ:
+            streams.begin(environ["wsgi.errors"])
+
+    def end(self, connection: Link, sent: int = 0) -> None:
+        """The application has finished for this connection."""
+        streams.end()
+        super().end(connection, sent)
 
     def _look_after_itself(self) -> str:
         """Once a second: return why to begin anew, and end where there is another reason."""
@@ -153,7 +165,8 @@ def serve_resident(application: Application | str, keywords: Mapping[str, Any]) 
 def resident_settings(keywords: Mapping[str, Any]) -> Settings:
     """Return the settings: of comments in the script, of variables, and of ``keywords``, which win.
 
-    Raises ``ConfigError``, for workers too: there is one process, and it has no master.
+    Raises ``ConfigError``, also for ``workers``, as there is one process without a master, and for a ``user`` or
+    ``group`` that is another: whoever comes from the web server comes as the user that has started this process.
     """
     script = sys.argv[0]
     written = {name: value for name, value in comments.read(script).items() if name not in _STARTING}
@@ -168,6 +181,9 @@ def resident_settings(keywords: Mapping[str, Any]) -> Settings:
     )
     if settings.workers:
         raise ConfigError(f"{settings.label('workers')}: a resident process is one; set threads")
+    if Privileges.of(settings, spawned=True).needed:
+        name = "user" if settings.user is not None else "group"
+        raise ConfigError(f"{settings.label(name)}: a resident process serves as the user who runs the CGI script")
     return settings
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import _socket
 import os
 import select
-import stat
+
+from gateways.adapters.standardstreams import leave_body
 
 #: As in gateways-cgi.c, with their reasons.
 _HELD = 65536
@@ -43,7 +44,8 @@ def serve(sock: _socket.socket, script: str, again: bool = False) -> int | None:
         say(f"{script}: the process that stays for it did not answer: {relay.lie or reason}")
         if not relay.answered:
             answer("502 Bad Gateway", "The application has ended without an answer. The error log says more.")
-    _leave_body(unread)
+    if unread:
+        leave_body(0)
     if failed or relay.gone:
         return 1
     return 1 if any(status[:3]) else status[3]
@@ -250,31 +252,6 @@ def _body_length() -> int:
     if text[:1].isdigit():
         return 0
     return -1 if os.environb.get(b"HTTP_TRANSFER_ENCODING", b"").lower() == b"chunked" else 0
-
-
-def _leave_body(unread: bool) -> None:
-    """Let the web server know that the rest of the body will not be read (``adapters.cgi.CGI.leave_body``)."""
-    try:
-        if not unread or not stat.S_ISSOCK(os.fstat(0).st_mode):
-            return
-        stdin = _socket.socket(fileno=os.dup(0))
-        try:
-            stdin.shutdown(_socket.SHUT_RD)
-            while stdin.recv(_READ_SIZE):
-                pass
-        finally:
-            stdin.close()
-    except OSError:
-        pass  # the web server has closed it: nobody waits for the response
-
-
-def complete_standard_streams() -> None:
-    """Open /dev/null on each of the descriptors 0 to 2 that is closed: the socket would get its number."""
-    fd = os.open(os.devnull, os.O_RDWR)
-    while fd <= 2:
-        os.set_inheritable(fd, True)
-        fd = os.open(os.devnull, os.O_RDWR)
-    os.close(fd)
 
 
 def fail() -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _socket
 import errno
-import fcntl
 import os
 import signal
 import sys
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gateways.errors import ConfigError
 from gateways.resident import comments, place
+from gateways.server.locking import lock
 
 if TYPE_CHECKING:
     from gateways.resident.place import Place
 
 #: Seconds to wait for the lock. Those who hold it wait for nobody.
 LOCK_TIMEOUT = 10.0
-_LOCK_INTERVAL = 0.01
 _LOCK = "lock"
 _BACKLOG = 1024
 
@@ -60,12 +59,12 @@ def start(script: str, name: str) -> _socket.socket:
     """
     directory = place.make()
     try:
-        lock = _lock(directory)
+        locked = _lock(directory)
         try:
             if not _listens(directory, name):
                 _begin(directory, script, name)
         finally:
-            os.close(lock)
+            os.close(locked)
         sock = directory.connect(name)
         if sock is None:
             raise Unavailable(f"it ended at once; {directory.path}/{_log_name(name)} may say why")
@@ -114,16 +113,11 @@ def _begin(directory: Place, script: str, name: str) -> None:
 def _lock(directory: Place) -> int:
     """Return the open lock. Raises ``Unavailable`` when others hold it for too long."""
     fd = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory.fd)
-    deadline = time.monotonic() + LOCK_TIMEOUT
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
-                os.close(fd)
-                raise Unavailable(f"{directory.path}/{_LOCK} cannot be locked: {error.strerror}") from None
-        time.sleep(_LOCK_INTERVAL)
+    problem = lock(fd, LOCK_TIMEOUT)
+    if problem is not None:
+        os.close(fd)
+        raise Unavailable(f"{directory.path}/{_LOCK} cannot be locked: {problem.strerror}")
+    return fd
 
 
 def _remove(directory: Place, name: str) -> None:

@@ -1,31 +1,23 @@
 """Standard output and error of a resident process: what a request prints goes to the error log of its web server.
 
 A CGI script prints there by itself. In a process that stays, descriptors 1 and 2 belong to nobody's request, so
-``sys.stdout`` and ``sys.stderr`` hand on to ``wsgi.errors`` what the thread of a request writes.
+``sys.stdout`` and ``sys.stderr`` hand on to ``wsgi.errors`` what is written while a request is in hand.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-import threading
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from gateways.core.types import Application, Environ
-
-
-class _Current(threading.local):
-    errors: Any = None
-
-
-_current = _Current()
+#: The ``wsgi.errors`` of the request in hand: of this thread, or of this greenlet, which has a context of its own as
+#: well. A list, which is empty when the request is over, for what the application has started and left running.
+_request: ContextVar[list[Any] | None] = ContextVar("request", default=None)
 
 
 class RequestStream(io.TextIOBase):
-    """A text stream that goes to the request of this thread, or else to ``other``."""
+    """A text stream that goes to the request in hand, or else to ``other``."""
 
     def __init__(self, other: Any) -> None:
         self._other = other
@@ -44,15 +36,15 @@ class RequestStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write text."""
-        target = _current.errors
-        if target is None:
+        errors = _request.get()
+        if not errors:
             return int(self._other.write(text))
-        target.write(text)
+        errors[0].write(text)
         return len(text)
 
     def flush(self) -> None:
         """Hand on what was written. That of a request leaves with it: its reader may be gone."""
-        if _current.errors is None:
+        if not _request.get():
             self._other.flush()
 
     def close(self) -> None:
@@ -75,57 +67,14 @@ def install() -> None:
         setattr(sys, name, RequestStream(stream))
 
 
-def attributed(application: Application) -> Application:
-    """Return the application, with what it prints in the hands of its requests."""
-
-    def call(environ: Environ, start_response: Any) -> Iterable[bytes]:
-        errors = environ["wsgi.errors"]
-        _current.errors = errors
-        try:
-            result = application(environ, start_response)
-        finally:
-            _current.errors = None
-        return result if type(result) in (list, tuple) else _Attributed(result, errors)
-
-    return call
+def begin(errors: Any) -> None:
+    """What is written from here on, in this thread or greenlet, belongs to the request with this ``wsgi.errors``."""
+    _request.set([errors])
 
 
-class _Attributed:
-    """An iterable response, each step of which belongs to its request."""
-
-    def __init__(self, result: Iterable[bytes], errors: Any) -> None:
-        self._result = result
-        self._errors = errors
-
-    def __iter__(self) -> Iterator[bytes]:
-        _current.errors = self._errors
-        try:
-            blocks = iter(self._result)
-        finally:
-            _current.errors = None
-        return _Steps(blocks, self._errors)
-
-    def close(self) -> None:
-        close = getattr(self._result, "close", None)
-        if close is not None:
-            _current.errors = self._errors
-            try:
-                close()
-            finally:
-                _current.errors = None
-
-
-class _Steps:
-    def __init__(self, blocks: Iterator[bytes], errors: Any) -> None:
-        self._blocks = blocks
-        self._errors = errors
-
-    def __iter__(self) -> _Steps:
-        return self
-
-    def __next__(self) -> bytes:
-        _current.errors = self._errors
-        try:
-            return next(self._blocks)
-        finally:
-            _current.errors = None
+def end() -> None:
+    """The request is over; what its posthooks have written is handed on."""
+    errors = _request.get()
+    if errors:
+        errors[0].flush()
+        errors.clear()

@@ -159,8 +159,11 @@ class Connection(Serving):
         """
         data = b"".join(self.protocol.outgoing)
         self.protocol.outgoing.clear()
+        return self._send_at_once(data)
+
+    def _send_at_once(self, data: bytes) -> bool:
         try:
-            return self.sock.send(data, SEND) == len(data)
+            return not data or self.sock.send(data, SEND) == len(data)
         except OSError:
             return False
 
@@ -190,14 +193,14 @@ class Connection(Serving):
         elif not (self.protocol.input_complete or self._input_ends()) or (ends_by_close and unread_bytes(self.fd)):
             self._linger()  # also for more than was announced, which nobody will take for a request
         else:
-            if self.protocol.outgoing:  # the end of a request whose input has come only now
-                self._flush_outgoing()
+            self._flush_outgoing()  # the end of a request whose input has come only now
             self.close()
 
     def _linger(self) -> None:
         """End our side, and read what still comes for a while."""
         # Closing with unread bytes resets the connection and can take the response with it.
         self._lingering = True
+        self._send_at_once(self.protocol.owed)
         patience = self._service.linger_timeout
         self.deadline = monotonic() + (min(patience, STOP_PATIENCE) if self._service.stopping else patience)
         try:

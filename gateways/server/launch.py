@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gateways.adapters.standardstreams import complete_standard_streams
 from gateways.addresses import parse_address
 from gateways.declared import HANDOVER
 from gateways.errors import ConfigError
@@ -25,7 +26,6 @@ from gateways.server.opening import (
 from gateways.server.privileges import Privileges
 from gateways.server.respawning import SpawnedServer
 from gateways.server.routes import with_routes
-from gateways.server.spawned import complete_standard_streams
 from gateways.server.worker import Server
 
 if TYPE_CHECKING:

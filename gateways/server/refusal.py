@@ -7,6 +7,7 @@ import traceback
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from gateways.adapters.standardstreams import complete_standard_streams
 from gateways.core.debugpage import title_of
 from gateways.errors import BootError, ConfigError, GatewayError
 from gateways.server.changes import Changes, Files, LoadedFiles
@@ -14,7 +15,7 @@ from gateways.server.errorlog import ErrorLog
 from gateways.server.opening import addresses_to_serve, listen
 from gateways.server.origin import origin
 from gateways.server.respawning import SpawnedServer
-from gateways.server.spawned import complete_standard_streams, detect
+from gateways.server.spawned import detect
 from gateways.server.transports import TRANSPORTS
 from gateways.settings import Settings
 from gateways.settings.listening import LISTENERS

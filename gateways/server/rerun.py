@@ -11,9 +11,13 @@ import os
 import runpy
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def main() -> None:
-    """Run the script that ``sys.argv`` names, as Python runs it."""
+
+def main(answer_for: Callable[[str, BaseException | None], None]) -> None:
+    """Run the script that ``sys.argv`` names, as Python runs it, and have its failure answered for."""
     del sys.argv[0]
     script = sys.argv[0]
     if not getattr(sys.flags, "safe_path", sys.flags.isolated):
@@ -23,9 +27,9 @@ def main() -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        _answer_for(script, error)
+        answer_for(script, error)
         raise
-    _answer_for(script, None)
+    answer_for(script, None)
 
 
 def _answer_for(script: str, error: BaseException | None) -> None:
@@ -39,4 +43,4 @@ def _answer_for(script: str, error: BaseException | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(_answer_for)

@@ -115,21 +115,6 @@ class ParentWatch:
             self._fd = -1
 
 
-def complete_standard_streams() -> None:
-    """Open /dev/null on each of the descriptors 0 to 2 that is closed (FastCGI 1.0, section 2.2, allows it).
-
-    Otherwise the next connection would get number 1 or 2, and what a library prints would be sent to its peer.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            fd = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
-            os.set_inheritable(fd, True)
-            if getattr(sys, name) is None:
-                setattr(sys, name, os.fdopen(fd, "r" if number == 0 else "w", closefd=False))
-
-
 def _was_detached() -> bool:
     """Say whether the parent was never meant to stay: see the table above."""
     session_leader = os.getsid(0) == os.getpid()

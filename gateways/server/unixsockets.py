@@ -8,20 +8,18 @@ that start at once one could remove what the other has just bound.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import socket
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateways.errors import BindError, ConfigError
+from gateways.server.locking import lock
 
 #: How long to wait for the lock, seconds. Whoever may read a directory can lock it, so the wait must end.
 LOCK_TIMEOUT = 5.0
-_LOCK_INTERVAL = 0.01
 
 
 class SocketFile:
@@ -109,24 +107,10 @@ def _locked(directory: str) -> Iterator[bool]:
     except OSError:
         fd = -1  # it is not there, or may only be written to; bind will say
     try:
-        yield fd >= 0 and _lock(fd)
+        yield fd >= 0 and lock(fd, LOCK_TIMEOUT) is None
     finally:
         if fd >= 0:
             os.close(fd)
-
-
-def _lock(fd: int) -> bool:
-    deadline = time.monotonic() + LOCK_TIMEOUT
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-        except OSError:
-            return False  # a file system without locks
-        time.sleep(_LOCK_INTERVAL)
 
 
 def _clear(path: str) -> None:

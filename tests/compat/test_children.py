@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from tests.support.compat import script
+from tests.support.processes import is_running
 from tests.support.serving import PATIENCE, connect, until
 
 CODE = """
@@ -88,12 +89,4 @@ def test_children_end_with_their_parent(tmp_path):
         pid = ask(tmp_path)
         program.process.kill()
         program.process.wait(PATIENCE)
-
-        def gone():
-            try:
-                with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-                    return file.read().rpartition(") ")[2][0] in "ZX"
-            except FileNotFoundError:
-                return True
-
-        until(gone, "for the child to end")
+        until(lambda: not is_running(pid), "for the child to end")

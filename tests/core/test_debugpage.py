@@ -167,13 +167,28 @@ def test_what_cannot_be_shown_is_said_to_be_so() -> None:
     def application(environ: Any, start_response: Any) -> Any:
         value = Unwilling()  # noqa: F841
         environ["strange"] = Unwilling()
-        large = "x" * 10_000  # noqa: F841
+        environ["large"] = "x" * 10_000
         raise ValueError
 
     answered = answer(application, make_environ(HTTP_ACCEPT=BROWSER), debug=SECRETS)
     page = Page(answered.body.decode())
     assert page.text.count("(its repr() raises RuntimeError)") >= 2
-    assert "(10002 characters)" in page.text
+    assert "(10000 characters)" in page.text
+
+
+@pytest.mark.parametrize("large", [b"x" * 5000, "x" * 5000, bytearray(5000), [1] * 5000])
+def test_of_what_is_large_a_part_is_looked_at(large: Any) -> None:
+    """The text of an upload would take up to four times its size."""
+
+    def application(environ: Any, start_response: Any) -> Any:
+        upload = large  # noqa: F841
+        raise ValueError
+
+    answered = answer(application, make_environ(HTTP_ACCEPT=BROWSER), debug=SECRETS)
+    text = Page(answered.body.decode()).text
+    assert "upload" in text
+    assert "..." in text
+    assert "characters)" not in text
 
 
 class Mute(Exception):

@@ -112,14 +112,6 @@ def answers(address: tuple[str, int] | str) -> bool:
         return probe.connect_ex(address) == 0
 
 
-def alive(pid: int) -> bool:
-    """Say whether a process runs; one that has ended and was not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # it may end while it is read
-        return False
-
-
 class WebServer:
     """What they have in common: one configuration, one port, one error log."""
 

@@ -20,9 +20,10 @@ import pytest
 
 from tests.live.deployments import DEPLOYMENTS, UNIX, Deployment, running
 from tests.live.sandbox import PROJECT, Sandbox
-from tests.live.servers import SERVICE_ENVIRONMENT, Nginx, Process, alive
+from tests.live.servers import SERVICE_ENVIRONMENT, Nginx, Process
 from tests.live.site import PATIENCE, Site, wait_for_file, wait_until
 from tests.support import requirements
+from tests.support.processes import is_running
 
 pytestmark = pytest.mark.live
 
@@ -71,13 +72,13 @@ def stop_in_mid_request(site: Site, signum: int, master: int = 0) -> None:
         pid = int(wait_for_file(started))
         os.kill(master or pid, signum)
         time.sleep(0.2)
-        assert alive(pid)
+        assert is_running(pid)
         released.touch()
         response = http.client.HTTPResponse(connection)
         response.begin()
         assert response.read() == b"released\n"
         response.close()
-    assert wait_until(lambda: not alive(pid))
+    assert wait_until(lambda: not is_running(pid))
 
 
 @pytest.mark.parametrize("name", SPAWNED)
@@ -97,7 +98,7 @@ def test_processes_end_with_the_web_server(boot: Callable[[str], Site], name: st
     assert site.server.process is not None
     site.server.process.popen.send_signal(signal.SIGTERM)
     site.server.process.popen.wait(PATIENCE)
-    assert wait_until(lambda: not any(alive(pid) for pid in processes))
+    assert wait_until(lambda: not any(is_running(pid) for pid in processes))
     assert "SIGKILL" not in site.server.error_log.read_text(errors="replace")
 
 
@@ -111,7 +112,7 @@ def test_processes_end_when_the_web_server_is_killed(boot: Callable[[str], Site]
     for pid in [site.server.process.pid, *site.server.process.children()]:
         if pid not in processes:
             os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: not any(alive(pid) for pid in processes)), "an application outlived its web server"
+    assert wait_until(lambda: not any(is_running(pid) for pid in processes)), "an application outlived its web server"
 
 
 def test_lighttpd_is_killed_and_started_again_at_once(boot: Callable[[str], Site]) -> None:
@@ -122,7 +123,7 @@ def test_lighttpd_is_killed_and_started_again_at_once(boot: Callable[[str], Site
     assert site.server.process is not None
     os.kill(site.server.process.pid, signal.SIGKILL)
     site.server.process.popen.wait()
-    assert wait_until(lambda: not any(alive(pid) for pid in old))
+    assert wait_until(lambda: not any(is_running(pid) for pid in old))
     site.server.start(site.sandbox.root / "fastcgi-spawned.conf")
     for _ in range(10):
         assert site.dump("GET", "/")["process"]["pid"] not in old
@@ -172,7 +173,7 @@ def behind_nginx(machine: Sandbox, stack: ExitStack) -> Site:
 
 def end(pid: int) -> None:
     """Kill a process that is not our child, if a failed test has left it."""
-    if alive(pid):
+    if is_running(pid):
         os.kill(pid, signal.SIGKILL)
 
 

@@ -16,7 +16,8 @@ from tests.live.deployments import PLACES
 from tests.live.sandbox import Sandbox, changed
 from tests.live.servers import WEB_SERVERS, WebServer
 from tests.live.site import PATIENCE
-from tests.support.resident import BEGIN, is_running
+from tests.support.processes import is_running
+from tests.support.resident import BEGIN
 from tests.support.serving import until
 
 pytestmark = [pytest.mark.live, pytest.mark.alike]

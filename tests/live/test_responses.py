@@ -11,8 +11,8 @@ import pytest
 
 from tests.live.deployments import where
 from tests.live.differences import NO_LENGTH, STREAM, WITH_LENGTH, known
-from tests.live.servers import alive
 from tests.live.site import Site, wait_for_file, wait_until
+from tests.support.processes import is_running
 
 
 def test_status_and_headers(site: Site) -> None:
@@ -95,7 +95,7 @@ def test_client_that_leaves_closes_the_iterable(site: Site) -> None:
         assert b"200 OK" in connection.recv(65536)
     if known(site.deployment, "process killed when the client leaves"):
         pid = int(wait_for_file(started))
-        assert wait_until(lambda: not alive(pid))
+        assert wait_until(lambda: not is_running(pid))
         assert not closed.exists()
     else:
         assert wait_for_file(closed) == "closed"

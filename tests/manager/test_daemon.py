@@ -14,6 +14,7 @@ import pytest
 
 from gateways.errors import ConfigError
 from gateways.manager.daemon import Daemon
+from tests.support.processes import is_running
 from tests.support.serving import PATIENCE, until
 
 #: Goes to the background, writes what it sees there to a file, and then does what the test says.
@@ -50,13 +51,6 @@ def facts(directory: Path) -> dict[str, Any]:
     return found
 
 
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):  # it may end while it is read
-        return True
-
-
 def test_the_foreground_ends_when_the_background_is_ready(tmp_path: Path) -> None:
     code = """
 while not os.path.exists("go"):
@@ -85,7 +79,7 @@ write("ended", 1)
     assert len(json.loads((tmp_path / "open").read_text())) == len(found["open"]) - 1
     (tmp_path / "end").touch()
     until((tmp_path / "ended").exists)
-    until(lambda: gone(found["pid"]))
+    until(lambda: not is_running(found["pid"]))
 
 
 def test_a_failure_is_told_where_the_command_was_typed(tmp_path: Path) -> None:
@@ -99,7 +93,7 @@ with daemon:
     assert (tmp_path / "cleaned").exists()
     assert (result.returncode, result.stdout) == (4, "before\n")
     assert result.stderr == "gateways: error: cannot listen on unix:/a: b\u00e9\n"
-    until(lambda: gone(facts(tmp_path)["pid"]))
+    until(lambda: not is_running(facts(tmp_path)["pid"]))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +152,7 @@ write("alive", 1)
 def test_descriptors_that_are_closed_at_the_start(tmp_path: Path, closed: str) -> None:
     closing = "".join(f"exec {fd}>&-\n" for fd in closed.split())
     code = f"with daemon: daemon.failed(3, {'' if '2' in closed else 'told'!r})"
-    program = "import sys\nfrom gateways.server.spawned import complete_standard_streams\ncomplete_standard_streams()\n"
+    program = "import sys\nfrom gateways.adapters import standardstreams\nstandardstreams.complete_standard_streams()\n"
     command = ["sh", "-c", f'{closing}exec "$@"', "sh", sys.executable, "-c", program + PROGRAM + code]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 3

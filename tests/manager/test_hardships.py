@@ -17,6 +17,7 @@ import pytest
 
 from tests.support import wire
 from tests.support.managing import ROOT, Managed, children, descriptors, managing, zombies
+from tests.support.processes import stat
 from tests.support.serving import until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to another user")
@@ -182,7 +183,7 @@ def namespace() -> list[str]:
 
 
 def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return int(stat(pid)[1])
 
 
 @pytest.mark.parametrize("contained", [True, False])

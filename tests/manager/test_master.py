@@ -10,7 +10,8 @@ from contextlib import ExitStack
 import pytest
 
 from gateways.manager.master import GAVE_UP
-from tests.support.managing import alive, descriptors, managing, zombies
+from tests.support.managing import descriptors, managing, zombies
+from tests.support.processes import is_running
 from tests.support.serving import until
 
 
@@ -126,7 +127,7 @@ def test_L4_workers_end_with_a_master_that_is_killed(flags: tuple[str, ...]) -> 
         left = managed.processes()
         managed.signal(signal.SIGKILL)
         managed.wait()
-        until(lambda: not any(map(alive, left)))
+        until(lambda: not any(map(is_running, left)))
 
 
 @pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preload"])
@@ -164,7 +165,7 @@ def test_L21_a_child_of_the_application_keeps_nothing_open() -> None:
         assert managed.ask("/spawn").body == b"0"
         assert managed.ask("/multiprocess").body == b"49"
         assert managed.stop() == 0
-        assert alive(child)
+        assert is_running(child)
 
 
 def test_signals_that_a_terminal_sends_to_everybody_are_the_masters() -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.managing import Managed, alive, managing
+from tests.support.managing import Managed, managing
 from tests.support.notifysocket import NotifySocket, notify_socket
+from tests.support.processes import is_running
 from tests.support.serving import PATIENCE, until
 
 
@@ -138,7 +139,7 @@ def test_the_command_returns_when_the_background_serves() -> None:
         assert f"process {pid} holds it and is running" in result.stderr
         assert int((managed.directory / "pid").read_text()) == pid
         os.kill(pid, signal.SIGTERM)
-        until(lambda: not alive(pid))
+        until(lambda: not is_running(pid))
         assert not (managed.directory / "pid").exists()
         assert not (managed.directory / "second").exists()
 

@@ -14,7 +14,8 @@ import pytest
 from gateways.cli import main
 from gateways.manager.controlclient import ask
 from tests.support import wire
-from tests.support.managing import ROOT, Managed, alive, descriptors, managing, zombies
+from tests.support.managing import ROOT, Managed, descriptors, managing, zombies
+from tests.support.processes import is_running
 from tests.support.serving import connect, until
 
 Capture = pytest.CaptureFixture[str]
@@ -130,7 +131,7 @@ def test_a_request_in_hand_is_finished_by_its_worker() -> None:
         assert gateways(managed, "upgrade") == 0  # and again, while it still finishes
         sock.sendall(data[-500:])
         assert managed.receive(sock).body == b"1000"
-        until(lambda: not alive(worker))
+        until(lambda: not is_running(worker))
         assert "died" not in managed.log
 
 

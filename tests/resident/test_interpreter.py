@@ -231,6 +231,27 @@ def test_a_person_runs_the_script_itself(host: Host) -> None:
     assert done.stdout == "hello ['a']\n"
 
 
+@pytest.mark.parametrize("variables", [{}, {"REQUEST_METHOD": "GET"}])
+def test_a_page_is_for_a_request_alone(host: Host, variables: dict[str, str]) -> None:
+    """A person reads the reason, and no page beside it."""
+    host.install()
+    if host.kind == "c":
+        host.program.with_name("gateways").unlink()
+    else:
+        text = host.program.read_text().replace("import sys\n", "import sys\nsys.executable = '/nowhere/python'\n")
+        host.program.write_text(text)
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(cgi.ROOT),
+        "GATEWAYS_RESIDENT_DIR": "/nowhere",
+        **variables,
+    }
+    done = subprocess.run([host.script], env=environ, capture_output=True, text=True, timeout=45, check=False)
+    assert done.returncode == 1
+    assert ": cannot execute " in done.stderr
+    assert ("500 Internal Server Error" in done.stdout) == bool(variables)
+
+
 @pytest.mark.parametrize("words", [(), ("--help",)])
 def test_the_program_alone_says_what_it_is(host: Host, words: tuple[str, ...]) -> None:
     done = subprocess.run(

@@ -41,12 +41,17 @@ def test_the_second_where_the_first_cannot_be(tmp_path: Path, monkeypatch: pytes
 
 def test_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(place, "candidates", lambda: iter([f"{tmp_path}/file/x"]))
+    monkeypatch.setenv(place.VARIABLE, f"{tmp_path}/file/x")
     with pytest.raises(OSError, match="Not a directory"):
         place.make()
-    monkeypatch.setattr(place, "candidates", lambda: iter([]))
-    with pytest.raises(FileNotFoundError):
-        place.make()
+
+
+def test_the_last_place_is_made_where_the_first_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(place, "candidates", lambda: iter([f"{tmp_path}/file/x", f"{tmp_path}/y"]))
+    made = place.make()
+    made.close()
+    assert made.path == f"{tmp_path}/y"
 
 
 def test_the_name_depends_on_script_and_program(tmp_path: Path) -> None:

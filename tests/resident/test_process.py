@@ -6,12 +6,12 @@ import os
 import resource
 import signal
 import socket
-import time
 
 import pytest
 
 from gateways.errors import ConfigError
 from gateways.resident import process
+from tests.support import requirements
 from tests.support.processes import NOBODY, as_nobody
 from tests.support.resident import BEGIN, SCRIPT, Host
 from tests.support.serving import until
@@ -60,16 +60,29 @@ def test_it_ends_when_it_is_idle(host: Host) -> None:
     assert host.get("/pid") != str(pid)
 
 
+LOOKING = """
+from gateways.resident.process import ResidentServer
+looks = []
+def counted(self, look=ResidentServer._look_after_itself):
+    looks.append(self)
+    return look(self)
+ResidentServer._look_after_itself = counted
+
+def application(environ, start_response):
+    begun, count = time.monotonic(), len(looks)
+    while len(looks) < count + 5 or time.monotonic() < begun + 0.2:
+        time.sleep(0.005)
+    start_response("200 OK", [])
+    return [str(looks[-1].stopping).encode()]
+
+run_with_cgi(application)
+"""
+
+
 def test_a_request_in_hand_is_no_idleness(one_host: Host) -> None:
-    one_host.install(comment="# gateways: idle-timeout=0.1")
-    go = one_host.root / "go"
-    with one_host.start(f"/wait{go}") as waiting:
-        until(lambda: "serving" in one_host.log)
-        until(lambda: len(one_host.running()) == 1)
-        began = time.monotonic()
-        until(lambda: one_host.ask("/count").status == "200 OK" and time.monotonic() > began + 0.5)
-        go.touch()
-        assert b"200 OK" in waiting.communicate(timeout=45)[0]
+    """The request ends when it was looked at several times, and far too late if it counted as none."""
+    one_host.install(BEGIN + LOOKING, comment="# gateways: idle-timeout=0.1")
+    assert one_host.get() == "False"
 
 
 def test_requests_that_come_while_it_ends(host: Host) -> None:
@@ -82,27 +95,35 @@ def test_requests_that_come_while_it_ends(host: Host) -> None:
 
 def test_several_requests_at_once(host: Host) -> None:
     host.install(comment="# gateways: threads=3")
-    go = host.root / "go"
-    waiting = [host.start(f"/wait{go}") for _ in range(2)]
-    host.until_in_hand(go, 2)
-    assert host.get("/count") == "3"
-    go.touch()
-    for begun in waiting:
-        with begun:
-            assert b"200 OK" in begun.communicate(timeout=45)[0]
+    with host.in_hand(2) as answers:
+        assert host.get("/count") == "3"
+    assert [answer.status for answer in answers] == ["200 OK"] * 2
+
+
+def test_what_greenlets_print_belongs_to_their_requests(one_host: Host) -> None:
+    requirements.require_module("gevent")
+    patched = f"from gevent import monkey; monkey.patch_all()\n{SCRIPT}"
+    one_host.install(patched, comment="# gateways: worker=gevent")
+    with one_host.in_hand() as answers:
+        assert one_host.ask("/print").log == "printed on stdout\nprinted on stderr\n"
+    assert [answer.log for answer in answers] == ["it may go\n"]
+
+
+def test_what_knows_its_length_tells_it(one_host: Host) -> None:
+    """The result of the application is the server's to look at, as in plain CGI."""
+    sized = "class Sized:\n    __len__ = lambda self: 1\n    __iter__ = lambda self: iter([b'five!'])\n"
+    one_host.install(SCRIPT.replace("return [body]", "return Sized()").replace("SEEN = []", f"SEEN = []\n{sized}"))
+    assert one_host.ask().headers["Content-Length"] == "5"
 
 
 def test_it_is_told_to_stop_with_a_request_in_hand(host: Host) -> None:
     host.install()
     pid = int(host.get("/pid"))
-    go = host.root / "go"
-    with host.start(f"/wait{go}") as waiting:
-        host.until_in_hand(go)
+    with host.in_hand() as answers:
         os.kill(pid, signal.SIGTERM)
         until(lambda: host.sockets() == [])
         assert host.get("/pid") != str(pid)  # another takes the new ones meanwhile
-        go.touch()
-        assert b"200 OK" in waiting.communicate(timeout=45)[0]
+    assert [answer.status for answer in answers] == ["200 OK"]
     host.until_ended(pid)
 
 
@@ -157,6 +178,22 @@ def test_workers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["/nowhere/app.cgi"])
     with pytest.raises(ConfigError, match="keyword workers: a resident process is one; set threads"):
         process.resident_settings({"workers": 2})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="anybody else is refused by what root may do")
+@pytest.mark.parametrize("name", ["user", "group"])
+def test_another_user_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/nowhere/app.cgi"])
+    monkeypatch.delenv("GATEWAYS_USER")
+    with pytest.raises(ConfigError, match=f"keyword {name}: a resident process serves as the user who runs the CGI"):
+        process.resident_settings({name: str(NOBODY)})
+
+
+def test_a_comment_that_nobody_reads_is_refused(one_host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = one_host.install(comment="# gateways: resident-dir=/elsewhere")
+    monkeypatch.setattr("sys.argv", [str(script)])
+    with pytest.raises(ConfigError, match="setting resident_dir is not known"):
+        process.resident_settings({})
 
 
 def test_what_wins_of_the_settings(one_host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,15 @@ import resource
 import shutil
 import socket
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from gateways.resident import place, starting
 from tests.support import cgi
-from tests.support.resident import BEGIN, SCRIPT, Host, is_running
+from tests.support.processes import is_running
+from tests.support.resident import BEGIN, SCRIPT, Host, answer_of
 from tests.support.serving import until
 
 #: Says whether it is served by a process that stays.
@@ -27,12 +29,9 @@ def where(answer: cgi.Answer) -> str:
 
 def test_twenty_requests_at_once_start_one_process(host: Host) -> None:
     host.install()
-    begun = [host.start("/pid") for _ in range(20)]
-    answers = []
-    for process in begun:
-        with process:
-            output, log = process.communicate(timeout=45)
-            answers.append(cgi.Answer(output, log, process.returncode))
+    with ExitStack() as stack:
+        begun = [stack.enter_context(host.start("/pid")) for _ in range(20)]
+        answers = [answer_of(process) for process in begun]
     assert {answer.log for answer in answers} == {""}
     assert len({answer.body for answer in answers}) == 1
     assert len(host.sockets()) == 1

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import io
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from gateways.core.input import Errors
 from gateways.resident import streams
-from gateways.resident.streams import RequestStream, attributed
+from gateways.resident.streams import RequestStream
 
 
 @contextlib.contextmanager
@@ -23,64 +25,52 @@ def printing() -> Iterator[io.StringIO]:
         yield stream
 
 
-def call(application: Any) -> tuple[Any, io.StringIO]:
+@contextlib.contextmanager
+def request() -> Iterator[io.StringIO]:
+    """Give the ``wsgi.errors`` of a request that is in hand."""
     errors = io.StringIO()
-    return attributed(application)({"wsgi.errors": errors}, lambda *a: None), errors
+    streams.begin(errors)
+    yield errors
+    streams.end()
 
 
 def test_a_print_belongs_to_the_request() -> None:
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
-        print("in it")
-        return [b"x"]
-
     with printing() as other:
-        result, errors = call(application)
+        with request() as errors:
+            print("in it")
         print("outside")
-    assert result == [b"x"]
+        streams.end()  # also that of none, which was refused
     assert errors.getvalue() == "in it\n"
     assert other.getvalue() == "outside\n"
 
 
-def test_so_do_those_of_each_block_and_of_close() -> None:
-    class Blocks:
-        def __iter__(self) -> Iterator[bytes]:
-            print("begin")
-            yield b"1"
-            print("end")
-
-        def close(self) -> None:
-            print("close")
-
-    with printing() as other:
-        result, errors = call(lambda environ, start_response: Blocks())
-        for _ in result:
-            print("between")
-        result.close()
-    assert errors.getvalue() == "begin\nend\nclose\n"
-    assert other.getvalue() == "between\n"
-
-
-def test_an_exception_ends_it_as_well() -> None:
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
-        raise ValueError
-
-    with printing() as other:
-        with pytest.raises(ValueError):  # noqa: PT011 - that of above
-            call(application)
-        print("outside")
-    assert other.getvalue() == "outside\n"
+def test_what_posthooks_print_is_handed_on() -> None:
+    handed: list[bytes] = []
+    errors = Errors(handed.append)
+    with printing():
+        streams.begin(errors)
+        print("afterwards")
+        assert handed == []
+        streams.end()
+    assert handed == [b"afterwards\n"]
 
 
 def test_other_threads_have_no_part_in_it() -> None:
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+    with printing() as other, request() as errors:
         thread = threading.Thread(target=print, args=("elsewhere",))
         thread.start()
         thread.join()
-        return []
-
-    with printing() as other:
-        _, errors = call(application)
     assert (errors.getvalue(), other.getvalue()) == ("", "elsewhere\n")
+
+
+def test_what_has_its_context_has_part_in_it_as_long_as_it_lasts() -> None:
+    """Such as a greenlet that it has started."""
+    with printing() as other:
+        with request() as errors:
+            context = contextvars.copy_context()
+            context.run(print, "for it")
+        context.run(print, "left running")
+    assert (errors.getvalue(), other.getvalue()) == ("for it\n", "left running\n")
 
 
 def test_it_is_a_text_stream(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

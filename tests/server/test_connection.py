@@ -190,6 +190,19 @@ def refuses(sock: socket.socket, data: bytes) -> bool:
     return False
 
 
+def test_the_end_that_waits_for_the_rest_of_the_body_is_sent_when_the_server_stops() -> None:
+    """To HAProxy and h2o, which are at a loss when it comes before."""
+    with serving(hello, "fastcgi") as served, served.connect() as sock:
+        sock.sendall(wire.request(wire.post(10, (b"SERVER_SOFTWARE", b"HAProxy")), keep=True)[:-8])
+        data = b""
+        while not data.endswith(wire.record(wire.STDOUT, 1)):
+            data += sock.recv(4096)
+        until(lambda: len(served.log.requests) == 1)
+        served.stop()
+        rest = list(wire.parse_records(wire.receive_all(sock)))
+    assert [record.type for record in rest] == [wire.END]
+
+
 # Faults of our own
 
 

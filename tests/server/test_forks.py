@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import wire
 from tests.support.applications import hello
-from tests.support.processes import fork
+from tests.support.processes import fork, is_running
 from tests.support.program import running
 from tests.support.serving import serving, until
 
@@ -48,12 +48,7 @@ def test_L21_a_connection_ends_though_a_child_lives(socket_dir: Path, applicatio
 def test_L21_a_child_that_comes_back_does_not_serve(socket_dir: Path, application: Path, threads: str) -> None:
     with running(socket_dir, "--threads", threads, application=application) as program:
         child = int(program.ask("/leave"))
-
-        def has_ended() -> bool:
-            state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
-            return state == "Z"
-
-        until(has_ended)
+        until(lambda: not is_running(child))
         assert program.ask("/leave")
 
 

@@ -25,7 +25,7 @@ from gateways.server.transports import TRANSPORTS
 from tests.live.sandbox import Sandbox
 from tests.live.servers import Apache, Lighttpd, Process
 from tests.support import requirements
-from tests.support.processes import fork
+from tests.support.processes import fork, stat
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 45.0
@@ -132,36 +132,6 @@ def test_other_protocols_are_refused(protocol: str) -> None:
     assert str(caught.value) == f"GATEWAYS_PROTOCOL={protocol!r}: give {' or '.join(TRANSPORTS)}"
 
 
-def test_closed_standard_streams_are_opened() -> None:
-    code = """
-import os, sys
-out = os.dup(1)
-for fd in 0, 1, 2:
-    os.close(fd)
-sys.stdin = sys.stdout = sys.stderr = None
-from gateways.server.spawned import complete_standard_streams
-complete_standard_streams()
-print("lost")
-print("lost", file=sys.stderr, flush=True)
-sys.stdout.flush()
-os.write(2, b"lost")
-links = [os.readlink(f"/proc/self/fd/{fd}") for fd in range(3)]
-os.write(out, repr((links, sys.stdin.read(), os.get_inheritable(1))).encode())
-"""
-    assert run_python(code, subprocess.DEVNULL) == [repr((["/dev/null"] * 3, "", True))]
-
-
-def test_open_standard_streams_are_left_alone() -> None:
-    code = """
-import os, sys
-from gateways.server.spawned import complete_standard_streams
-before = sys.stdin, sys.stdout, sys.stderr, [os.fstat(fd).st_ino for fd in range(3)]
-complete_standard_streams()
-print(before == (sys.stdin, sys.stdout, sys.stderr, [os.fstat(fd).st_ino for fd in range(3)]))
-"""
-    assert run_python(code, subprocess.PIPE) == ["True"]
-
-
 # ParentWatch
 
 WEB_SERVER = """
@@ -254,7 +224,8 @@ def test_a_forked_child_watches_the_process_that_forked_it() -> None:
 FACTS = """#!{python}
 import json, os, select, socket, sys, time
 sys.path.insert(0, {root!r})
-from gateways.server.spawned import ParentWatch, complete_standard_streams, detect
+from gateways.adapters.standardstreams import complete_standard_streams
+from gateways.server.spawned import ParentWatch, detect
 
 def tell(name, **facts):
     with open("{directory}/writing", "w") as file:
@@ -427,6 +398,6 @@ def check_outlives_its_parent(script: Script) -> None:
 
 def parent_of(pid: int) -> int:
     """Return the parent of a process that runs."""
-    state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    state, parent = stat(pid)[:2]
     assert state != "Z"
     return int(parent)

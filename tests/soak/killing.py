@@ -14,7 +14,8 @@ from tests.soak.figures import loss, ms, numbers
 from tests.soak.model import OURS, UWSGI, Figure, Plan, Scenario, Wish
 from tests.soak.servers import ANSWER, Server, waited
 from tests.support.load import Load
-from tests.support.managing import alive, begun, descriptors, zombies
+from tests.support.managing import begun, descriptors, zombies
+from tests.support.processes import is_running
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
@@ -191,7 +192,7 @@ def signals(server: Server, plan: Plan) -> Iterator[Figure]:
             sent += 1
             time.sleep(0.001)
         report = load.stop()
-        same = before == set(running.workers()) and all(map(alive, before))
+        same = before == set(running.workers()) and all(map(is_running, before))
     yield Figure(
         "a signal each millisecond to the master and each worker",
         "0 lost, the same workers",

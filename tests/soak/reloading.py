@@ -14,7 +14,7 @@ from tests.soak.front import nginx
 from tests.soak.model import OURS, PATIENT_PHP, PHP, UWSGI, Figure, Plan, Scenario, Wish
 from tests.soak.servers import ANSWER, Running, Server, waited
 from tests.support.load import Load, Report, Target
-from tests.support.managing import alive
+from tests.support.processes import is_running
 
 #: 4 workers of one thread could serve 400 of these a second.
 RATE, PATH = 200.0, "/sleep/0.01"
@@ -209,7 +209,7 @@ def upgrade(server: Server, plan: Plan) -> Iterator[Figure]:
 
             _, report = _under_load(running, Way("", Wish(), keep=True), act)
             survived = running.alive and running.master == master
-            renewed = not before & set(running.workers()) and all(map(alive, running.workers()))
+            renewed = not before & set(running.workers()) and all(map(is_running, running.workers()))
         text = loss(report) + f", max {ms(report.latency(100))}" + ("" if survived else "; the master has died")
         text += "" if renewed else "; not all workers are new"
         yield Figure(

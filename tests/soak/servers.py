@@ -17,7 +17,7 @@ from tests.live.sandbox import free_port
 from tests.soak.model import OURS, SoakError, Wish
 from tests.support.load import Address, Load, Report, Target, ask, loading
 from tests.support.managed_app import AT_BOOT
-from tests.support.managing import APPLICATION, LEASH, MARK, ROOT, alive, children, processes_of, workers_of
+from tests.support.managing import APPLICATION, LEASH, MARK, ROOT, children, processes_of, workers_of
 
 #: How long a server may take to start, or to end, before the scenario is given up, seconds.
 PATIENCE = 30.0
@@ -64,7 +64,7 @@ class Running:
         return processes_of(self.master, str(self.directory))
 
     @property
-    def alive(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the master runs."""
         return self.process.poll() is None
 
@@ -233,4 +233,4 @@ def waited(condition: object, seconds: float = PATIENCE) -> float | None:
     return time.monotonic() - begun
 
 
-__all__ = ["Ours", "Running", "Server", "alive", "children", "text_of", "waited"]
+__all__ = ["Ours", "Running", "Server", "children", "text_of", "waited"]

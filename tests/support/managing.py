@@ -27,6 +27,7 @@ from signal import SIGKILL, SIGTERM
 from tests.support import wire
 from tests.support.load import Load, Report, Target, loading
 from tests.support.managed_app import AT_BOOT, DIRECTORY
+from tests.support.processes import is_running, stat
 from tests.support.serving import PATIENCE, connect, scgi_answer, until
 
 ROOT = Path(__file__).parents[2]
@@ -273,14 +274,9 @@ def pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def alive(pid: int) -> bool:
-    """Say whether a process runs; one that has ended and was not waited for does not."""
-    return _stat(pid)[:1] not in ([], ["Z"])
-
-
 def children(pid: int) -> list[int]:
     """The children of a process that are alive."""
-    return [child for child in pids() if (fields := _stat(child)) and fields[0] != "Z" and int(fields[1]) == pid]
+    return [child for child in pids() if (fields := stat(child)) and fields[0] != "Z" and int(fields[1]) == pid]
 
 
 def workers_of(master: int) -> list[int]:
@@ -297,18 +293,18 @@ def _belongs(pid: int, master: int) -> bool:
 
 def _parent(pid: int) -> int:
     """The parent of a process that is alive, or 0."""
-    fields = _stat(pid)
+    fields = stat(pid)
     return int(fields[1]) if fields and fields[0] != "Z" else 0
 
 
 def processes_of(master: int, mark: str) -> list[int]:
     """All that are alive and come from a master: they are of its session, or have its ``MARK`` in their environment."""
-    return [pid for pid in pids() if alive(pid) and (_session(pid) == master or _marked(pid, mark))]
+    return [pid for pid in pids() if is_running(pid) and (_session(pid) == master or _marked(pid, mark))]
 
 
 def zombies(pid: int) -> list[int]:
     """The children of a process that have ended, and that it has not waited for."""
-    return [child for child in pids() if (fields := _stat(child)) and fields[0] == "Z" and int(fields[1]) == pid]
+    return [child for child in pids() if (fields := stat(child)) and fields[0] == "Z" and int(fields[1]) == pid]
 
 
 def descriptors(pid: int) -> list[str]:
@@ -334,16 +330,8 @@ def high_water(pid: int) -> int:
     return 0
 
 
-def _stat(pid: int) -> list[str]:
-    """State, parent, process group, session and so on: see proc(5)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
 def _session(pid: int) -> int:
-    fields = _stat(pid)
+    fields = stat(pid)
     return int(fields[3]) if fields else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import warnings
+from pathlib import Path
 from typing import Callable, TypeVar
 
 T = TypeVar("T")
@@ -21,6 +22,19 @@ def fork() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, for a process with threads
         return os.fork()
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process runs; one that has ended and was not waited for does not."""
+    return stat(pid)[:1] not in ([], ["Z"])
+
+
+def stat(pid: int) -> list[str]:
+    """State, parent, process group, session and so on (see proc(5)); empty when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):  # it may end while it is read
+        return []
 
 
 def in_child(call: Callable[[], T]) -> T:

@@ -26,6 +26,7 @@ import pytest
 from gateways.resident import notes
 from gateways.resident.notes import Resident
 from tests.support import cgi
+from tests.support.processes import is_running
 from tests.support.serving import PATIENCE, until
 
 SOURCE = cgi.ROOT / "gateways" / "resident" / "gateways-cgi.c"
@@ -68,6 +69,7 @@ def application(environ, start_response):
         open(f"{path[5:]}.{len(SEEN)}", "w").close()  # it is in hand
         while not os.path.exists(path[5:]):
             time.sleep(0.005)
+        print("it may go")
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [body]
 
@@ -106,12 +108,10 @@ def install_programs(directory: Path, kind: str, python: str = sys.executable) -
     return program
 
 
-def is_running(pid: int) -> bool:
-    """Say whether a process runs; one that has ended and was not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+def answer_of(process: subprocess.Popen[bytes], body: bytes | None = None) -> cgi.Answer:
+    """Return what a request that was started is answered."""
+    output, log = process.communicate(body, timeout=PATIENCE)
+    return cgi.Answer(output, log, process.returncode)
 
 
 class Host:
@@ -163,8 +163,7 @@ class Host:
             options["stdin"] = subprocess.PIPE
             options["variables"] = {**cgi.post(body), **options.get("variables", {})}
         with self.start(path, script, **options) as process:
-            output, log = process.communicate(body, timeout=PATIENCE)
-        return cgi.Answer(output, log, process.returncode)
+            return answer_of(process, body)
 
     def get(self, path: str = "/") -> str:
         """Return the body of an answer that has to be good."""
@@ -172,9 +171,20 @@ class Host:
         assert answer.status == "200 OK", (answer.output, answer.log, self.log)
         return answer.body.decode()
 
-    def until_in_hand(self, go: Path, count: int = 1) -> None:
-        """Wait until so many requests wait for a file."""
-        until(lambda: len(list(go.parent.glob(f"{go.name}.*"))) == count)
+    @contextlib.contextmanager
+    def in_hand(self, count: int = 1, path: str = "/wait") -> Iterator[list[cgi.Answer]]:
+        """Have so many requests in hand; what is given holds their answers afterwards."""
+        go = self.root / "go"
+        answers: list[cgi.Answer] = []
+        begun: list[subprocess.Popen[bytes]] = []
+        with contextlib.ExitStack() as stack:
+            for _ in range(count):
+                begun.append(stack.enter_context(self.start(f"{path}{go}")))
+            stack.callback(go.touch)
+            until(lambda: len(list(go.parent.glob(f"{go.name}.*"))) == count)
+            yield answers
+            go.touch()
+            answers += [answer_of(process) for process in begun]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``gateways`` with arguments."""

@@ -45,6 +45,7 @@ class ServerConnection(Answer):
     name = "AJP13"
     #: Whether closing the connection is what ends a response.
     ends_by_close = False
+    owed = b""
 
     __slots__ = (
         *("_asked", "_bare", "_buffer", "_closing", "_due", "_left", "_limits", "_over", "_request", "_secret"),

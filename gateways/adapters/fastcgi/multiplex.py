@@ -59,6 +59,7 @@ class Demultiplexer:
 
     name = "FastCGI"
     ends_by_close = False
+    owed = b""
 
     __slots__ = ("_begun", "_buffer", "_draining", "_ended", "_limits", "_open", "closing", "most", "outgoing")
 

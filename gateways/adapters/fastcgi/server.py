@@ -51,8 +51,8 @@ class ServerConnection(Answer):
     ends_by_close = False
 
     __slots__ = (
-        *("_alone", "_buffer", "_draining", "_keep", "_limits", "_owed", "_params", "_params_size", "_position"),
-        *("_late", "_state", "max_requests", "outgoing"),
+        *("_alone", "_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position"),
+        *("_late", "_state", "max_requests", "outgoing", "owed"),
     )
 
     def __init__(self, limits: Limits | None = None, max_requests: int = 1, alone: bool = True) -> None:
@@ -64,11 +64,12 @@ class ServerConnection(Answer):
         self._draining = 0  # the id of an answered request whose body is still coming
         self._alone = alone
         self._late = False  # whether the request in hand may end only after its input
-        self._owed = b""  # the end of the one that is draining
         self._keep = False
         self._params: list[bytes] = []
         self._params_size = 0
         self.outgoing: list[bytes] = []
+        #: The end of the one that is draining, for a web server that needs it late.
+        self.owed = b""
         #: What FCGI_MAX_CONNS and FCGI_MAX_REQS answer: how many requests this process serves at once.
         self.max_requests = max_requests
 
@@ -84,6 +85,7 @@ class ServerConnection(Answer):
         self._state = REPLY if rest is None else STDIN
         self._request_id = 1
         self._draining = 0
+        self.owed = b""  # the end of another request with this id would be taken for that of this one
         self._role = fcgi.RESPONDER
         self._keep = keep
         self._buffer = rest or b""
@@ -302,7 +304,7 @@ class ServerConnection(Answer):
         if self._state in (STDIN, DATA) and not self._skip_input_end():
             self._draining = request_id
             if self._late:
-                self._owed = end[fcgi.HEADER_LENGTH :]
+                self.owed = end[fcgi.HEADER_LENGTH :]
                 end = end[: fcgi.HEADER_LENGTH]
         self._state = IDLE
         self._request_id = 0
@@ -312,9 +314,9 @@ class ServerConnection(Answer):
     def _end_draining(self) -> None:
         """All input of the request that was answered before it was in has come, or will not."""
         self._draining = 0
-        if self._owed:
-            self.outgoing.append(self._owed)
-            self._owed = b""
+        if self.owed:
+            self.outgoing.append(self.owed)
+            self.owed = b""
 
     def _skip_input_end(self) -> bool:
         """Skip the end of a body that is empty, or has been read, when it is here; true when it was."""

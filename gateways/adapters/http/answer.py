@@ -19,6 +19,8 @@ _LAST_CHUNK = b"0\r\n\r\n"
 class Answer:
     """Frames the response of the request in hand: ``_minor`` is its version, ``_head_only`` says that it was a HEAD."""
 
+    owed = b""
+
     __slots__ = ("_framing", "_head_only", "_minor", "_version")
 
     def __init__(self) -> None:

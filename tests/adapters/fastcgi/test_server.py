@@ -391,6 +391,18 @@ def test_the_end_is_sent_before_another_request_begins() -> None:
         assert [record.type for record in sent(protocol)] == [wire.END]
 
 
+def test_the_end_is_not_sent_for_another_request_with_its_id() -> None:
+    protocol = ServerConnection()
+    take_request(protocol, OPEN)
+    protocol.set_body_length(10, "HAProxy")
+    protocol.complete()
+    protocol.resume(keep=True, rest=None)  # the C part has parsed it
+    assert [record.type for record in wire.parse_records(protocol.complete())] == [wire.STDOUT, wire.END]
+    take_request(protocol, wire.request(id=1))
+    assert sent(protocol) == []
+    assert protocol.owed == b""
+
+
 @pytest.mark.parametrize("server", ["nginx/1.22.1", "Apache", ""])
 def test_others_get_it_at_once(server: str) -> None:
     protocol = ServerConnection()

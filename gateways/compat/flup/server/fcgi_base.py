@@ -148,7 +148,7 @@ class BaseFCGIServer(Gateway):
         forced = self.forceCGI or os.environ.get("FCGI_FORCE_CGI", "N").upper().startswith("Y")
         reason = "FCGI_FORCE_CGI or forceCGI says so" if forced else why_not_listening(FCGI_LISTENSOCK_FILENO)
         if not reason:
-            from gateways.server.spawned import complete_standard_streams
+            from gateways.adapters.standardstreams import complete_standard_streams
 
             complete_standard_streams()
             self._spawned = True
