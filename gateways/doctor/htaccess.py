@@ -52,11 +52,14 @@ SOURCE = declare(
 def examine_htaccess(path: str, options: Options) -> Iterator[Finding]:
     """Look at a file by itself."""
     account = web_account(options)
-    yield from _readable(path, account)
+    readable = allowed(account, path, READ)
+    if not readable:
+        what = f"{account.name} may not read it ({described(path)})"
+        yield UNREADABLE.found(path, what, f"chmod 644 {shlex.quote(path)}")
     try:
         read = read_file(path)
     except OSError as error:
-        if allowed(account, path, READ):
+        if readable:
             what = f"you cannot read it, and what it says does not count here: {error.strerror}"
             yield UNREADABLE.found(path, what, "run as a user who may read it", severity=WARNING)
         return
@@ -98,12 +101,6 @@ def examine_beside(script: str, account: Account) -> Iterator[Finding]:
         handler = "fcgid-script" if ending == ".fcgi" else "cgi-script"
         remedy = f"echo 'AddHandler {handler} {ending}' >> {shlex.quote(files[-1])}"
         yield NO_HANDLER.found(files[-1], f"nothing makes {name} a script: its source is sent", remedy)
-
-
-def _readable(path: str, account: Account) -> Iterator[Finding]:
-    if not allowed(account, path, READ):
-        what = f"{account.name} may not read it ({described(path)})"
-        yield UNREADABLE.found(path, what, f"chmod 644 {shlex.quote(path)}")
 
 
 def _handlers(read: Read) -> list[Directive]:
