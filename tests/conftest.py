@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support import processes, requirements
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("home", patient)
 settings.register_profile("ci", patient, derandomize=True, print_blob=True)
+settings.register_profile("again", patient, derandomize=True, print_blob=True, max_examples=20)  # ./dev matrix
 settings.register_profile("thorough", patient, max_examples=5000)  # ./dev sanitize
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "home"))
 
@@ -60,16 +62,28 @@ def pytest_report_header() -> list[str]:
 PROGRAMS = {"resident", "programs"}
 #: Directories of tests of what no C part has to do with.
 ALIKE = {"commands", "compat", "config", "conform", "deploy", "docs", "doctor", "settings", "trace", "values"}
+#: Where tests are that depend on the version of Python more than others: on its C API, its types and its syntax.
+VERSIONED = ("tests/adapters/*", "tests/core/*", "tests/pep3333/*", "tests/server/test_fastpath.py", "tests/test_*.py")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what starts whole programs. Leave benchmarks out, unless the marker expression names them."""
+    """Mark what starts whole programs. Leave benchmarks out, unless the marker expression names them.
+
+    Modules with tests that take long go first: at the end, all who run tests have some left to do.
+    """
+    slow = set()
     for item in items:
+        place = item.path.relative_to(config.rootpath)
         if "managing" in vars(getattr(item, "module", None) or object) or PROGRAMS & set(item.path.parts):
             item.add_marker("managed")
-        if ALIKE & set(item.path.relative_to(config.rootpath).parts):
+        if ALIKE & set(place.parts):
             item.add_marker("alike")
+        if any(fnmatchcase(str(place), pattern) for pattern in VERSIONED):
+            item.add_marker("versioned")
+        if "live" not in place.parts and (item.get_closest_marker("slow") or item.get_closest_marker("managed")):
+            slow.add(place)
+    items.sort(key=lambda item: item.path.relative_to(config.rootpath) not in slow)
     if "bench" in config.getoption("markexpr"):
         return
     benches = [item for item in items if item.get_closest_marker("bench")]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support import source
 
+pytestmark = pytest.mark.once
+
 #: From top to bottom. A module may import from the lines below its own; those of one line do not know each other.
 LAYERS = [
     ["__main__"],

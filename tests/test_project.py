@@ -187,6 +187,7 @@ def commands_in(text: str) -> list[list[str]]:
     return found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_commands_exist(path):
     for program, command, *arguments in commands_in(path.read_text(encoding="utf-8")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _add_application(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--python", metavar="FILE", help="the Python that has gateways (default: ROOT/venv/bin/python)")
     group.add_argument("--workers", metavar="N", type=kind(Number(1, 1000)), help="processes (default: 4)")
     group.add_argument(
-        "--user", metavar="NAME", help="its account (default: www-data; systemd and toml: that of --name)"
+        "--user", metavar="NAME", help="its account (default: one with the name of --name; supervisor: www-data)"
     )
     group.add_argument("--group", metavar="NAME", help="the web server's group, which may use the socket")
     group.add_argument("--authorizer", metavar="ADDR", help="ask this FastCGI authorizer first")
@@ -116,7 +117,7 @@ def _add_others(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the configuration, or write it. Return the exit status."""
-    files = write(arguments)
+    files = files_of(arguments)
     if arguments.output is not None:
         return _save(files, Path(arguments.output))
     if len(files) > 1:
@@ -133,8 +134,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write(arguments: argparse.Namespace) -> list[File]:
-    """Return the files. Raises ``ConfigError``."""
+def files_of(arguments: argparse.Namespace) -> list[File]:
+    """Return the files that are asked for. Raises ``ConfigError``."""
     return generate(describe_arguments(arguments))
 
 
@@ -153,20 +154,16 @@ def _transport(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
 
 def _values(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the fields of the description that are given."""
-    plain = (
-        *("app", "script", "python", "workers", "user", "group", "authorizer", "ping", "multiplex", "ajp_secret"),
-        *("server_name", "root", "upload_limit", "timeout", "name", "image", "variant"),
-    )
-    values = {name: getattr(arguments, name) for name in plain if getattr(arguments, name) is not None}
-    if arguments.mount is not None:
-        values["mount"] = read_mount(arguments.mount)
-    for name in ("static", "private"):
-        if getattr(arguments, name):
-            values[name] = tuple(read_pair(f"--{name}", text) for text in getattr(arguments, name))
-    if arguments.tls:
-        values["tls"] = tuple(arguments.tls)
-    return {**values, "unbuffered": arguments.unbuffered}
+    """Return the fields of the description that are given: each has a flag of its name."""
+    flags = {field.name: getattr(arguments, field.name, None) for field in fields(Deployment) if field.name != "server"}
+    values = {name: value for name, value in flags.items() if value is not None}
+    for name in {"static", "private"} & values.keys():
+        values[name] = tuple(read_pair(f"--{name}", text) for text in values[name])
+    if "mount" in values:
+        values["mount"] = read_mount(values["mount"])
+    if "tls" in values:
+        values["tls"] = tuple(values["tls"])
+    return values
 
 
 def _save(files: list[File], directory: Path) -> int:

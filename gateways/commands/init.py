@@ -9,12 +9,20 @@ import shlex
 import sys
 
 from gateways.commands.arguments import reader_is_gone
-from gateways.deploy.initapplication import SITES, Found, broken_application, find_applications, read_application
-from gateways.deploy.initfiles import Site
-from gateways.deploy.initmarks import is_marked
-from gateways.deploy.initserver import look
-from gateways.deploy.initwriting import KEEP, REMOVE, SAME, WRITE, Step, carry_out, plan, plan_removal
+from gateways.deploy.hosting.applications import (
+    ROOTS,
+    Found,
+    broken_application,
+    find_applications,
+    is_for_scripts,
+    read_application,
+)
+from gateways.deploy.hosting.files import Site
+from gateways.deploy.hosting.marks import is_marked
+from gateways.deploy.hosting.writing import KEEP, REMOVE, SAME, WRITE, Step, carry_out, plan, plan_removal, read_ours
+from gateways.deploy.overlaps import is_below
 from gateways.doctor.accounts import web_account
+from gateways.doctor.apache.facts import look
 from gateways.doctor.findings import ERROR
 from gateways.doctor.interpreter import suggest
 from gateways.doctor.report import as_line, worst_first
@@ -34,8 +42,6 @@ exit status:
 
 #: What the name of a script may consist of: it is written into .htaccess.
 _NAME = re.compile("[A-Za-z0-9._@+,=~-]+")
-
-_PLAIN = ("cgi-bin", "fcgi-bin", "fastcgi-bin")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,20 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
         return _remove(directory, arguments.dry_run)
     options = Options(user=arguments.user)
     site, hello = _survey(arguments, directory, options)
-    steps = plan(site, hello, arguments.add_to_htaccess)
-    if arguments.dry_run:
-        _print_plan(steps)
-        return 0
-    for step in carry_out(steps):
-        _print_step(step)
-    return _try(site, options)
+    _do(plan(site, hello, arguments.add_to_htaccess), arguments.dry_run)
+    return 0 if arguments.dry_run else _try(site, options)
 
 
 def _directory(given: str | None) -> str:
     """Return the directory of the site: the one that was given, or the one that looks like it."""
     directory = os.path.abspath(given or ".")
-    if given is None and os.path.basename(directory) not in SITES:
-        sites = [name for name in SITES if not name.endswith("-bin") and os.path.isdir(os.path.join(directory, name))]
+    if given is None and os.path.basename(directory) not in ROOTS and not is_for_scripts(directory):
+        sites = [name for name in ROOTS if os.path.isdir(os.path.join(directory, name))]
         if len(sites) > 1:
             raise ConfigError(f"there are {' and '.join(sites)}: give the one that is the directory of your site")
         directory = os.path.join(directory, *sites)
@@ -110,8 +111,7 @@ def _survey(arguments: argparse.Namespace, directory: str, options: Options) -> 
     facts = look(directory)
     if facts.known and facts.override:
         _say(f"found: Apache's configuration, with AllowOverride {facts.override} for this directory")
-    plain = os.path.basename(directory) in _PLAIN
-    return Site(directory, application, python, arguments.cgi, arguments.name, plain), hello
+    return Site(directory, application, python, arguments.cgi, arguments.name), hello
 
 
 def _application(arguments: argparse.Namespace, directory: str) -> tuple[Found, bool]:
@@ -136,10 +136,9 @@ def _application(arguments: argparse.Namespace, directory: str) -> tuple[Found, 
 
 def _warn(application: Found, directory: str) -> None:
     """Say it where the files of an application can be got by everybody, but for what .htaccess refuses."""
-    inside = f"{application.directory}/".startswith(f"{directory}/")
-    if not inside or os.path.basename(directory) in _PLAIN or _is_hello(application, directory):
+    if not is_below(application.directory, directory) or is_for_scripts(directory) or _is_hello(application, directory):
         return
-    move = f"; better move all to {os.path.dirname(directory)}" if os.path.basename(directory) in SITES else ""
+    move = f"; better move all to {os.path.dirname(directory)}" if os.path.basename(directory) in ROOTS else ""
     _say(
         f"warning: the application lies in {directory}, which the web server sends: .htaccess refuses its source, "
         f"settings and databases, and everything else there can be read by everybody{move}"
@@ -147,22 +146,23 @@ def _warn(application: Found, directory: str) -> None:
 
 
 def _is_hello(found: Found, directory: str) -> bool:
-    if found.file != os.path.join(directory, "app.py"):
-        return False
-    with open(found.file, encoding="utf-8", errors="surrogateescape") as file:
-        return is_marked(file.read())
+    return found.file == os.path.join(directory, "app.py") and is_marked(read_ours(found.file))
 
 
 def _remove(directory: str, dry_run: bool) -> int:
     steps = plan_removal(directory)
     if not steps:
         print(f"gateways: nothing in {directory} was written by gateways init", file=sys.stderr)
+    _do(steps, dry_run)
+    return 0
+
+
+def _do(steps: list[Step], dry_run: bool) -> None:
     if dry_run:
         _print_plan(steps)
-        return 0
+        return
     for step in carry_out(steps):
         _print_step(step)
-    return 0
 
 
 def _say(text: str) -> None:
@@ -188,8 +188,7 @@ def _print_plan(steps: list[Step]) -> None:
 
 def _try(site: Site, options: Options) -> int:
     """Have the doctor look at what was written; say what to do next."""
-    places = [site.script] if site.plain else [site.script, site.htaccess]
-    findings = worst_first(finding for place in places for finding in examine(place, options))
+    findings = worst_first(examine(site.script, options))  # with what holds for it, such as .htaccess
     for finding in findings:
         _say(as_line(finding))
     wrong = any(finding.severity == ERROR for finding in findings)

@@ -6,19 +6,17 @@ from gateways.addresses import parse_address
 from gateways.deploy import apache_proxy, apache_scripts
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import comment, heading, serving, where
+from gateways.deploy.text import files_inside, heading, indented, serving, where
 from gateways.errors import ConfigError
-
-Parts = tuple[list[str], list[str]]
-"""The heading, and the lines."""
 
 _DECIDES = (
     "The authorizer decides by whatever it likes: a cookie, an address, or, with CGIPassAuth, the Authorization header."
 )
+_MEMBERS = "/members/"
 _MANUAL = "docs/howto/authorizer.md says how to write the authorizer."
 
 
-def authnz_fcgi(deployment: Deployment) -> Parts:
+def authnz_fcgi(deployment: Deployment) -> site.Parts:
     """Return the file for mod_authnz_fcgi. Raises ``ConfigError`` for a Unix socket, which it does not know."""
     address = parse_address(deployment.authorizer)
     if address.kind != "tcp":
@@ -32,40 +30,25 @@ def authnz_fcgi(deployment: Deployment) -> Parts:
         f"AuthnzFcgiDefineProvider authnz {name}Authnz fcgi://{address}/",
         "",
     ]
-    members = f"{deployment.mount}/members/"
-    free = [path for path, _ in deployment.static if path.startswith(f"{deployment.mount}/")]
     guarded = [
         *site.remark(f"{_DECIDES} It has to name the user: UserExpr reads the name from the variables that it sets."),
         *_guarded(
             deployment,
-            [members, *(f"{path}/" for path in free)],
-            [
-                "CGIPassAuth On",
-                f'AuthnzFcgiCheckAuthnProvider {name}Authn RequireBasicAuth Off UserExpr "%{{reqenv:REMOTE_USER}}"',
-                "Require valid-user",
-            ],
+            f'AuthnzFcgiCheckAuthnProvider {name}Authn RequireBasicAuth Off UserExpr "%{{reqenv:REMOTE_USER}}"',
+            "Require valid-user",
         ),
         "",
         "# Apache asks for the password; the authorizer says whether it is right, and whether this user may.",
-        *site.location(
-            deployment,
-            members,
-            [
-                "AuthType Basic",
-                f'AuthName "{deployment.name.capitalize()}"',
-                f"AuthBasicProvider {name}Authnz",
-                f"Require {name}Authnz",
-            ],
-        ),
+        *_members(deployment, f"AuthBasicProvider {name}Authnz", f"Require {name}Authnz"),
     ]
-    lines = [*apache_proxy.passing(deployment, []), "", *guarded]
+    lines = [*apache_proxy.passing(deployment), "", *guarded]
     return (
         heading(deployment, title, site.install(deployment, modules), serving(deployment)),
         [*providers, *site.virtual_host(deployment, lines)],
     )
 
 
-def fcgid(deployment: Deployment) -> Parts:
+def fcgid(deployment: Deployment) -> site.Parts:
     """Return the file for mod_fcgid, which starts the authorizer and the application."""
     if not deployment.mount:
         raise ConfigError(
@@ -76,7 +59,6 @@ def fcgid(deployment: Deployment) -> Parts:
     if not script.startswith("/"):
         raise ConfigError(f"--authorizer {script}: with --spawn it is a script, such as /srv/example/cgi-bin/auth.fcgi")
     title = [f"Apache with mod_fcgid asks authorizers before it answers, {where(deployment)}.", _MANUAL]
-    members = f"{deployment.mount}/members/"
     below = [
         *site.remark(
             "Below a path of its own: at the root of a site, mod_fcgid asks up to ten times for one request (it looks "
@@ -84,43 +66,46 @@ def fcgid(deployment: Deployment) -> Parts:
         ),
         *apache_scripts.alias(deployment),
     ]
-    free = [f"{path}/" for path, _ in deployment.static if path.startswith(f"{deployment.mount}/")]
-    lines = [*site.document_root(deployment, served=True), "", *apache_scripts.processes(deployment), ""]
-    lines += [*site.around(deployment, below), ""]
-    lines += [*apache_scripts.directory(deployment, ["Options +ExecCGI", "SetHandler fcgid-script"]), ""]
-    lines += [
+    install = apache_scripts.install(deployment, ("headers", "auth_basic", "authz_user"))
+    lines = apache_scripts.kept(deployment, below, ["", *_by_scripts(deployment, script)])
+    return heading(deployment, title, install), lines
+
+
+def _by_scripts(deployment: Deployment, script: str) -> list[str]:
+    return [
         *site.remark(_DECIDES),
-        *_guarded(deployment, [members, *free], ["CGIPassAuth On", f"FcgidAccessChecker {script}"]),
+        *_guarded(deployment, f"FcgidAccessChecker {script}"),
         "",
         *site.remark(
             "Apache asks for the password, the authenticator says whether it is right, the authorizer whether this "
             "user may."
         ),
-        *site.location(
+        *_members(
             deployment,
-            members,
-            [
-                *("AuthType Basic", f'AuthName "{deployment.name.capitalize()}"'),
-                *comment(["Or Apache looks for the user in a file of its own"]),
-                *("AuthBasicAuthoritative Off", f"FcgidAuthenticator {script}", f"FcgidAuthorizer {script}"),
-                "Require valid-user",
-            ],
+            "# Or Apache looks for the user in a file of its own",
+            "AuthBasicAuthoritative Off",
+            f"FcgidAuthenticator {script}",
+            f"FcgidAuthorizer {script}",
+            "Require valid-user",
         ),
         "",
         "# mod_fcgid shows the variables to the client, too: one line for each",
         "Header always unset Variable-REMOTE_USER",
-        *site.private(deployment),
-        *site.encoded_slashes(),
     ]
-    install = apache_scripts.install(deployment, ("headers", "auth_basic", "authz_user"))
-    return heading(deployment, title, install), site.virtual_host(deployment, lines)
 
 
-def _guarded(deployment: Deployment, free: list[str], inside: list[str]) -> list[str]:
-    """Return a section for the application without what is ``free`` or guarded in another way."""
+def _guarded(deployment: Deployment, *directives: str) -> list[str]:
+    """Return a section for the application without its files, and without what asks for a password."""
     mount = deployment.mount
+    free = [f"{mount}{_MEMBERS}", *(f"{path}/" for path in files_inside(deployment))]
     others = "|".join(site.pattern(path[len(mount) + 1 :]) for path in free)
     text = f"^{site.pattern(mount)}(?!/(?:{others}))(?:/|$)" if mount else f"^/(?!{others})"
     argument = site.word(deployment, "--mount", text)
     argument = argument if argument.startswith('"') else f'"{argument}"'
-    return [f"<LocationMatch {argument}>", *(f"    {line}" for line in inside), "</LocationMatch>"]
+    return [f"<LocationMatch {argument}>", *indented(["CGIPassAuth On", *directives]), "</LocationMatch>"]
+
+
+def _members(deployment: Deployment, *directives: str) -> list[str]:
+    """Return a section for the part of the application where Apache itself asks for a password."""
+    basic = ["AuthType Basic", f'AuthName "{deployment.name.capitalize()}"']
+    return site.location(deployment, f"{deployment.mount}{_MEMBERS}", [*basic, *directives])

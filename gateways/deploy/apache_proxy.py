@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from gateways.addresses import Address, parse_address
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import SPEECH, heading, indented, serving, where
+from gateways.deploy.text import SPEECH, files_inside, heading, indented, seconds, serving, where
 
 SCHEMES = {"fastcgi": "fcgi", "scgi": "scgi", "uwsgi": "uwsgi", "ajp": "ajp", "http": "http"}
 
@@ -34,30 +34,27 @@ _FLUSHED = "flushpackets: streamed pages leave at once. timeout: seconds without
 #: Seconds that an idle connection is kept: less than the gateway's keepalive_timeout of 75 s.
 _TTL = 60
 
-Parts = tuple[list[str], list[str]]
-"""The heading, and the lines."""
 
-
-def proxy(deployment: Deployment) -> Parts:
+def proxy(deployment: Deployment) -> site.Parts:
     """Return the file with ProxyPass."""
     transport = deployment.transport
     title = [f"Apache in front of an application by {_TITLES[transport]}, {where(deployment)}."]
     modules = [f"proxy_{SCHEMES[transport]}", *_MODULES.get(transport, ())]
     served = [*serving(deployment, _flags(deployment)), *_notes(deployment)]
-    lines = passing(deployment, _section(deployment))
+    lines = passing(deployment, section=_section(deployment))
     return (
         heading(deployment, title, site.install(deployment, modules), served),
         site.virtual_host(deployment, lines),
     )
 
 
-def passing(deployment: Deployment, section: Sequence[str]) -> list[str]:
-    """Return the lines that pass the application's requests on, with a section for its path."""
-    lines = [*_root(deployment), "", *site.around(deployment, _pass(deployment), proxied=True)]
+def passing(deployment: Deployment, application: Sequence[str] = (), section: Sequence[str] = ()) -> list[str]:
+    """Return the lines that pass requests on, by default with ProxyPass, and a section for the application's path."""
+    lines = [*_root(deployment), "", *site.around(deployment, application or _pass(deployment), proxied=True)]
     return [*lines, *(["", *section] if section else []), *_more(deployment)]
 
 
-def sethandler(deployment: Deployment) -> Parts:
+def sethandler(deployment: Deployment) -> site.Parts:
     """Return the file with SetHandler."""
     title = [
         f"Apache in front of an application by FastCGI, {where(deployment)}, by SetHandler.",
@@ -87,11 +84,11 @@ def sethandler(deployment: Deployment) -> Parts:
 
 def _handled_files(deployment: Deployment) -> list[str]:
     """Return sections that take the files below the application from its handler; later sections count."""
-    below = [path for path, _ in deployment.static if path.startswith(f"{deployment.mount}/")]
-    return [line for path in below for line in ["", *site.location(deployment, path, ["SetHandler None"])]]
+    sections = [site.location(deployment, path, ["SetHandler None"]) for path in files_inside(deployment)]
+    return [line for section in sections for line in ["", *section]]
 
 
-def balancer(deployment: Deployment) -> Parts:
+def balancer(deployment: Deployment) -> site.Parts:
     """Return the file for several machines."""
     transport = deployment.transport
     title = [
@@ -109,7 +106,7 @@ def balancer(deployment: Deployment) -> Parts:
         "# A request that nobody took goes to the next machine. One that was taken is not repeated.",
         "ProxySet maxattempts=1",
     ]
-    passing = [
+    application = [
         *site.remark(
             "connectiontimeout: seconds until a machine that does not answer is left out; retry: seconds it is left "
             f"out for. {_FLUSHED}"
@@ -119,8 +116,7 @@ def balancer(deployment: Deployment) -> Parts:
         "</Proxy>",
         _pass_line(deployment, name),
     ]
-    lines = [*_root(deployment), "", *site.around(deployment, passing, proxied=True), "", *_section(deployment)]
-    lines += _more(deployment)
+    lines = passing(deployment, application, _section(deployment))
     return (
         heading(deployment, title, site.install(deployment, modules), served),
         site.virtual_host(deployment, lines),
@@ -138,7 +134,7 @@ def _target(address: Address, transport: str) -> str:
 
 
 def _backend(deployment: Deployment) -> str:
-    return _target(parse_address(deployment.addresses[0]), deployment.transport)
+    return _target(deployment.address, deployment.transport)
 
 
 def _whole(deployment: Deployment) -> bool:
@@ -166,7 +162,7 @@ def _parameters(deployment: Deployment, *, keep: bool = True) -> str:
         words.append("enablereuse=on")
     if keep and transport in ("fastcgi", "ajp", "http"):
         words.append(f"ttl={_TTL}")
-    return " ".join([*words, "flushpackets=on", f"timeout={max(1, round(deployment.timeout))}"])
+    return " ".join([*words, "flushpackets=on", f"timeout={seconds(deployment)}"])
 
 
 def _explained(deployment: Deployment) -> list[str]:

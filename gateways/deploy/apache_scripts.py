@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import heading, where
-
-Parts = tuple[list[str], list[str]]
-"""The heading, and the lines."""
+from gateways.deploy.text import heading, script, seconds, where
 
 #: Seconds for one whole request, however much comes: a process that loops for ever ends at last.
 _BUSY = 3600
@@ -18,7 +15,7 @@ _BUSY = 3600
 _HUGE = 1 << 40
 
 
-def cgi(deployment: Deployment) -> Parts:
+def cgi(deployment: Deployment) -> site.Parts:
     """Return the file for mod_cgid and mod_cgi."""
     title = [
         f"Apache runs scripts by CGI, {where(deployment)}: a new process for each request. Slow for an application",
@@ -33,46 +30,47 @@ def cgi(deployment: Deployment) -> Parts:
         *site.encoded_slashes(),
     ]
     steps = [*site.install(deployment, ["cgid", "alias"]), "(with the prefork MPM: a2enmod cgi)."]
-    steps += script(deployment, deployment.python_path)
+    steps += script(deployment, deployment.script_path, deployment.python_path)
     return heading(deployment, title, steps), site.virtual_host(deployment, lines)
 
 
-def fcgid(deployment: Deployment) -> Parts:
+def fcgid(deployment: Deployment) -> site.Parts:
     """Return the file for mod_fcgid."""
     title = [
         f"Apache and mod_fcgid, {where(deployment)}: Apache starts the application's processes by itself, keeps them,",
         "and stops them.",
     ]
-    lines = [*site.document_root(deployment, served=bool(deployment.mount)), "", *processes(deployment), ""]
-    lines += site.around(deployment, alias(deployment))
-    lines += ["", *directory(deployment, ["Options +ExecCGI", "SetHandler fcgid-script"])]
-    lines += [*site.private(deployment), *site.encoded_slashes()]
-    return heading(deployment, title, install(deployment)), site.virtual_host(deployment, lines)
+    return heading(deployment, title, install(deployment)), kept(deployment, alias(deployment))
+
+
+def kept(deployment: Deployment, application: Sequence[str], more: Sequence[str] = ()) -> list[str]:
+    """Return the virtual host whose application is kept by mod_fcgid; ``more`` are sections of others."""
+    lines = [
+        *site.document_root(deployment, served=bool(deployment.mount)),
+        "",
+        *processes(deployment),
+        "",
+        *site.around(deployment, application),
+        "",
+        *directory(deployment, ["Options +ExecCGI", "SetHandler fcgid-script"]),
+        *more,
+        *site.private(deployment),
+        *site.encoded_slashes(),
+    ]
+    return site.virtual_host(deployment, lines)
 
 
 def install(deployment: Deployment, modules: tuple[str, ...] = ()) -> list[str]:
     """Say how to bring a file for mod_fcgid into use."""
     return [
         *site.install(deployment, ["fcgid", "alias", *modules], ["libapache2-mod-fcgid"]),
-        *script(deployment, deployment.python_path),
-    ]
-
-
-def script(deployment: Deployment, python: str) -> list[str]:
-    """Say what is in the script, whose first line names a Python that has gateways."""
-    name = deployment.script_path.rpartition("/")[2]
-    function = "run_with_cgi" if deployment.transport == "cgi" else "run"
-    return [
-        f"{name} has to be executable (chmod 755), and has these lines, the first with a Python that has gateways:",
-        f"  #!{python}",
-        f"  from gateways import {function}",
-        f"  {function}({json.dumps(deployment.app, ensure_ascii=False)})",
+        *script(deployment, deployment.script_path, deployment.python_path),
     ]
 
 
 def processes(deployment: Deployment) -> list[str]:
     """Return the lines about the processes of mod_fcgid, and what passes between it and them."""
-    timeout = max(1, round(deployment.timeout))
+    timeout = seconds(deployment)
     return [
         "# The processes. Each has one request at a time: as many run as there are requests at once.",
         f"FcgidMaxProcessesPerClass {deployment.workers}",
@@ -97,10 +95,17 @@ def processes(deployment: Deployment) -> list[str]:
 
 def alias(deployment: Deployment) -> list[str]:
     """Return the lines that give the path of the application to the script."""
-    script = deployment.script_path
+    path = deployment.script_path
     if deployment.mount:
-        return [f"ScriptAlias {site.url(deployment, deployment.mount)} {script}"]
-    return ["# The slash at the end makes the application's root the root of the site.", f"ScriptAlias / {script}/"]
+        return [f"ScriptAlias {site.url(deployment, deployment.mount)} {_file(deployment, path)}"]
+    return [
+        "# The slash at the end makes the application's root the root of the site.",
+        f"ScriptAlias / {_file(deployment, f'{path}/')}",
+    ]
+
+
+def _file(deployment: Deployment, path: str) -> str:
+    return site.word(deployment, "the path of the script", path)
 
 
 def directory(deployment: Deployment, options: list[str]) -> list[str]:
@@ -120,7 +125,7 @@ def _script_timeout(deployment: Deployment) -> list[str]:
     return [
         "# Seconds without a byte from the script; mod_cgi has that of Timeout",
         "<IfModule mod_cgid.c>",
-        f"    CGIDScriptTimeout {max(1, round(deployment.timeout))}",
+        f"    CGIDScriptTimeout {seconds(deployment)}",
         "</IfModule>",
     ]
 
@@ -132,7 +137,7 @@ def _all_scripts(deployment: Deployment) -> list[str]:
         return []
     return [
         f"# Every script of the directory, each at its own URL: /cgi-bin/{name}/any/path",
-        f"ScriptAlias /cgi-bin/ {folder}/",
+        f"ScriptAlias /cgi-bin/ {_file(deployment, f'{folder}/')}",
         "",
         f"# One script for a part of the site: {deployment.mount}/any/path",
     ]

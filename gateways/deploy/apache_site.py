@@ -7,11 +7,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import comment, indented, refuse
-from gateways.errors import ConfigError
+from gateways.deploy.text import comment, in_order, indented, refuse
+from gateways.deploy.text import word as text_word
 
-#: What needs no quotes around it. The description has refused quotes, backslashes and controls already.
-_PLAIN = re.compile(r"[A-Za-z0-9_./:@,=~+!-]+")
+Parts = tuple[list[str], list[str]]
+"""The heading of a file, and its lines."""
 
 #: What is a pattern in <Directory> and <Location>.
 _PATTERN = re.compile(r"[*?\[\]]")
@@ -24,9 +24,7 @@ def remark(text: str) -> list[str]:
 
 def word(deployment: Deployment, what: str, text: str) -> str:
     """Return ``text`` as one word of a directive. Raises ``ConfigError`` for what Apache would replace in it."""
-    if "${" in text:  # also between quotes, and there is no way to write it otherwise
-        raise refuse(deployment, what, text, "${", "it begins a variable")
-    return text if _PLAIN.fullmatch(text) else f'"{text}"'
+    return text_word(deployment, what, text, {"${": "it begins a variable"})  # also between quotes
 
 
 def url(deployment: Deployment, path: str) -> str:
@@ -55,26 +53,12 @@ def directory(deployment: Deployment, path: str, inside: Iterable[str] = ("Requi
     return [f"<Directory {word(deployment, 'the directory', path)}>", *indented(inside), "</Directory>"]
 
 
-def check_paths(deployment: Deployment) -> None:
-    """Raise ``ConfigError`` for static files at the very place of the application."""
-    for path, _ in deployment.static:
-        if path == deployment.mount:
-            raise ConfigError(f"--static {path}: the application is mounted there; give the files another path")
-
-
 def around(deployment: Deployment, application: Sequence[str], *, proxied: bool = False) -> list[str]:
-    """Return the directives that map paths: those of static files around those of the application.
-
-    The first directive that fits a path counts. So files that are below the application come before it, and an
-    application that is below files comes before them.
-    """
-    static = sorted(deployment.static, key=lambda pair: -len(pair[0]))
-    above = [pair for pair in static if deployment.mount.startswith(f"{pair[0]}/")]
-    first = [pair for pair in static if pair not in above]
-    lines = [line for pair in first for line in [*_files(deployment, *pair, proxied), ""]]
-    lines += application
-    lines += [line for pair in above for line in ["", *_files(deployment, *pair, proxied)]]
-    return lines
+    """Return the directives that map paths: those of static files around those of the application."""
+    lines: list[str] = []
+    for path, place in in_order(deployment):
+        lines += ["", *(_files(deployment, path, place, proxied) if place else application)]
+    return lines[1:]
 
 
 def _files(deployment: Deployment, path: str, place: str, proxied: bool) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from gateways.deploy import nginx, served
-from gateways.deploy.description import Deployment
+from gateways.deploy.description import SHARED, Deployment
 from gateways.errors import ConfigError
 
 #: What YAML 1.1 and 1.2 read as text, and as nothing else, without quotes.
@@ -20,11 +20,11 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 def check(deployment: Deployment) -> None:
     """Raise ``ConfigError`` where the socket cannot be a directory that both share."""
-    if served.address(deployment).kind != "unix":
+    if deployment.address.kind != "unix":
         raise ConfigError(
             f"{deployment.addresses[0]}: nginx and the application share a directory; give unix:/run/gateways/app.sock"
         )
-    if served.parent(deployment) in ("", "/run", "/tmp"):
+    if served.parent(deployment) in ("", *SHARED):
         raise ConfigError(
             f"{deployment.addresses[0]}: the directory of the socket becomes a volume; give the socket one of its own, "
             "such as unix:/run/gateways/app.sock"
@@ -34,6 +34,19 @@ def check(deployment: Deployment) -> None:
 def ping(deployment: Deployment) -> str:
     """Return the path for health checks."""
     return deployment.ping or "/ping"
+
+
+def health_check(deployment: Deployment) -> list[str]:
+    """Return the command that asks the application, in its container, for that path."""
+    return [
+        "gateways",
+        "get",
+        f"--{deployment.transport}",
+        deployment.addresses[0],
+        "--timeout",
+        "4s",
+        ping(deployment),
+    ]
 
 
 def encoded(path: str) -> str:

@@ -7,8 +7,21 @@ from urllib.parse import quote
 
 from gateways.addresses import parse_address
 from gateways.deploy.description import Deployment
-from gateways.deploy.overlaps import is_below
-from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, literal, longest_first, refuse, where
+from gateways.deploy.text import (
+    SPEECH,
+    File,
+    comment,
+    heading,
+    in_order,
+    indented,
+    joined,
+    literal,
+    longest_first,
+    milliseconds,
+    refuse,
+    where,
+    word,
+)
 
 _TAB = "\t"
 _UNCHANGED = "".join(set(string.printable) - set("{}"))
@@ -43,7 +56,7 @@ def _site(deployment: Deployment) -> list[str]:
         lines = [
             "# With a name that the world can find, Caddy gets a certificate by itself, and sends http:// on to https://.",
         ]
-    lines += [f"root * {_word(deployment.public, '--root', deployment)}", ""]
+    lines += [f"root * {_directory(deployment.public, '--root', deployment)}", ""]
     if deployment.upload_limit:
         lines += [
             "# Bytes of an upload.",
@@ -52,26 +65,24 @@ def _site(deployment: Deployment) -> list[str]:
             "}",
             "",
         ]
-    files = list(enumerate(longest_first(deployment.static), 1))
-    above = [item for item in files if is_below(deployment.mount, item[1][0])]
-    inside = [line for item in files if item not in above for line in _files(*item, deployment)]
-    inside += _application(deployment)
-    inside += [line for item in above for line in ("", *_files(*item, deployment)[:-1])]
+    inside: list[str] = []
+    number = 0
+    for url, directory in in_order(deployment):
+        number += bool(directory)
+        inside += ["", *(_files(number, url, directory, deployment) if directory else _application(deployment))]
     # In this order: Caddy sorts what is not in a route.
-    return [*lines, *_matcher(deployment), "route {", *indented([*inside, *_rest(deployment)], _TAB), "}"]
+    return [*lines, *_matcher(deployment), "route {", *indented([*inside[1:], *_rest(deployment)], _TAB), "}"]
 
 
-def _files(number: int, pair: tuple[str, str], deployment: Deployment) -> list[str]:
-    url, directory = pair
+def _files(number: int, url: str, directory: str, deployment: Deployment) -> list[str]:
     return [
         "# Files that need no application.",
         f'@{deployment.name}_static{number} path_regexp "^{literal(url)}/"',
         f"handle @{deployment.name}_static{number} {{",
         f"{_TAB}uri strip_prefix {_prefix(url)}",
-        f"{_TAB}root * {_word(directory, '--static', deployment)}",
+        f"{_TAB}root * {_directory(directory, '--static', deployment)}",
         f"{_TAB}file_server",
         "}",
-        "",
     ]
 
 
@@ -121,7 +132,7 @@ def _proxy(deployment: Deployment) -> list[str]:
 
 
 def _balance(deployment: Deployment) -> list[str]:
-    if len(deployment.addresses) < 2:
+    if not deployment.several:
         return []
     return [
         "# The machine that has the least in hand. One that does not take a connection is left out for 5 s, and the",
@@ -137,12 +148,12 @@ def _by_fastcgi(deployment: Deployment) -> list[str]:
     return [
         "transport fastcgi {",
         f"{_TAB}# What DOCUMENT_ROOT says.",
-        f"{_TAB}root {_word(deployment.public, '--root', deployment)}",
+        f"{_TAB}root {_directory(deployment.public, '--root', deployment)}",
         f"{_TAB}# Tracebacks and wsgi.errors go to Caddy's log. Caddy 2.6 reads the line, and drops them all the same.",
         f"{_TAB}capture_stderr",
         f"{_TAB}dial_timeout 3s",
         f"{_TAB}# Without a byte from the application.",
-        f"{_TAB}read_timeout {_milliseconds(deployment)}",
+        f"{_TAB}read_timeout {milliseconds(deployment)}",
         "}",
     ]
 
@@ -155,7 +166,7 @@ def _by_http(deployment: Deployment) -> list[str]:
         "transport http {",
         f"{_TAB}dial_timeout 3s",
         f"{_TAB}# Without a byte from the application.",
-        f"{_TAB}read_timeout {_milliseconds(deployment)}",
+        f"{_TAB}read_timeout {milliseconds(deployment)}",
         f"{_TAB}# Kept connections: less than the gateway's keepalive_timeout (75 s).",
         f"{_TAB}keepalive 60s",
         "}",
@@ -168,7 +179,7 @@ def _private(name: str, url: str, directory: str, deployment: Deployment) -> lis
         f"# {url}/name in place of a body, as it is: nginx wants it percent-encoded, Caddy does not.",
         f"{name} header X-Accel-Redirect {_pattern(url, deployment)}",
         f"handle_response {name} {{",
-        f"{_TAB}root * {_word(directory, '--private', deployment)}",
+        f"{_TAB}root * {_directory(directory, '--private', deployment)}",
         f"{_TAB}rewrite * {{rp.header.X-Accel-Redirect}}",
         f"{_TAB}uri strip_prefix {_prefix(url)}",
         f"{_TAB}method * GET",
@@ -180,10 +191,6 @@ def _private(name: str, url: str, directory: str, deployment: Deployment) -> lis
 def _address(text: str) -> str:
     address = parse_address(text)
     return f"unix/{address.path}" if address.kind == "unix" else text
-
-
-def _milliseconds(deployment: Deployment) -> str:
-    return f"{round(deployment.timeout * 1000)}ms" if deployment.timeout % 1 else f"{int(deployment.timeout)}s"
 
 
 def _prefix(url: str) -> str:
@@ -199,8 +206,5 @@ def _pattern(url: str, deployment: Deployment) -> str:
     return f'"{url}/*"'
 
 
-def _word(text: str, flag: str, deployment: Deployment) -> str:
-    """Return a word, in quotes. There is no double quote and no backslash in it."""
-    if "{" in text:
-        raise refuse(deployment, flag, text, "{", "it begins a placeholder")
-    return text if all(char.isalnum() or char in "/._-" for char in text) else f'"{text}"'
+def _directory(text: str, flag: str, deployment: Deployment) -> str:
+    return word(deployment, flag, text, {"{": "it begins a placeholder"})

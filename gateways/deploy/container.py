@@ -7,21 +7,18 @@ import re
 
 from gateways.deploy import behind_nginx, served
 from gateways.deploy.behind_nginx import text
-from gateways.deploy.description import Deployment
+from gateways.deploy.description import SIMPLE, Deployment
 from gateways.deploy.kubernetes import UID
 from gateways.deploy.text import File, comment, heading, joined, refuse
 
 REFUSES = {"tls": "the file of nginx has no certificates here; put a server in front that has them"}
 
-_SIMPLE = re.compile("[A-Za-z0-9._/@+,=~-]+")
-
 
 def write(deployment: Deployment) -> list[File]:
     """Return Dockerfile, composition and nginx's file. Raises ``ConfigError`` for what cannot be written there."""
-    served.check(deployment)
     behind_nginx.check(deployment)
-    if not _SIMPLE.fullmatch(deployment.root):
-        found = re.sub(_SIMPLE, "", deployment.root)
+    if not SIMPLE.fullmatch(deployment.root):
+        found = re.sub(SIMPLE, "", deployment.root)
         raise refuse(deployment, "--root", deployment.root, found[0], "instructions are split there")
     return [
         File("container/Dockerfile", joined(_dockerfile(deployment))),
@@ -31,17 +28,15 @@ def write(deployment: Deployment) -> list[File]:
 
 
 def _dockerfile(deployment: Deployment) -> list[str]:
-    root, account = deployment.root, deployment.user or deployment.name.lower()
-    socket = str(served.address(deployment))
-    ping = behind_nginx.ping(deployment)
+    root, account = deployment.root, deployment.account
+    socket = str(deployment.address)
     title = [
         "The application in a container, with a master as process 1. Beside it in the build context: requirements.txt,",
         "which lists gateways and what the application needs, and app.py.",
     ]
     install = ["Copy to the directory of the application, then", f"  docker build --tag {deployment.name.lower()} ."]
     command = ["gateways", "serve", *served.arguments(deployment, socket)]
-    more = ["--socket-mode", "0666", *([] if deployment.ping else ["--ping", ping])]
-    get = ["gateways", "get", f"--{deployment.transport}", socket, "--timeout", "4s", ping]
+    more = ["--socket-mode", "0666", *([] if deployment.ping else ["--ping", behind_nginx.ping(deployment)])]
     return [
         *comment(heading(deployment, title, install, [])),
         "",
@@ -66,7 +61,7 @@ def _dockerfile(deployment: Deployment) -> list[str]:
         f"     {_list(more)}]",
         "STOPSIGNAL SIGTERM",
         "HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \\",
-        f"    CMD [{_list(get)}]",
+        f"    CMD [{_list(behind_nginx.health_check(deployment))}]",
     ]
 
 

@@ -10,7 +10,7 @@ import re
 import shlex
 from dataclasses import dataclass, fields
 
-from gateways.addresses import check_connectable, parse_address
+from gateways.addresses import Address, check_connectable, parse_address
 from gateways.deploy.overlaps import check_directories, check_urls
 from gateways.errors import ConfigError
 from gateways.values import Duration, Size
@@ -21,6 +21,12 @@ TRANSPORTS = ("fastcgi", "scgi", "uwsgi", "ajp", "http")
 GROUPS = {"caddy": "caddy", "h2o": "debian-h2o", "haproxy": "haproxy"}
 """The groups of web servers on Debian where it is not www-data."""
 
+ACCOUNTS = {"supervisor": "www-data"}
+"""The accounts of applications where it is not one of their own, with the name of the deployment."""
+
+SHARED = ("/run", "/tmp", "/var/run")
+"""Directories of many programs, which nobody makes for a socket, or gives to one program."""
+
 SIZE = Size(0, 1 << 50)
 TIME = Duration(1)
 
@@ -29,8 +35,9 @@ _LABEL = "(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _ACCOUNT = re.compile("[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _IMAGE = re.compile("[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
-#: What a path may consist of where it is written into addresses, commands and first lines of scripts.
-_SIMPLE = re.compile("[A-Za-z0-9._/@+,=~-]+")
+#: What a path may consist of where it is written into addresses, commands and first lines of scripts: one word in the
+#: grammar of every server.
+SIMPLE = re.compile("[A-Za-z0-9._/@+,=~-]+")
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Deployment:
     """The path that ``gateways serve --ping`` answers: for health checks."""
     ajp_secret: str = ""
     user: str = ""
-    """The account of the application; empty: www-data."""
+    """The account of the application; empty: that of ``ACCOUNTS``, or one with the name of the deployment."""
     group: str = ""
     """The group that may use the socket: that of the web server; empty: the one it has on Debian."""
     workers: int = 4
@@ -86,6 +93,8 @@ class Deployment:
     """The container image of the application (Kubernetes)."""
     variant: str = ""
     """Another way to write the file, where the server has several: the registry names them."""
+    given: frozenset[str] = frozenset()
+    """Fields that somebody gave, the usual value perhaps."""
 
     def __post_init__(self) -> None:
         for field in ("app", "ping", "ajp_secret", "variant"):
@@ -120,6 +129,8 @@ class Deployment:
             raise ConfigError(f"there is no transport {self.transport!r}: give cgi, {', '.join(TRANSPORTS)}")
         if self.transport == "cgi" and self.addresses:
             raise ConfigError("--cgi: a script has no address; leave the address out, or --cgi")
+        if self.ajp_secret and self.transport != "ajp":
+            raise ConfigError("--ajp-secret: only AJP13 has a secret; give --ajp, or leave it out")
 
     def _check_authorizer(self) -> None:
         if self.spawned and self.authorizer.startswith("/"):
@@ -137,6 +148,20 @@ class Deployment:
         given = [path.rpartition("/")[0] for path in (self.script, self.python) if path]
         return [f"{self.root}/cgi-bin", f"{self.root}/venv", *filter(None, given)]
 
+    def has(self, field: str) -> bool:
+        """Say whether a field was given, or is not the usual one."""
+        return field in self.given or getattr(self, field) != getattr(Deployment, field)
+
+    @property
+    def address(self) -> Address:
+        """Where the application is, for one that has an address: the first."""
+        return parse_address(self.addresses[0])
+
+    @property
+    def several(self) -> bool:
+        """Whether the application is served on several machines."""
+        return len(self.addresses) > 1
+
     @property
     def spawned(self) -> bool:
         """Whether the web server starts the application."""
@@ -150,7 +175,7 @@ class Deployment:
     @property
     def account(self) -> str:
         """The account of the application."""
-        return self.user or "www-data"
+        return self.user or ACCOUNTS.get(self.server) or self.name.lower()
 
     @property
     def socket_group(self) -> str:
@@ -182,9 +207,8 @@ class Deployment:
         for address in self.addresses:
             words += [f"--{self.transport}", address]
         for field in fields(self)[1:]:
-            value = getattr(self, field.name)
-            if field.name not in ("transport", "addresses") and value != field.default:
-                words += _flag(field.name, value)
+            if field.name not in ("transport", "addresses", "given") and self.has(field.name):
+                words += _flag(field.name, getattr(self, field.name))
         return shlex.join(words)
 
 
@@ -266,7 +290,7 @@ def _check_directory(flag: str, path: str) -> None:
 
 def _check_simple(flag: str, path: str) -> None:
     _check_path(flag, path)
-    if not _SIMPLE.fullmatch(path):
+    if not SIMPLE.fullmatch(path):
         raise ConfigError(f"{flag} {path!r}: only letters, digits and . _ - + , = @ ~ can be used in this path")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import File, comment, first, heading, indented, joined, longest_first, where
+from gateways.deploy.text import File, comment, heading, in_order, indented, joined, where
 from gateways.errors import ConfigError
 
 #: As good as no limit: h2o has none of its own for it.
@@ -72,8 +72,7 @@ def _hosts(deployment: Deployment) -> list[str]:
 
 def _paths(deployment: Deployment) -> list[str]:
     lines = ["paths:"]
-    # The first that fits counts.
-    for url, directory in longest_first([*deployment.static, (deployment.mount, "")]):
+    for url, directory in in_order(deployment):
         lines += _files(url, directory) if directory else _application(deployment)
     if deployment.mount:
         lines += ["  # Other content.", '  "/":', f'    file.dir: "{deployment.public}"', ""]
@@ -85,7 +84,7 @@ def _files(url: str, directory: str) -> list[str]:
 
 
 def _application(deployment: Deployment) -> list[str]:
-    address = first(deployment)
+    address = deployment.address
     lines = [f'  "{deployment.mount or "/"}":', "    fastcgi.connect:"]
     if address.kind == "unix":
         lines += [f"      port: {address.path}", "      type: unix"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gateways.addresses import parse_address
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, literal, refuse, where
+from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, literal, milliseconds, where, word
 from gateways.errors import ConfigError
 
+_NEVER = {"'": "it ends a text"}
 _NAMES = ("one", "two", "three", "four", "five", "six")
 
 
@@ -37,9 +38,7 @@ def _check(deployment: Deployment) -> None:
             raise ConfigError(
                 f"{address} with HAProxy: it is in a chroot where it finds no other program's socket; give host:port"
             )
-    for flag, text in (("--mount", deployment.mount), ("--root", deployment.root)):
-        if "'" in text:
-            raise refuse(deployment, flag, text, "'", "it ends a text")
+    word(deployment, "--mount", deployment.mount, _NEVER)  # part of texts in quotes
     if deployment.tls and deployment.tls[1] not in (deployment.tls[0], f"{deployment.tls[0]}.key"):
         raise ConfigError(
             f"--tls with HAProxy: it looks for the key in {deployment.tls[0]}.key, or in the certificate's own file; "
@@ -50,7 +49,7 @@ def _check(deployment: Deployment) -> None:
 def _file_name(deployment: Deployment) -> str:
     if deployment.multiplex:
         return "multiplexed"
-    return "haproxy" if len(deployment.addresses) > 1 else deployment.transport
+    return "haproxy" if deployment.several else deployment.transport
 
 
 def _heading(deployment: Deployment) -> list[str]:
@@ -61,7 +60,7 @@ def _heading(deployment: Deployment) -> list[str]:
             f"HAProxy in front of one application by {by}, with several requests at a time on each connection:",
             "docs/explain/fastcgi.md says when that is worth it. It is not the usual way: conf/haproxy/haproxy.cfg is.",
         ]
-    elif len(deployment.addresses) > 1:
+    elif deployment.several:
         title = [
             f"HAProxy in front of an application that is served on several machines, by {by}:",
             "see docs/howto/several-machines.md.",
@@ -84,7 +83,7 @@ def _global(deployment: Deployment) -> list[str]:
         "    group haproxy",
         "    chroot /var/lib/haproxy",
     ]
-    if len(deployment.addresses) > 1:
+    if deployment.several:
         lines += [
             "    # For draining:",
             f'    # echo "set server {deployment.name}_app/one state drain" | socat stdio /run/haproxy/admin.sock',
@@ -102,9 +101,9 @@ def _defaults(deployment: Deployment) -> list[str]:
         "    option dontlognull",
         "    timeout connect 2s   # a machine that is switched off does not even refuse",
         "    timeout client 60s",
-        f"    timeout server {_time(deployment)}   # without a byte from the application",
+        f"    timeout server {milliseconds(deployment)}   # without a byte from the application",
     ]
-    if deployment.ping or len(deployment.addresses) > 1:
+    if deployment.ping or deployment.several:
         lines.append("    timeout check 5s     # for an answer to a health check: a busy machine is not a dead one")
     return [*lines, "    timeout http-request 15s", "    timeout http-keep-alive 15s"]
 
@@ -135,9 +134,8 @@ def _frontend(deployment: Deployment) -> list[str]:
 
 
 def _backend(deployment: Deployment) -> list[str]:
-    several = len(deployment.addresses) > 1
     lines = [f"backend {deployment.name}_app"]
-    if several:
+    if deployment.several:
         lines.append("    balance leastconn")
     if deployment.transport == "fastcgi":
         lines.append(f"    use-fcgi-app {deployment.name}")
@@ -155,8 +153,8 @@ def _backend(deployment: Deployment) -> list[str]:
             "    # Any client's request may go on any connection; only then there is something to put on it.",
             "    http-reuse always",
         ]
-    if several or deployment.multiplex:
-        lines += _retries(several)
+    if deployment.several or deployment.multiplex:
+        lines += _retries(deployment.several)
     if deployment.ping:
         host = deployment.server_name.removeprefix("*.")
         lines += [
@@ -166,7 +164,7 @@ def _backend(deployment: Deployment) -> list[str]:
             f"    http-check send meth GET uri {deployment.ping} ver HTTP/1.1 hdr Host {host}",
             "    http-check expect status 200",
         ]
-    return [*lines, *(_machines(deployment) if several else [_one(deployment)])]
+    return [*lines, *(_machines(deployment) if deployment.several else [_one(deployment)])]
 
 
 def _one(deployment: Deployment) -> str:
@@ -214,47 +212,46 @@ def _name(number: int) -> str:
 
 
 def _application(deployment: Deployment) -> list[str]:
-    several = len(deployment.addresses) > 1
-    docroot = (
-        deployment.public if all(c.isalnum() or c in "/._-" for c in deployment.public) else f"'{deployment.public}'"
-    )
-    lines = [f"docroot {docroot}"]
+    inside = [
+        f"docroot {word(deployment, '--root', deployment.public, _NEVER, quote=chr(39))}",
+        *_path_info(deployment),
+        *_connections(deployment),
+        "# The Authorization header belongs to the application. (REMOTE_USER does not: nobody has checked it.)",
+        "pass-header Authorization",
+        "# What other web servers send by themselves.",
+        "set-param SERVER_ADDR %[dst]",
+        "set-param REQUEST_SCHEME https if { ssl_fc }",
+        "set-param REQUEST_SCHEME http unless { ssl_fc }",
+        *_of_tls(deployment),
+        "# Tracebacks and wsgi.errors go to HAProxy's log.",
+        "log-stderr global",
+    ]
+    return [f"fcgi-app {deployment.name}", *indented(inside)]
+
+
+def _path_info(deployment: Deployment) -> list[str]:
     if deployment.mount:
-        lines += [
+        return [
             f"# SCRIPT_NAME is {deployment.mount}, and the rest is PATH_INFO.",
             f"path-info '^({literal(deployment.mount)})(/.*)?$'",
         ]
-    else:
-        lines += [
-            "# The application is the whole site: SCRIPT_NAME is empty, and all is PATH_INFO.",
-            "path-info ^()(/.*)$",
-        ]
-    if deployment.multiplex:
-        lines += ["option mpxs-conns", "# As many as --fcgi-multiplex", f"option max-reqs {deployment.multiplex}"]
-    if several and not deployment.multiplex:
-        lines += [
-            "# A connection for each request. Kept ones (option keep-conn) save the connect; a POST that meets one",
-            "# just when its machine reloads or stops is then answered 502, as HAProxy cannot know what became of it.",
-            "no option keep-conn",
-        ]
-    else:
-        lines += ["# Connections are kept, and cost the gateway no thread while they are idle.", "option keep-conn"]
     return [
-        f"fcgi-app {deployment.name}",
-        *indented(
-            [
-                *lines,
-                "# The Authorization header belongs to the application. (REMOTE_USER does not: nobody has checked it.)",
-                "pass-header Authorization",
-                "# What other web servers send by themselves.",
-                "set-param SERVER_ADDR %[dst]",
-                "set-param REQUEST_SCHEME https if { ssl_fc }",
-                "set-param REQUEST_SCHEME http unless { ssl_fc }",
-                *_of_tls(deployment),
-                "# Tracebacks and wsgi.errors go to HAProxy's log.",
-                "log-stderr global",
-            ]
-        ),
+        "# The application is the whole site: SCRIPT_NAME is empty, and all is PATH_INFO.",
+        "path-info ^()(/.*)$",
+    ]
+
+
+def _connections(deployment: Deployment) -> list[str]:
+    kept = ["# Connections are kept, and cost the gateway no thread while they are idle.", "option keep-conn"]
+    if deployment.multiplex:
+        as_many = ["option mpxs-conns", "# As many as --fcgi-multiplex", f"option max-reqs {deployment.multiplex}"]
+        return [*as_many, *kept]
+    if not deployment.several:
+        return kept
+    return [
+        "# A connection for each request. Kept ones (option keep-conn) save the connect; a POST that meets one",
+        "# just when its machine reloads or stops is then answered 502, as HAProxy cannot know what became of it.",
+        "no option keep-conn",
     ]
 
 
@@ -265,7 +262,3 @@ def _of_tls(deployment: Deployment) -> list[str]:
         "set-param SSL_PROTOCOL %[ssl_fc_protocol] if { ssl_fc }",
         "set-param SSL_CIPHER %[ssl_fc_cipher] if { ssl_fc }",
     ]
-
-
-def _time(deployment: Deployment) -> str:
-    return f"{round(deployment.timeout * 1000)}ms" if deployment.timeout % 1 else f"{int(deployment.timeout)}s"

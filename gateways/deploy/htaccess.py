@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from gateways.deploy import apache_scripts
 from gateways.deploy import apache_site as site
 from gateways.deploy.description import Deployment
-from gateways.deploy.text import File, comment, heading, joined
+from gateways.deploy.text import File, comment, heading, joined, script
 
 REFUSES = {
     "server_name": "the host has decided about it; leave it out",
@@ -38,23 +37,23 @@ def write(deployment: Deployment) -> list[File]:
 
 
 def _heading(deployment: Deployment) -> list[str]:
-    script = _script(deployment)
+    name = _script(deployment)
     if deployment.transport == "cgi":
-        title = f"Shared hosting with CGI: give every URL that is not a file to {script}."
+        title = f"Shared hosting with CGI: give every URL that is not a file to {name}."
     else:
-        title = f"Shared hosting with mod_fcgid: give every URL that is not a file to {script}, whose process stays."
+        title = f"Shared hosting with mod_fcgid: give every URL that is not a file to {name}, whose process stays."
     where = f"the directory for {deployment.mount}" if deployment.mount else "the directory of your site"
     install = [
-        f"Upload as .htaccess, beside {script} and the application, to {where}.",
-        *apache_scripts.script(deployment, deployment.python or _PYTHON),
+        f"Upload as .htaccess, beside {name} and the application, to {where}.",
+        *script(deployment, name, deployment.python or _PYTHON),
         'If Apache answers 500 and its error log says "not allowed here", the host permits less: remove that line.',
     ]
     return heading(deployment, [title], install, [])
 
 
 def _lines(deployment: Deployment) -> list[str]:
-    script = _script(deployment)
-    suffix = script.rpartition(".")[2]
+    name = _script(deployment)
+    suffix = name.rpartition(".")[2]
     handler = "cgi-script" if deployment.transport == "cgi" else "fcgid-script"
     lines = [
         "Options +ExecCGI -MultiViews -Indexes",
@@ -79,23 +78,23 @@ def _lines(deployment: Deployment) -> list[str]:
         f'RewriteRule "{HIDDEN}" - [F]',
         "",
         "# gateways takes the path from REQUEST_URI. The common rule fails for paths with %25 or %3F:",
-        f"# RewriteRule ^(.*)$ {script}/$1",
+        f"# RewriteRule ^(.*)$ {name}/$1",
         "RewriteCond %{REQUEST_FILENAME} !-f",
-        f"RewriteRule ^ {script} [L]",
+        f"RewriteRule ^ {name} [L]",
         "",
         "# Nor source, settings and databases of the application. Other files beside it are sent to everybody.",
         f'<FilesMatch "{SECRET}">',
         "    Require all denied",
         "</FilesMatch>",
-        *_granted(script),
+        *_granted(name),
     ]
 
 
-def _granted(script: str) -> list[str]:
+def _granted(name: str) -> list[str]:
     """Return the lines for a script with the name of a source file: it answers, and is never sent."""
-    if not re.search(SECRET, script):
+    if not re.search(SECRET, name):
         return []
-    return [f'<Files "{script}">', "    Require all granted", "</Files>"]
+    return [f'<Files "{name}">', "    Require all granted", "</Files>"]
 
 
 def _limit(deployment: Deployment) -> list[str]:

@@ -26,7 +26,6 @@ _LABEL = re.compile("[a-z](?:[a-z0-9-]{0,40}[a-z0-9])?")
 
 def write(deployment: Deployment) -> list[File]:
     """Return the manifests, and nginx's file. Raises ``ConfigError`` for a name that Kubernetes does not take."""
-    served.check(deployment)
     if not _LABEL.fullmatch(deployment.name):
         raise ConfigError(f"--name {deployment.name!r}: Kubernetes takes small letters, digits and - only")
     behind_nginx.check(deployment)
@@ -123,20 +122,19 @@ def words(items: list[str], indent: str = "") -> str:
 
 
 def _deployment(deployment: Deployment) -> list[str]:
-    socket = str(served.address(deployment))
+    socket = str(deployment.address)
     control = f"{served.parent(deployment)}/control"
     command = ["gateways", "serve"]
     command += served.arguments(deployment, socket, "--socket-mode", "0666")
     command += [*([] if deployment.ping else ["--ping", behind_nginx.ping(deployment)])]
     command += ["--control", control, "--no-access-log"]
-    get = ["gateways", "get", f"--{deployment.transport}", socket, "--timeout", "4s", behind_nginx.ping(deployment)]
     filled = _TEMPLATE
     values = {
         "NAME": text(deployment.name),
         "MAP": f"{deployment.name}-nginx",
         "IMAGE": text(deployment.image or f"registry.example.org/{deployment.name}:1"),
         "COMMAND": words(command, " " * 20),
-        "STARTED": words(get, " " * 24),
+        "STARTED": words(behind_nginx.health_check(deployment), " " * 24),
         "LIVES": words(["gateways", "status", "--control", control]),
         "DIRECTORY": text(served.parent(deployment)),
         "UID": str(UID),

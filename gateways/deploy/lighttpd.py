@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateways.addresses import parse_address
-from gateways.deploy.description import Deployment
+from gateways.deploy.description import SIMPLE, Deployment
+from gateways.deploy.firstlines import first_lines
 from gateways.deploy.text import (
     SPEECH,
     File,
-    check_started,
+    about_files,
     comment,
+    files_inside,
     heading,
     indented,
     joined,
     literal,
     longest_first,
+    script,
+    seconds,
     where,
 )
 from gateways.errors import ConfigError
@@ -34,7 +38,6 @@ _STREAM = "server.stream-response-body = 1  # send a streamed page when it comes
 
 def write(deployment: Deployment) -> list[File]:
     """Return the file for conf-available."""
-    check_started(deployment)
     if deployment.authorizer and (deployment.transport != "fastcgi" or deployment.spawned):
         raise ConfigError(
             "--authorizer with lighttpd: the application has to be served by FastCGI as well; give --fastcgi"
@@ -97,16 +100,10 @@ def _heading(deployment: Deployment) -> list[str]:
     if deployment.variant:
         lines += [
             "Each script must be executable, and its first line must name a Python that has gateways:",
-            f"#!{deployment.python_path}",
+            *first_lines(deployment.python_path).splitlines(),
         ]
     elif deployment.spawned:
-        function = "run_with_cgi" if deployment.transport == "cgi" else "run"
-        lines += [
-            f"{deployment.script_path} must be executable, and has the lines",
-            f"  #!{deployment.python_path}",
-            f"  from gateways import {function}",
-            f'  {function}("{deployment.app}")',
-        ]
+        lines += script(deployment, deployment.script_path, deployment.python_path)
     if deployment.transport == "ajp":
         lines.append(
             "For lighttpd 1.4.68 and newer. FastCGI is the better choice: AJP13 is told less of a request here."
@@ -152,9 +149,8 @@ def _host(deployment: Deployment) -> list[str]:
         f"server.max-request-size = {kib}  # KiB of an upload; larger ones are answered 413",
         "",
     ]
-    about = "Files for everybody." if deployment.authorizer else "Files that need no application."
     for url, directory in longest_first(deployment.static):
-        lines += [f"# {about}", f'alias.url += ( "{url}/" => "{directory}/" )', ""]
+        lines += [f"# {about_files(deployment)}", f'alias.url += ( "{url}/" => "{directory}/" )', ""]
     for _, directory in deployment.private:
         lines += [
             "# Files that only the application gives out: with the response header X-Sendfile, in place of a body:",
@@ -167,12 +163,11 @@ def _host(deployment: Deployment) -> list[str]:
     if not deployment.mount:
         return [*lines, *_except([literal(f"{url}/") for url, _ in deployment.static], inside)]
     mount = literal(deployment.mount)
-    below = [url for url, _ in deployment.static if url.startswith(f"{deployment.mount}/")]
     return [
         *lines,
         f"# {deployment.mount} and everything below it, but not {deployment.mount}le.",
         f'$HTTP["url"] =~ "^{mount}" {{',
-        *indented(_except([f"{mount}[^/]", *(literal(f"{url}/") for url in below)], inside)),
+        *indented(_except([f"{mount}[^/]", *(literal(f"{url}/") for url in files_inside(deployment))], inside)),
         "}",
     ]
 
@@ -208,9 +203,7 @@ def _script(deployment: Deployment) -> list[str]:
 
 def _running(deployment: Deployment) -> list[str]:
     lines = ['cgi.assign  = ( "" => "" )  # run the file itself: its first line names the interpreter']
-    lines.append(
-        f'cgi.limits  = ( "read-timeout" => {_seconds(deployment)} )  # seconds without a byte from the script'
-    )
+    lines.append(f'cgi.limits  = ( "read-timeout" => {seconds(deployment)} )  # seconds without a byte from the script')
     if deployment.private:
         lines += ['cgi.x-sendfile = "enable"', f"cgi.x-sendfile-docroot = ( {_directories(deployment)} )"]
     return [*lines, _STREAM]
@@ -234,7 +227,7 @@ def _backend(deployment: Deployment) -> list[str]:
     for address in deployment.addresses or ("",):
         lines += ["    (", *indented(_one(deployment, address), "        "), "    ),"]
     lines.append("))")
-    if len(deployment.addresses) > 1:
+    if deployment.several:
         lines.append(f'{setting}.balance = "least-connection"  # the machine that has the least in hand')
     return [
         *lines,
@@ -247,8 +240,8 @@ def _backend(deployment: Deployment) -> list[str]:
 def _one(deployment: Deployment, address: str) -> list[str]:
     """Return the lines for one machine."""
     lines = _address(address) if address else _spawned(deployment)
-    lines.append(f'"read-timeout" => {_seconds(deployment)},  # seconds without a byte from the application')
-    if len(deployment.addresses) > 1:
+    lines.append(f'"read-timeout" => {seconds(deployment)},  # seconds without a byte from the application')
+    if deployment.several:
         lines.append('"disable-time" => 5,  # seconds for which a machine that does not answer is left out')
     if deployment.transport != "http":
         lines.append('"check-local" => "disable",  # no file has to exist below the document root')
@@ -260,6 +253,11 @@ def _one(deployment: Deployment, address: str) -> list[str]:
 
 
 def _spawned(deployment: Deployment) -> list[str]:
+    if not SIMPLE.fullmatch(deployment.script_path):
+        raise ConfigError(
+            f"--root {deployment.root!r}: lighttpd splits the command of its script at spaces; "
+            "give --script /path/without/spaces/app.fcgi"
+        )
     return [
         f'"bin-path" => "{deployment.script_path}",',
         f'"socket" => "/run/lighttpd/{deployment.name}.sock",  # Debian makes this directory for lighttpd',
@@ -277,8 +275,3 @@ def _address(text: str) -> list[str]:
 
 def _directories(deployment: Deployment) -> str:
     return ", ".join(f'"{directory}/"' for _, directory in deployment.private)
-
-
-def _seconds(deployment: Deployment) -> int:
-    """Return the timeout; lighttpd has whole seconds."""
-    return max(1, round(deployment.timeout))

@@ -6,7 +6,18 @@ import re
 
 from gateways.deploy.description import SIZE, Deployment
 from gateways.deploy.overlaps import is_below
-from gateways.deploy.text import SPEECH, File, comment, heading, indented, joined, refuse, where
+from gateways.deploy.text import (
+    SPEECH,
+    File,
+    about_files,
+    comment,
+    heading,
+    indented,
+    joined,
+    milliseconds,
+    where,
+    word,
+)
 from gateways.errors import ConfigError
 
 _HTTPOXY = '# a client\'s Proxy: header must not look like a setting ("httpoxy")'
@@ -46,7 +57,7 @@ def write(deployment: Deployment) -> list[File]:
 def _file_name(deployment: Deployment) -> str:
     if deployment.authorizer:
         return "auth_request"
-    if len(deployment.addresses) > 1:
+    if deployment.several:
         return "several-machines"
     return deployment.transport + ("-mounted" if deployment.mount else "")
 
@@ -54,7 +65,7 @@ def _file_name(deployment: Deployment) -> str:
 def _heading(deployment: Deployment) -> list[str]:
     by = SPEECH[deployment.transport]
     title = [f"nginx in front of an application by {by}, {where(deployment)}."]
-    if len(deployment.addresses) > 1:
+    if deployment.several:
         title = [
             f"nginx in front of an application that is served on several machines, by {by}:",
             "docs/howto/several-machines.md.",
@@ -70,9 +81,8 @@ def _better(deployment: Deployment) -> list[str]:
 
 
 def _upstream(deployment: Deployment) -> list[str]:
-    several = len(deployment.addresses) > 1
     lines = [f"upstream {deployment.name}_app {{"]
-    if several:
+    if deployment.several:
         lines += [
             "    # One memory for all processes of nginx: what one of them found out, all know.",
             f"    zone {deployment.name}_app 64k;",
@@ -80,9 +90,9 @@ def _upstream(deployment: Deployment) -> list[str]:
             "    # out: change it, reload nginx, and no request goes there any more.",
         ]
     for address in deployment.addresses:
-        lines.append(f"    server {address}{' max_fails=2 fail_timeout=5s' if several else ''};")
+        lines.append(f"    server {address}{' max_fails=2 fail_timeout=5s' if deployment.several else ''};")
     if deployment.transport in ("fastcgi", "http"):
-        lines += _keeping_several(deployment) if several else _KEEPING
+        lines += _keeping_several(deployment) if deployment.several else _KEEPING
     return [*lines, "}"]
 
 
@@ -136,8 +146,7 @@ def _server(deployment: Deployment) -> list[str]:
         "  # the default is 1m: larger uploads are answered 413 before the application sees them",
     ]
     for url, directory in deployment.static:
-        about = "Files for everybody." if deployment.authorizer else "Files that need no application."
-        lines += ["", f"# {about}", *_files(url, "--static", directory, deployment)]
+        lines += ["", f"# {about_files(deployment)}", *_files(url, "--static", directory, deployment)]
     for url, directory in deployment.private:
         lines += [
             "",
@@ -154,7 +163,7 @@ def _server(deployment: Deployment) -> list[str]:
 def _files(url: str, flag: str, directory: str, deployment: Deployment) -> list[str]:
     # ^~: regular expressions, such as that of a mount point, are not tried any more.
     first = "" if is_below(deployment.mount, url) else "^~ "
-    location = f"location {first}{_word(url + '/')} {{"
+    location = f"location {first}{word(deployment, flag, url + '/', {})} {{"
     internal = ["    internal;"] if flag == "--private" else []
     return [location, *internal, f"    alias {_directory(flag, directory + '/', deployment)};", "}"]
 
@@ -222,7 +231,7 @@ def _pass_by_cgi(deployment: Deployment) -> list[str]:
     kind = deployment.transport
     lines = [f"{kind}_pass {deployment.name}_app;"]
     if kind == "fastcgi":
-        lines.append("# fastcgi_keep_conn on;" if len(deployment.addresses) > 1 else "fastcgi_keep_conn on;")
+        lines.append("# fastcgi_keep_conn on;" if deployment.several else "fastcgi_keep_conn on;")
     lines += _several(deployment, kind)
     complete = f"# Complete as it is: do not also include {kind}_params, which would send a second SCRIPT_NAME."
     if kind == "scgi":
@@ -240,7 +249,7 @@ def _pass_by_cgi(deployment: Deployment) -> list[str]:
 
 
 def _several(deployment: Deployment, kind: str) -> list[str]:
-    if len(deployment.addresses) < 2:
+    if not deployment.several:
         return []
     return [
         "",
@@ -299,8 +308,7 @@ def _params(deployment: Deployment, kind: str, pairs: list[tuple[str, str]]) -> 
 
 
 def _times_and_buffers(deployment: Deployment, kind: str) -> list[str]:
-    seconds = f"{round(deployment.timeout * 1000)}ms" if deployment.timeout % 1 else f"{int(deployment.timeout)}s"
-    lines = [f"{kind}_read_timeout {seconds};  # without a byte from the application", ""]
+    lines = [f"{kind}_read_timeout {milliseconds(deployment)};  # without a byte from the application", ""]
     lines += _BUFFERING.split("\n")
     lines.append(f"{kind}_buffering off;" if deployment.unbuffered else f"# {kind}_buffering off;  # for every page")
     return [
@@ -327,12 +335,5 @@ def _authorizer(deployment: Deployment) -> list[str]:
     ]
 
 
-def _word(text: str) -> str:
-    """Return a word, in quotes where it needs them. There is no double quote and no backslash in it."""
-    return text if re.fullmatch("[A-Za-z0-9/._~-]+", text) else f'"{text}"'
-
-
 def _directory(flag: str, path: str, deployment: Deployment) -> str:
-    if "$" in path:
-        raise refuse(deployment, flag, path, "$", "it is the sign of a variable")
-    return _word(path)
+    return word(deployment, flag, path, {"$": "it is the sign of a variable"})

@@ -38,8 +38,6 @@ class Server:
     """What it speaks, the best first; ``spawn`` is FastCGI with a process that the server starts."""
     address: str = "unix:/run/gateways/app.sock"
     """Where the application is, unless told."""
-    addresses: Mapping[str, str] = field(default_factory=dict)
-    """The same for some transports."""
     several: tuple[str, ...] = ()
     """Transports that it can speak to several machines."""
     variants: tuple[str, ...] = ()
@@ -53,7 +51,7 @@ _NOT_HERE = {
     "multiplex": "it sends one request at a time on a connection; HAProxy can send several",
     "script": "it starts no scripts in this way; run gateways serve, and give its address",
     "ping": "it asks nobody for his health; haproxy and kubernetes do",
-    "ajp_secret": "it is for AJP13 alone; leave it out, or give --ajp",
+    "ajp_secret": "none is written into its file; apache has one",
     "python": "it starts no Python; leave it out",
     "user": "it does not start the application; systemd and supervisor do",
     "workers": "it starts no processes; give the number to gateways serve",
@@ -72,8 +70,6 @@ _NOT_HERE = {
 _OF_A_WEB_SERVER = ("multiplex", "script", "authorizer", "static", "private", "unbuffered", "timeout", "server_name")
 """Fields that mean nothing where no web server is configured."""
 
-_PORTS = {"ajp": "127.0.0.1:8009", "http": "127.0.0.1:8000"}
-
 
 def _without(*names: str) -> dict[str, str]:
     """Return what a server can do nothing with; no web server can with an image."""
@@ -86,13 +82,12 @@ SERVERS: dict[str, Server] = {
         nginx.write,
         ("fastcgi", "scgi", "uwsgi", "http"),
         several=("fastcgi", "scgi", "uwsgi", "http"),
-        refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user"),
+        refuses=_without("multiplex", "script", "ping", "python", "user"),
     ),
     "lighttpd": Server(
         "lighttpd",
         lighttpd.write,
         ("fastcgi", "spawn", "scgi", "uwsgi", "ajp", "http", "cgi"),
-        addresses={"ajp": "127.0.0.1:8009"},
         several=("fastcgi", "scgi", "uwsgi", "ajp", "http"),
         variants=("directory",),
         refuses=_without("multiplex", "ping", "ajp_secret", "user"),
@@ -102,24 +97,21 @@ SERVERS: dict[str, Server] = {
         caddy.write,
         ("fastcgi", "http"),
         several=("fastcgi", "http"),
-        refuses=_without("multiplex", "script", "ping", "ajp_secret", "python", "user", "authorizer"),
+        refuses=_without("multiplex", "script", "ping", "python", "user", "authorizer"),
     ),
     "haproxy": Server(
         "HAProxy",
         haproxy.write,
         ("fastcgi", "http"),
         address="127.0.0.1:9000",
-        addresses={"http": "127.0.0.1:8000"},
         several=("fastcgi", "http"),
-        refuses=_without("script", "ajp_secret", "python", "user", "group", "authorizer", "static", "private"),
+        refuses=_without("script", "python", "user", "group", "authorizer", "static", "private"),
     ),
     "h2o": Server(
         "h2o",
         h2o.write,
         ("fastcgi",),
-        refuses=_without(
-            "script", "python", "user", "multiplex", "ping", "ajp_secret", "authorizer", "private", "workers"
-        ),
+        refuses=_without("script", "python", "user", "multiplex", "ping", "authorizer", "private", "workers"),
     ),
     "apache": Server(
         "Apache",
@@ -133,13 +125,12 @@ SERVERS: dict[str, Server] = {
         "an .htaccess",
         htaccess.write,
         ("cgi", "spawn"),
-        refuses={**_without("multiplex", "ping", "user", "group", "authorizer", "ajp_secret"), **htaccess.REFUSES},
+        refuses={**_without("multiplex", "ping", "user", "group", "authorizer"), **htaccess.REFUSES},
     ),
     "systemd": Server(
         "systemd",
         systemd.write,
         TRANSPORTS,
-        addresses=_PORTS,
         variants=(systemd.STANDALONE, systemd.MASTER),
         web=False,
         refuses=_without(*_OF_A_WEB_SERVER),
@@ -148,7 +139,6 @@ SERVERS: dict[str, Server] = {
         "supervisor",
         supervisor.write,
         TRANSPORTS,
-        addresses=_PORTS,
         variants=(supervisor.FCGI_PROGRAM,),
         web=False,
         refuses=_without(*_OF_A_WEB_SERVER),
@@ -174,7 +164,6 @@ SERVERS: dict[str, Server] = {
         "a configuration file of gateways",
         toml.write,
         TRANSPORTS,
-        addresses=_PORTS,
         several=TRANSPORTS,
         web=False,
         refuses=_without(*_OF_A_WEB_SERVER, "python"),
@@ -192,7 +181,7 @@ def describe(server: str, transport: str = "", addresses: Sequence[str] = (), **
     if chosen not in row.transports:
         raise ConfigError(_does_not_speak(row, chosen))
     if not addresses and chosen not in ("cgi", "spawn"):
-        addresses = [row.addresses.get(chosen, row.address)]
+        addresses = [row.address]
     if len(addresses) > 1 and chosen not in row.several:
         if not row.web:
             raise ConfigError(f"{row.title}: give one address; gateways conf toml can have the application at several")
@@ -200,6 +189,7 @@ def describe(server: str, transport: str = "", addresses: Sequence[str] = (), **
     given = {
         "transport": "fastcgi" if chosen == "spawn" else chosen,
         "addresses": tuple(_canonical(text) for text in addresses),
+        "given": frozenset(name for name, value in values.items() if value is not False and value not in ("", ())),
         **values,
     }
     return Deployment(server, **given)  # type: ignore[arg-type]
@@ -215,12 +205,30 @@ def generate(deployment: Deployment) -> list[File]:
     row = find(deployment.server)
     for item in fields(deployment):
         reason = row.refuses.get(item.name)
-        if reason and getattr(deployment, item.name) != item.default:
+        if reason and deployment.has(item.name):
             raise ConfigError(f"--{item.name.replace('_', '-')} with {row.title}: {reason}")
     if deployment.variant not in ("", *row.variants):
         known = f"there are {', '.join(row.variants)}" if row.variants else "it has none; leave it out"
         raise ConfigError(f"--variant {deployment.variant} with {row.title}: {known}")
+    if row.web:
+        _check_use(row, deployment)
+    elif deployment.tls and deployment.transport != "http":
+        raise ConfigError("--tls: the application itself speaks TLS by --http only; give it to the web server in front")
     return row.write(deployment)
+
+
+def _check_use(row: Server, deployment: Deployment) -> None:
+    """Raise ``ConfigError`` for what a web server makes use of in another way to reach the application only."""
+    spawned = deployment.spawned
+    used = {
+        "script": spawned,
+        "python": spawned,
+        "group": any(place.startswith("unix:") for place in (*deployment.addresses, deployment.authorizer)),
+        "workers": deployment.several or (spawned and deployment.transport == "fastcgi"),
+    }
+    for name, is_used in used.items():
+        if deployment.has(name) and not is_used:
+            raise ConfigError(f"--{name} with {row.title}: {_NOT_HERE[name]}")
 
 
 def find(server: str) -> Server:

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import re
-
-from gateways.addresses import Address, parse_address
-from gateways.deploy.description import SIZE, Deployment
+from gateways.deploy.description import SIMPLE, SIZE, Deployment
 from gateways.errors import ConfigError
 
-#: What no grammar of a service manager would read as more than one word.
-_SIMPLE = re.compile("[A-Za-z0-9._/@+,=~-]+")
-
-_USUAL_LIMIT = 100 << 20
-"""What the description has when nobody said how large an upload may be."""
+CONTROL = "/run/gateways/control"
+"""The control socket of a master whose settings are in a configuration file."""
 
 
 def program(deployment: Deployment) -> str:
     """Return the path of ``gateways``. Raises ``ConfigError`` for one with spaces and the like."""
     path = f"{deployment.python_path.rpartition('/')[0]}/gateways"
-    if not _SIMPLE.fullmatch(path):
+    if not SIMPLE.fullmatch(path):
         raise ConfigError(
             f"--root {deployment.root!r}: {path!r} cannot be run from a configuration of {deployment.server}; "
             "give --python /path/without/spaces/bin/python"
         )
     return path
-
-
-def address(deployment: Deployment) -> Address:
-    """Return where the application listens."""
-    return parse_address(deployment.addresses[0])
 
 
 def arguments(deployment: Deployment, listen: str, *more: str) -> list[str]:
@@ -50,17 +39,9 @@ def arguments(deployment: Deployment, listen: str, *more: str) -> list[str]:
 
 def limited(deployment: Deployment) -> bool:
     """Whether somebody said how large an upload may be; otherwise the web server alone limits it."""
-    return deployment.upload_limit != _USUAL_LIMIT
-
-
-def check(deployment: Deployment) -> None:
-    """Raise ``ConfigError`` for flags that go with some transports only."""
-    if deployment.ajp_secret and deployment.transport != "ajp":
-        raise ConfigError("--ajp-secret: only AJP13 has a secret; give --ajp, or leave it out")
-    if deployment.tls and deployment.transport != "http":
-        raise ConfigError("--tls: the application itself speaks TLS by --http only; give it to the web server in front")
+    return deployment.has("upload_limit")
 
 
 def parent(deployment: Deployment) -> str:
     """Return the directory of the Unix socket, or "" for a port."""
-    return address(deployment).path.rpartition("/")[0]
+    return deployment.address.path.rpartition("/")[0]

@@ -6,7 +6,7 @@ import re
 import shlex
 
 from gateways.deploy import served
-from gateways.deploy.description import Deployment
+from gateways.deploy.description import SHARED, Deployment
 from gateways.deploy.text import File, comment, heading, joined, refuse
 from gateways.errors import ConfigError
 
@@ -28,7 +28,6 @@ killasgroup=true"""
 
 def write(deployment: Deployment) -> list[File]:
     """Return the file for conf.d. Raises ``ConfigError`` for what supervisor cannot write."""
-    served.check(deployment)
     if deployment.group and not served.parent(deployment):
         raise ConfigError("--group: there is no Unix socket that a group could use; leave it out")
     if deployment.variant == FCGI_PROGRAM:
@@ -49,10 +48,6 @@ def value(deployment: Deployment, flag: str, text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _account(deployment: Deployment) -> str:
-    return deployment.user or "www-data"
-
-
 def _command(deployment: Deployment, listen: str, *more: str) -> str:
     words = [served.program(deployment), "serve", *served.arguments(deployment, listen, *more), "--no-access-log"]
     return f"command={' '.join(map(word, words))}"
@@ -62,7 +57,7 @@ def _install(deployment: Deployment, owner: str) -> list[str]:
     name = deployment.name
     directory = served.parent(deployment)
     lines = [f"Copy to /etc/supervisor/conf.d/{name}.conf, then"]
-    if directory in ("", "/run", "/tmp"):
+    if directory in ("", *SHARED):
         return [*lines, "  supervisorctl update"]
     lines += [f"  install -d {f'-o {owner} ' if owner != 'root' else ''}{directory}", "  supervisorctl update"]
     if directory.startswith("/run/"):
@@ -76,7 +71,7 @@ def _install(deployment: Deployment, owner: str) -> list[str]:
 
 def _program(deployment: Deployment) -> list[str]:
     title = ["supervisor keeps the application running, with a socket that the application makes itself."]
-    account = _account(deployment)
+    account = deployment.account
     unix = bool(served.parent(deployment))
     if served.parent(deployment) == "/run" and account != "root":
         raise ConfigError(
@@ -92,7 +87,7 @@ def _program(deployment: Deployment) -> list[str]:
         *comment(heading(deployment, title, _install(deployment, account), []), ";"),
         "",
         f"[program:{deployment.name}]",
-        _command(deployment, str(served.address(deployment)), *group),
+        _command(deployment, str(deployment.address), *group),
         f"directory={value(deployment, '--root', deployment.root)}",
         *(comment(about, ";") if unix and not deployment.user else []),
         f"user={account}",
@@ -107,8 +102,8 @@ def _fcgi_program(deployment: Deployment) -> list[str]:
         "supervisor makes the socket, as root: its owner and mode are independent of the account of the application.",
         "It is closed while the program is stopped: to renew the application, reload.",
     ]
-    address = served.address(deployment)
-    group = deployment.group or "www-data"
+    address = deployment.address
+    group = deployment.socket_group
     listening = [f"socket=tcp://{address}"]
     if address.kind == "unix":
         listening = [f"socket=unix://{address.path}", f"socket_owner={group}:{group}", "socket_mode=0660"]
@@ -120,7 +115,7 @@ def _fcgi_program(deployment: Deployment) -> list[str]:
         "; fd:0 is that socket.",
         _command(deployment, "fd:0"),
         f"directory={value(deployment, '--root', deployment.root)}",
-        f"user={_account(deployment)}",
+        f"user={deployment.account}",
         *_END.split("\n"),
         "; What the master has to say. Errors and tracebacks of the application are in the web server's error log;",
         "; with --error-log FILE they are in that file, too.",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from gateways.deploy import served
 from gateways.deploy.description import Deployment
+from gateways.deploy.overlaps import is_below
 from gateways.deploy.text import File, comment, heading, joined
 from gateways.errors import ConfigError
 
@@ -14,12 +16,19 @@ MASTER = "master"
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,=+-]+")
 
+_RIGHTS = """\
+# What the application cannot do, even if somebody breaks into it. Take out the line that it objects to.
+CapabilityBoundingSet="""
+
+_RIGHTS_OF_ROOT = """\
+# All that root may do here: give sockets to a group, become the users of the pools, signal their workers.
+CapabilityBoundingSet=CAP_CHOWN CAP_SETUID CAP_SETGID CAP_KILL CAP_DAC_OVERRIDE"""
+
 _LOCKS = """\
 NoNewPrivileges=yes
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectSystem=strict
-ProtectHome=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
@@ -51,12 +60,15 @@ _NOTIFY = """\
 Type=notify
 WatchdogSec=30"""
 
-_RELOAD = "# Waits until the new workers serve, and fails when they cannot: the old ones go on then."
+#: What ProtectHome= hides.
+_HOMES = ("/home", "/root", "/run/user")
+
+#: What PrivateTmp= has another one of for each service.
+_TEMPORARY = ("/tmp", "/var/tmp")
 
 
 def write(deployment: Deployment) -> list[File]:
     """Return the units. Raises ``ConfigError`` for what systemd cannot do."""
-    served.check(deployment)
     if deployment.variant == MASTER:
         _check_master(deployment)
         return [File(f"systemd/{deployment.name}.service", joined(_master(deployment)))]
@@ -69,9 +81,8 @@ def write(deployment: Deployment) -> list[File]:
 
 
 def _check_master(deployment: Deployment) -> None:
-    usual = Deployment("systemd")
     for name in ("app", "mount", "upload_limit", "ping", "user", "group", "workers", "ajp_secret", "tls"):
-        if getattr(deployment, name) != getattr(usual, name):
+        if deployment.has(name):
             flag = name.replace("_", "-")
             raise ConfigError(
                 f"--{flag} with --variant {MASTER}: it belongs into the file; give it to gateways conf toml"
@@ -92,14 +103,6 @@ def value(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _account(deployment: Deployment) -> str:
-    return deployment.user or deployment.name.lower()
-
-
-def _group(deployment: Deployment) -> str:
-    return deployment.group or "www-data"
-
-
 def _socket(deployment: Deployment) -> list[str]:
     name = deployment.name
     install = [
@@ -107,13 +110,13 @@ def _socket(deployment: Deployment) -> list[str]:
         f"  systemctl daemon-reload && systemctl enable --now {name}.socket {name}.service",
     ]
     title = ["systemd listens for the application: connections wait here while it starts or restarts, none is refused."]
-    address = served.address(deployment)
+    address = deployment.address
     access = []
     if address.kind == "unix":
         access = [
             "# The web server must be able to connect; nobody else has to.",
             "SocketMode=0660",
-            f"SocketGroup={_group(deployment)}",
+            f"SocketGroup={deployment.socket_group}",
         ]
     return [
         *comment(heading(deployment, title, install, [])),
@@ -138,88 +141,126 @@ def _service(deployment: Deployment) -> list[str]:
         f"The application behind {name}.socket: see there. With --variant {STANDALONE} there is one unit, without it.",
     ]
     directory = name if served.parent(deployment) != f"/run/{name}" else f"{name}-control"
-    listening = [
+    service = [
+        *_account(deployment),
+        *_runtime(directory, "the control socket"),
         f'# systemd:{deployment.transport} is the socket whose FileDescriptorName is "{deployment.transport}".',
         "# No access log: the web server writes one.",
+        *_run(deployment, f"systemd:{deployment.transport}", f"/run/{directory}/control"),
     ]
-    return [
-        *comment(heading(deployment, title, [], [])),
-        "",
-        "[Unit]",
-        f"Description=The {name} application",
-        f"Requires={name}.socket",
-        "After=network.target",
-        "",
-        *_section(deployment, directory, "the control socket", f"systemd:{deployment.transport}", listening),
-    ]
+    return _unit(deployment, title, [], service, needs=[f"Requires={name}.socket"])
 
 
 def _standalone(deployment: Deployment) -> list[str]:
-    name = deployment.name
     title = [
         "The application with a socket of its own: one unit instead of two, but connections are refused while it",
         "restarts.",
     ]
-    install = [
+    parent = served.parent(deployment)
+    if parent == "/run" or _is_below(parent, _TEMPORARY):
+        wrong = "the account of the application may not write to /run itself"
+        if parent != "/run":
+            wrong = f"{parent} is another directory for the service (PrivateTmp), and nobody would find the socket"
+        raise ConfigError(
+            f"{deployment.addresses[0]}: {wrong}; "
+            f"give unix:/run/{deployment.name}/app.sock, or leave --variant {STANDALONE} out"
+        )
+    below = parent[len("/run/") :] if parent.startswith("/run/") else ""
+    directory = below or deployment.name
+    service = [
+        *_account(deployment),
+        *_runtime(directory, "both sockets" if below else "the control socket"),
+        "# No access log: the web server writes one.",
+        *_run(deployment, str(deployment.address), f"/run/{directory}/control"),
+    ]
+    return _unit(deployment, title, _install(deployment), service, "" if below else parent)
+
+
+def _master(deployment: Deployment) -> list[str]:
+    title = [
+        "One master for several applications, as /etc/gateways.toml says (gateways conf toml writes one). Each pool",
+        "has a user of its own, so the master is started as root; it runs no code of the applications.",
+    ]
+    command = served.program(deployment)
+    service = [
+        "# Makes /run/gateways for the sockets, as that file has them, and /var/log/gateways.",
+        "RuntimeDirectory=gateways",
+        "LogsDirectory=gateways",
+        f"ExecStart={command} serve --config /etc/gateways.toml",
+        *_reload(command, served.CONTROL),
+    ]
+    return _unit(deployment, title, _install(deployment), service, master=True)
+
+
+def _install(deployment: Deployment) -> list[str]:
+    name = deployment.name
+    return [
         f"Copy to /etc/systemd/system/{name}.service, then",
         f"  systemctl daemon-reload && systemctl enable --now {name}.service",
     ]
-    parent = served.parent(deployment)
-    if parent == "/run":
-        raise ConfigError(
-            f"{deployment.addresses[0]}: the account of the application may not write to /run itself; "
-            f"give unix:/run/{name}/app.sock, or leave --variant {STANDALONE} out"
-        )
-    below = parent[len("/run/") :] if parent.startswith("/run/") else ""
-    directory = below or name
+
+
+def _account(deployment: Deployment) -> list[str]:
+    account = deployment.account
     return [
-        *comment(heading(deployment, title, install, [])),
-        "",
-        "[Unit]",
-        f"Description=The {name} application",
-        "After=network.target",
-        "",
-        *_section(
-            deployment,
-            directory,
-            "both sockets" if below else "the control socket",
-            str(served.address(deployment)),
-            ["# No access log: the web server writes one."],
-            "" if below else parent,
-        ),
+        f"# An account of its own: adduser --system {account}. The group lets the web server use the socket.",
+        f"User={account}",
+        f"Group={deployment.socket_group}",
+        f"WorkingDirectory={value(deployment.root)}",
     ]
 
 
-def _section(
-    deployment: Deployment, directory: str, what: str, listen: str, about: list[str], writable: str = ""
-) -> list[str]:
-    """Return the sections from [Service] on. ``directory`` is below /run, ``writable`` another one that is needed."""
-    account = _account(deployment)
-    control = f"/run/{directory}/control"
+def _runtime(directory: str, what: str) -> list[str]:
+    return [f"# Makes /run/{directory}, owned by User, for {what}.", f"RuntimeDirectory={value(directory)}"]
+
+
+def _run(deployment: Deployment, listen: str, control: str) -> list[str]:
     command = served.program(deployment)
     words = served.arguments(deployment, listen)
     split = words.index(f"--{deployment.transport}")
     first, second = ([word(text) for text in part] for part in (words[:split], words[split:]))
     return [
-        "[Service]",
-        *_NOTIFY.split("\n"),
-        f"# An account of its own: adduser --system {account}. The group lets the web server use the socket.",
-        f"User={account}",
-        f"Group={_group(deployment)}",
-        f"WorkingDirectory={value(deployment.root)}",
-        f"# Makes /run/{directory}, owned by User, for {what}.",
-        f"RuntimeDirectory={value(directory)}",
-        *about,
         f"ExecStart={command} serve {' '.join(first)} \\",
         f"    {' '.join(second)} --control {word(control)} --no-access-log",
-        _RELOAD,
+        *_reload(command, control),
+    ]
+
+
+def _reload(command: str, control: str) -> list[str]:
+    return [
+        "# Waits until the new workers serve, and fails when they cannot: the old ones go on then.",
         f"ExecReload={command} reload --control {word(control)}",
+    ]
+
+
+def _unit(
+    deployment: Deployment,
+    title: list[str],
+    install: list[str],
+    service: list[str],
+    writable: str = "",
+    *,
+    needs: Sequence[str] = (),
+    master: bool = False,
+) -> list[str]:
+    """Return a whole unit. ``service`` says what runs and as whom, ``writable`` is a directory that it needs."""
+    return [
+        *comment(heading(deployment, title, install, [])),
+        "",
+        "[Unit]",
+        "Description=Applications served by gateways" if master else f"Description=The {deployment.name} application",
+        *needs,
+        "After=network.target",
+        "",
+        "[Service]",
+        *_NOTIFY.split("\n"),
+        *service,
         *_TIMES.split("\n"),
         "",
-        "# What the application cannot do, even if somebody breaks into it. Take out the line that it objects to.",
-        "CapabilityBoundingSet=",
+        *(_RIGHTS_OF_ROOT if master else _RIGHTS).split("\n"),
         *_LOCKS.split("\n"),
-        "# What it may write to, besides its own /tmp",
+        *_home(deployment, writable),
+        f"# What {'the applications' if master else 'it'} may write to{'' if master else ', besides its own /tmp'}",
         f"ReadWritePaths={value(writable)}" if writable else f"# ReadWritePaths={value(deployment.root)}/data",
         "",
         "[Install]",
@@ -227,40 +268,13 @@ def _section(
     ]
 
 
-def _master(deployment: Deployment) -> list[str]:
-    name = deployment.name
-    title = [
-        "One master for several applications, as /etc/gateways.toml says (gateways conf toml writes one). Each pool",
-        "has a user of its own, so the master is started as root; it runs no code of the applications.",
-    ]
-    install = [
-        f"Copy to /etc/systemd/system/{name}.service, then",
-        f"  systemctl daemon-reload && systemctl enable --now {name}.service",
-    ]
-    command = served.program(deployment)
-    return [
-        *comment(heading(deployment, title, install, [])),
-        "",
-        "[Unit]",
-        "Description=Applications served by gateways",
-        "After=network.target",
-        "",
-        "[Service]",
-        *_NOTIFY.split("\n"),
-        f"# Makes /run/{name} for the sockets, and /var/log/{name}.",
-        f"RuntimeDirectory={name}",
-        f"LogsDirectory={name}",
-        f"ExecStart={command} serve --config /etc/gateways.toml",
-        _RELOAD,
-        f"ExecReload={command} reload --control /run/{name}/control",
-        *_TIMES.split("\n"),
-        "",
-        "# All that root may do here: give sockets to a group, become the users of the pools, signal their workers.",
-        "CapabilityBoundingSet=CAP_CHOWN CAP_SETUID CAP_SETGID CAP_KILL CAP_DAC_OVERRIDE",
-        *_LOCKS.split("\n"),
-        "# What the applications may write to",
-        f"# ReadWritePaths={value(deployment.root)}/data",
-        "",
-        "[Install]",
-        "WantedBy=multi-user.target",
-    ]
+def _home(deployment: Deployment, writable: str) -> list[str]:
+    """Return the line about homes, which are hidden unless the application is in one."""
+    places = (deployment.root, deployment.python_path, *(deployment.tls or ()), writable)
+    if any(_is_below(place, _HOMES) for place in places):
+        return ["# Not yes, which hides homes: what is served lies in one.", "ProtectHome=read-only"]
+    return ["ProtectHome=yes"]
+
+
+def _is_below(path: str, places: Sequence[str]) -> bool:
+    return any(is_below(path, place) for place in places)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateways.addresses import Address, parse_address
-from gateways.deploy.description import Deployment
+from gateways.deploy.description import SHARED, Deployment
+from gateways.deploy.firstlines import first_lines
+from gateways.deploy.overlaps import is_below
 from gateways.errors import ConfigError
 
 SPEECH = {
@@ -18,6 +22,9 @@ SPEECH = {
     "ajp": "AJP13",
     "http": "HTTP",
 }
+
+#: What needs no quotes in any of the grammars. The description has refused double quotes, backslashes and controls.
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@,=~+!-]+")
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _FRONT = "10.0.0.10"
@@ -71,13 +78,59 @@ def longest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: -len(pair[0]))
 
 
-def check_started(deployment: Deployment) -> None:
-    """Refuse what is about a script that the web server starts, where it starts none."""
-    for flag, value in (("--script", deployment.script), ("--python", deployment.python)):
-        if value and not deployment.spawned:
-            raise ConfigError(
-                f"{flag}: {deployment.server} starts nothing here; leave it out, or give --spawn or --cgi"
-            )
+def in_order(deployment: Deployment) -> list[tuple[str, str]]:
+    """Return the URLs of static files, with their directories, and that of the application, with none.
+
+    The first that fits a path is the one that is meant: files below the application come before it, and an application
+    that is below files before them.
+    """
+    return longest_first([*deployment.static, (deployment.mount, "")])
+
+
+def files_inside(deployment: Deployment) -> list[str]:
+    """Return the URLs of static files that are below that of the application."""
+    return [url for url, _ in deployment.static if is_below(url, deployment.mount)]
+
+
+def about_files(deployment: Deployment) -> str:
+    """Say what static files are."""
+    return "Files for everybody." if deployment.authorizer else "Files that need no application."
+
+
+def word(deployment: Deployment, what: str, text: str, never: Mapping[str, str], quote: str = '"') -> str:
+    """Return ``text`` as one word, in quotes where it needs them.
+
+    ``never`` are characters that no quotes protect, each with the reason. Raises ``ConfigError`` for these.
+    """
+    for character, why in never.items():
+        if character in text:
+            raise refuse(deployment, what, text, character, why)
+    return text if _PLAIN.fullmatch(text) else f"{quote}{text}{quote}"
+
+
+def milliseconds(deployment: Deployment) -> str:
+    """Return the timeout with its unit, for servers that know s and ms."""
+    timeout = deployment.timeout
+    return f"{round(timeout * 1000)}ms" if timeout % 1 else f"{int(timeout)}s"
+
+
+def seconds(deployment: Deployment) -> int:
+    """Return the timeout for servers that have whole seconds."""
+    return max(1, round(deployment.timeout))
+
+
+def script(deployment: Deployment, path: str, python: str) -> list[str]:
+    """Say what is in the script that the web server starts, whose first line names a Python that has gateways."""
+    function = "run_with_cgi" if deployment.transport == "cgi" else "run"
+    lines = [
+        *first_lines(python).splitlines(),
+        f"from gateways import {function}",
+        f"{function}({json.dumps(deployment.app, ensure_ascii=False)})",
+    ]
+    return [
+        f"{path} has to be executable (chmod 755). It has these lines, the first with a Python that has gateways:",
+        *indented(lines, "  "),
+    ]
 
 
 def where(deployment: Deployment) -> str:
@@ -85,22 +138,16 @@ def where(deployment: Deployment) -> str:
     return f"mounted at {deployment.mount} beside other content" if deployment.mount else "at the root of a site"
 
 
-def first(deployment: Deployment) -> Address:
-    """Return the address of the application, which has one."""
-    return parse_address(deployment.addresses[0])
-
-
 def serving(deployment: Deployment, more: str = "", note: Sequence[str] = ()) -> list[str]:
     """Say which commands serve the application. ``more`` are flags that this server needs."""
     if deployment.spawned:
         return []
-    address = first(deployment)
+    address = deployment.address
     lines = ["The application is served by"]
     if _is_elsewhere(deployment):
-        several = len(deployment.addresses) > 1
-        which = "each" if several else "that"
+        which = "each" if deployment.several else "that"
         lines = [f"On {which} machine the application is served by ({_FRONT} is the machine of {deployment.server})"]
-        more = f"{f' --workers {deployment.workers}' if several else ''}{more} --allowed-clients {_FRONT}"
+        more = f"{f' --workers {deployment.workers}' if deployment.several else ''}{more} --allowed-clients {_FRONT}"
     if deployment.ping:
         more += f" --ping {deployment.ping}"
     if deployment.authorizer:
@@ -121,7 +168,7 @@ def serving(deployment: Deployment, more: str = "", note: Sequence[str] = ()) ->
     lines.append(f"  gateways serve {shlex.quote(deployment.app)} {flags}{more}")
     if note:
         return [*lines, *note]
-    if len(deployment.addresses) == 1:
+    if not deployment.several:
         lines.append("(gateways conf systemd, or supervisor, writes what keeps that running.)")
     if address.kind == "tcp" and not _is_elsewhere(deployment) and deployment.server != "haproxy":
         lines.append("A Unix socket is better on one machine: any local user may connect to a TCP port.")
@@ -138,14 +185,14 @@ def _directories(deployment: Deployment) -> list[str]:
     return [
         f'[ -d {directory} ] || sudo install -d -o "$USER" -g {deployment.socket_group} -m 2755 {directory}'
         for directory in directories
-        if directory not in ("", "/run", "/tmp", "/var/run")
+        if directory not in ("", *SHARED)
     ]
 
 
 def _is_elsewhere(deployment: Deployment) -> bool:
     """Say whether the application is on other machines than the web server."""
     addresses = [parse_address(text) for text in deployment.addresses]
-    return len(addresses) > 1 or (addresses[0].kind == "tcp" and addresses[0].host not in _LOOPBACK)
+    return deployment.several or (addresses[0].kind == "tcp" and addresses[0].host not in _LOOPBACK)
 
 
 def _proxy(deployment: Deployment, address: Address) -> str:

@@ -14,7 +14,6 @@ _PORTS = {"fastcgi": ":9000", "scgi": ":4000", "uwsgi": ":3031", "ajp": ":8009",
 
 def write(deployment: Deployment) -> list[File]:
     """Return the file."""
-    served.check(deployment)
     title = ["gateways.toml: one master, and a pool of workers for each application."]
     install = [
         "Copy to /etc/gateways.toml, or beside the application, then",
@@ -39,11 +38,12 @@ def string(text: str) -> str:
 
 def _text(deployment: Deployment) -> str:
     values = {
+        "CONTROL": string(served.CONTROL),
         "NAME": deployment.name,
         "APP": string(deployment.app),
         "ROOT": string(deployment.root),
-        "USER": string(deployment.user or deployment.name.lower()),
-        "GROUP": string(deployment.group or "www-data"),
+        "USER": string(deployment.account),
+        "GROUP": string(deployment.socket_group),
         "WORKERS": str(deployment.workers),
         "LISTENING": "\n".join(_listening(deployment)),
         "SECRET": _setting("ajp_secret", deployment.ajp_secret, "better @/path of a file that only root can read"),
@@ -90,7 +90,7 @@ _TEMPLATE = """\
 
 [gateways]
 # What only the master obeys.
-control = "/run/gateways/control"
+control = <CONTROL>
 #pid_file = "/run/gateways/gateways.pid"
 #daemonize = false
 #error_log = "-"

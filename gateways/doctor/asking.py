@@ -10,7 +10,7 @@ from gateways.addresses import Address
 from gateways.client import Client, Response
 from gateways.doctor.findings import ERROR, OK, WARNING, Finding, declare, quoted
 from gateways.doctor.speaking import names, spoken
-from gateways.doctor.targets import Options
+from gateways.doctor.targets import LONGEST, Options
 from gateways.errors import BackendTimeout, ConnectError, GatewayError, ProtocolError
 
 STALE = declare(
@@ -41,28 +41,35 @@ ANSWERS = declare("backend-answers", OK, "The backend answered a request for `/`
 
 #: Seconds for each of the protocols that are tried: who has an answer has it at once, and there are five.
 _TRIAL = 3.0
-#: A request takes that many times as long as the backend may be silent, if it says a little now and then.
-LONGEST = 2
-#: Of a page that says why, bytes.
+#: Bytes of a page that are enough.
 _PAGE = 65536
 
 
 def ask(address: Address, options: Options, where: str = "") -> Iterator[Finding]:
     """Connect to ``address``, find out what it speaks if ``options.protocol`` does not say it, and send GET /."""
     place = where or str(address)
+    protocol = options.protocol or protocol_of(address, options, place)
+    if isinstance(protocol, Finding):
+        yield protocol
+    else:
+        yield from _request(protocol, address, options, place)
+
+
+def protocol_of(address: Address, options: Options, where: str, likely: str | None = None) -> str | Finding:
+    """Return what is spoken at ``address``, or why that cannot be told. ``likely`` is tried first."""
+    timeout = min(options.timeout, _TRIAL)
     try:
-        protocol = options.protocol or spoken(address, min(options.timeout, _TRIAL))
-        if protocol is None:
-            remedy = "give the address of the application; or say what it speaks: --fastcgi ADDR, --scgi ADDR, ..."
-            yield UNKNOWN.found(place, f"what listens at {address} speaks none of the known protocols", remedy)
-            return
+        found = spoken(address, timeout, likely)
     except ConnectError as error:
-        yield _unreachable(address, error, place, options.protocol)
-        return
+        return _unreachable(address, error, where, likely)
     except BackendTimeout:
-        yield silent(address, min(options.timeout, _TRIAL), place)
-        return
-    yield from _request(protocol, address, options, place)
+        return silent(address, timeout, where)
+    if found is None:
+        remedy = "give the address of the application"
+        if not likely:
+            remedy += "; or say what it speaks: --fastcgi ADDR, --scgi ADDR, ..."
+        return UNKNOWN.found(where, f"what listens at {address} speaks none of the known protocols", remedy)
+    return found
 
 
 def _request(protocol: str, address: Address, options: Options, where: str) -> Iterator[Finding]:
@@ -76,8 +83,8 @@ def _request(protocol: str, address: Address, options: Options, where: str) -> I
     )
     try:
         with client.request("GET", "/") as response:
-            page = _beginning(response)
-            yield from _judge(protocol, response, page, where)
+            beginning(response)
+            yield from _judge(protocol, response, where)
     except ConnectError as error:
         yield _unreachable(address, error, where, protocol)
     except BackendTimeout:
@@ -97,21 +104,21 @@ def _request(protocol: str, address: Address, options: Options, where: str) -> I
             yield BROKEN.found(where, str(error), "look into the log of the application: it broke off its answer")
 
 
-def _beginning(response: Response) -> bytes:
-    page = b""
+def beginning(response: Response) -> None:
+    """Read a page as far as it says whether it comes: not all of a long one, nor of a stream of events."""
+    length = 0
     stream = (response.header("Content-Type") or "").startswith("text/event-stream")
     try:
         for block in response.iter_body():
-            page += block
-            if stream or len(page) >= _PAGE:
+            length += len(block)
+            if stream or length >= _PAGE:
                 break
     except BackendTimeout:
-        if not page and not stream:
+        if not length and not stream:
             raise
-    return page
 
 
-def _judge(protocol: str, response: Response, page: bytes, where: str) -> Iterator[Finding]:
+def _judge(protocol: str, response: Response, where: str) -> Iterator[Finding]:
     said = _last_line(response.stderr)
     answer = f"it answered GET / by {names(protocol)} with {response.status} {response.reason}".rstrip()
     if response.status in (500, 502, 504):

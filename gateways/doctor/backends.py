@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Callable
 
-from gateways.addresses import Address, parse_address
+from gateways.addresses import parse_address
 from gateways.doctor import asking, faults, sockets
 from gateways.doctor.accounts import Account
-from gateways.doctor.findings import ERROR, Finding
-from gateways.doctor.speaking import names, spoken
+from gateways.doctor.findings import Finding
+from gateways.doctor.speaking import names
 from gateways.doctor.targets import Options
-from gateways.errors import BackendTimeout, ConfigError, ConnectError
-
-#: Seconds for each protocol that is tried.
-TRIAL = 3.0
+from gateways.errors import ConfigError
 
 
 class Backends:
@@ -46,32 +41,17 @@ class Backends:
         except ConfigError as error:
             yield faults.ADDRESS.found(where, str(error), "write an address that can be connected to")
             return
-        if self.options.run:
-            yield from self._look(address, where, protocol)
-            yield from self._ask(protocol, address, where, line)
-
-    def _look(self, address: Address, where: str, protocol: str) -> Iterator[Finding]:
-        if address.kind == "unix":
-            yield from sockets.look(address.path, self.account, where, protocol or "fastcgi", self._units)
-
-    def _ask(self, protocol: str, address: Address, where: str, line: Callable[[str], str]) -> Iterator[Finding]:
-        if address.kind == "unix" and not os.path.exists(address.path):
-            return  # that has been said
-        try:
-            found = spoken(address, min(self.options.timeout, TRIAL), protocol or None)
-        except ConnectError:
-            # Talking to it once more says why; a port may be listened on at another address.
-            options = replace(self.options, protocol=protocol or None)
-            yield from sockets.examine_address(address, self.account, options, where, look_at_file=False)
+        if not self.options.run:
             return
-        except BackendTimeout:
-            yield asking.silent(address, min(self.options.timeout, TRIAL), where)
+        seen = list(sockets.look_around(address, self.account, where, protocol or "fastcgi", self._units))
+        yield from seen
+        if not sockets.can_be_asked(seen):
             return
-        if found is None:
-            what = f"what listens at {address} speaks none of the known protocols"
-            yield asking.UNKNOWN.found(where, what, "give the address of the application")
+        found = asking.protocol_of(address, self.options, where, protocol or None)
+        if isinstance(found, Finding):
+            yield found
         elif protocol and found != protocol:
             what = f"{address} speaks {names(found)}, and is spoken to in {names(protocol)}"
             written = line(found)
             serve = f"gateways serve --{protocol} {address}"
-            yield asking.OTHER.found(where, what, f"write: {written}; or {serve}" if written else serve, severity=ERROR)
+            yield asking.OTHER.found(where, what, f"write: {written}; or {serve}" if written else serve)

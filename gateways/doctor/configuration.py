@@ -14,7 +14,7 @@ from gateways.doctor.targets import Options
 from gateways.errors import ConfigError
 from gateways.server.preflight import inspect
 
-READ = declare("configuration-read", OK, "The file was read, and this many places were found that hand requests on.")
+READ = declare("configuration-read", OK, "The file was read, and nothing is wrong with it.")
 SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with this setting of gateways.toml.")
 DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
 

@@ -69,6 +69,33 @@ class Directive:
             block = block.parent
 
 
+@dataclass(frozen=True)
+class NotIncluded:
+    """A line that includes a file which is not there, or which cannot be read: then ``error`` says why."""
+
+    where: str
+    line: str
+    asked: bool
+    error: OSError | None = None
+
+
+class Files:
+    """The files that a reader goes through. ``met`` says whether ``asked``, the file in question, was among them."""
+
+    def __init__(self, asked: str) -> None:
+        self._asked = os.path.realpath(asked)
+        self.met = False
+        self.not_included: list[NotIncluded] = []
+
+    def enter(self, path: str, asked: bool, depth: int) -> bool:
+        """Say whether what a file says is asked for, as that is which includes it. Raises ``Fault`` without an end."""
+        if depth > DEEPEST:
+            raise Fault(f"{path}:1", "files include each other without an end")
+        asked = asked or os.path.realpath(path) == self._asked
+        self.met = self.met or asked
+        return asked
+
+
 def check_depth(directive: Directive) -> None:
     """Raise ``Fault`` for a block that is in too many others."""
     if sum(1 for _ in directive.up()) > MOST_NESTED:

@@ -7,6 +7,7 @@ import shlex
 import stat
 from collections.abc import Iterator
 
+from gateways.deploy.hosting.applications import is_for_scripts
 from gateways.doctor.accounts import closed_directory, web_account
 from gateways.doctor.findings import WARNING, Finding, declare
 from gateways.doctor.htaccess import examine_htaccess
@@ -48,7 +49,8 @@ def scripts_in(path: str) -> list[str]:
         entries = sorted(os.scandir(path), key=lambda entry: entry.name)
     except OSError as error:
         raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
-    return [entry.path for entry in entries if entry.is_file() and _is_script(entry, "cgi" in os.path.basename(path))]
+    for_scripts = is_for_scripts(path)
+    return [entry.path for entry in entries if entry.is_file() and _is_script(entry, for_scripts)]
 
 
 def _is_script(entry: os.DirEntry[str], for_scripts: bool) -> bool:

@@ -187,9 +187,11 @@ _PATTERNS = (
 
 def examine_errorlog(path: str, options: Options) -> Iterator[Finding]:
     """Yield what the last lines of a log say, the newest first, each cause once. ``options`` are not needed."""
-    text = _tail(path)
+    try:
+        lines = last_lines(path, _TAIL)
+    except OSError as error:
+        raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
     found: list[Finding] = []
-    lines = text.splitlines()
     for line in reversed(lines):
         finding = explain_line(path, line)
         if finding is not None and finding not in found:
@@ -225,11 +227,8 @@ def _message(line: str) -> str:
     return re.sub(r": /\S+\.f?cgi$", "", line)
 
 
-def _tail(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            return file.read(_TAIL).decode("utf-8", "replace")
-    except OSError as error:
-        raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
+def last_lines(path: str, size: int) -> list[str]:
+    """Return the lines in the last ``size`` bytes of a file. Raises ``OSError``."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - size))
+        return file.read(size).decode("utf-8", "replace").splitlines()

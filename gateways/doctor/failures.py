@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from gateways.doctor.findings import ERROR, WARNING, Finding, declare, one_line
+from gateways.doctor.findings import ERROR, WARNING, Finding, declare, one_line, place
 
 MODULE = declare(
     "module-absent",
@@ -178,5 +178,5 @@ def _where(path: str, lines: list[str]) -> str:
     places = [(match[1], match[2]) for match in map(_ENTRY.match, lines) if match]
     own = [place for place in places if not re.search(r"/(site|dist)-packages/|/lib/python3|<", place[0])]
     for file, number in reversed(own or places):
-        return f"{file}, line {number}"
+        return place(file, int(number))
     return path

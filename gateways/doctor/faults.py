@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateways.doctor.directives import NotIncluded
 from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
 
 SYNTAX = declare("config-syntax", ERROR, "The web server cannot read the file, so it does not start with it.")
@@ -124,7 +125,10 @@ KEEPALIVE = 75.0
 USUAL_BODY = 1 << 20
 
 
-def unread(where: str, included: str, error: OSError) -> Finding:
-    """Return that a file that is included at ``where`` cannot be read."""
+def not_included(line: NotIncluded) -> Finding:
+    """Return that a file is not there, or cannot be read."""
+    error = line.error
+    if error is None:
+        return INCLUDE.found(line.where, f"{line.line}: there is no such file", "correct the path")
     remedy = "run as a user who may read it" if isinstance(error, PermissionError) else "correct the path"
-    return UNREAD.found(where, f"{included}: {error.filename}: {error.strerror}", remedy)
+    return UNREAD.found(line.where, f"{line.line}: {error.filename}: {error.strerror}", remedy)

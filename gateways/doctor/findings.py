@@ -64,6 +64,11 @@ def declare(name: str, severity: str, meaning: str) -> Code:
     return CODES[name]
 
 
+def place(path: str, line: int = 0) -> str:
+    """Return FILE:LINE, as editors and compilers write it; the file alone where no line is known."""
+    return f"{path}:{line}" if line else path
+
+
 def one_line(text: object, limit: int = 0) -> str:
     """Return a text that can be printed to a terminal: in one line, with what is not printable escaped.
 

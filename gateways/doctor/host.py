@@ -6,10 +6,11 @@ import os
 import shlex
 from collections.abc import Iterator
 
-from gateways.deploy.initserver import ApacheFacts, look
 from gateways.doctor.accounts import running_programs
+from gateways.doctor.apache.facts import ApacheFacts, look
+from gateways.doctor.directives import Directive
 from gateways.doctor.findings import ERROR, WARNING, Finding, declare
-from gateways.doctor.htaccessfile import Directive, files_for, read_files
+from gateways.doctor.htaccessfile import files_for, read_files
 
 NO_MODULE = declare(
     "host-without-module",
@@ -78,5 +79,5 @@ def _is_allowed(directive: Directive, facts: ApacheFacts) -> bool:
         return True
     options = [word.partition("=")[2].split(",") for word in words if word.startswith("options=")]
     if kind == "options" and options:
-        return {word.lstrip("+-").lower() for word in directive.words} <= set(options[0])
+        return {word.lstrip("+-").lower() for word in directive.args} <= set(options[0])
     return any(word.partition("=")[2] == directive.name for word in words if word.startswith("nonfatal="))

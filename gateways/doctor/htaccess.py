@@ -6,9 +6,12 @@ import os
 import shlex
 from collections.abc import Iterator
 
-from gateways.deploy.initserver import look
+from gateways.deploy.hosting.applications import is_for_scripts
+from gateways.deploy.htaccess import SECRET
 from gateways.doctor import rewriting
 from gateways.doctor.accounts import READ, Account, allowed, described, web_account
+from gateways.doctor.apache.facts import allows_scripts, look
+from gateways.doctor.directives import Directive
 from gateways.doctor.findings import ERROR, WARNING, Finding, declare
 from gateways.doctor.htaccessfile import HANDLERS, Read, files_for, read_file, read_files
 from gateways.doctor.targets import Options
@@ -49,17 +52,26 @@ SOURCE = declare(
 def examine_htaccess(path: str, options: Options) -> Iterator[Finding]:
     """Look at a file by itself."""
     account = web_account(options)
-    yield from _readable(path, account)
-    read = read_file(path)
+    readable = allowed(account, path, READ)
+    if not readable:
+        what = f"{account.name} may not read it ({described(path)})"
+        yield UNREADABLE.found(path, what, f"chmod 644 {shlex.quote(path)}")
+    try:
+        read = read_file(path)
+    except OSError as error:
+        if readable:
+            what = f"you cannot read it, and what it says does not count here: {error.strerror}"
+            yield UNREADABLE.found(path, what, "run as a user who may read it", severity=WARNING)
+        return
     yield from read.findings
     directory = os.path.dirname(os.path.abspath(path))
     whole = read_files(sorted({*files_for(directory), os.path.abspath(path)}, key=len))  # Options are inherited, say
     yield from rewriting.examine(read.named("rewriteengine", "rewritecond", "rewriterule", "rewritebase"), path)
-    if read.named("addhandler", "sethandler") and _sets_handler(read) and not _allows_cgi(whole, directory):
-        directive = next(d for d in read.named("addhandler", "sethandler") if d.words and d.words[0] in HANDLERS)
+    handlers = _handlers(read)
+    if handlers and not _allows_cgi(whole, directory):
         remedy = f"sed -i '1i Options +ExecCGI' {shlex.quote(path)}"
-        yield NO_EXECCGI.found(directive.where, "scripts are not allowed here: Options has no +ExecCGI", remedy)
-    if _sets_handler(read) and not _passes_authorization(whole):
+        yield NO_EXECCGI.found(handlers[0].where, "scripts are not allowed here: Options has no +ExecCGI", remedy)
+    if handlers and not _passes_authorization(whole):
         remedy = f"echo 'CGIPassAuth On' >> {shlex.quote(path)}"
         yield NO_AUTHORIZATION.found(path, "the Authorization header does not reach the script", remedy)
     yield from _source(path, read, whole)
@@ -78,8 +90,8 @@ def examine_beside(script: str, account: Account) -> Iterator[Finding]:
     """Look at what the files beside and above a script leave out for it."""
     directory = os.path.dirname(os.path.abspath(script))
     name = os.path.basename(script)
-    if "cgi" in os.path.basename(directory).lower() or not name.endswith((".cgi", ".fcgi")):
-        return  # a cgi-bin, where the server's configuration makes everything a script
+    if is_for_scripts(directory) or not name.endswith((".cgi", ".fcgi")):
+        return
     files = files_for(directory)
     if not files:
         remedy = f"gateways init {shlex.quote(directory)}"
@@ -91,26 +103,21 @@ def examine_beside(script: str, account: Account) -> Iterator[Finding]:
         yield NO_HANDLER.found(files[-1], f"nothing makes {name} a script: its source is sent", remedy)
 
 
-def _readable(path: str, account: Account) -> Iterator[Finding]:
-    if not allowed(account, path, READ):
-        what = f"{account.name} may not read it ({described(path)})"
-        yield UNREADABLE.found(path, what, f"chmod 644 {shlex.quote(path)}")
-
-
-def _sets_handler(read: Read) -> bool:
-    return any(d.words and d.words[0].lower() in HANDLERS for d in read.named("addhandler", "sethandler"))
+def _handlers(read: Read) -> list[Directive]:
+    """Return the lines that make files scripts."""
+    return [line for line in read.named("addhandler", "sethandler") if line.value.lower() in HANDLERS]
 
 
 def _allows_cgi(read: Read, directory: str) -> bool:
-    words = [word.lower() for directive in read.named("options") for word in directive.words]
-    if {"-execcgi", "none"} & set(words):
-        return False
-    return bool({"+execcgi", "execcgi", "all", "+all"} & set(words)) or look(directory).scripts
+    allowed_so_far = look(directory).scripts
+    for line in read.named("options"):
+        allowed_so_far = allows_scripts(line.args, allowed_so_far)
+    return allowed_so_far
 
 
 def _passes_authorization(read: Read) -> bool:
     for directive in read.named("cgipassauth", "fcgidpassheader", "rewriterule", "setenvif", "setenvifnocase"):
-        text = " ".join(directive.words).lower()
+        text = " ".join(directive.args).lower()
         if text == "on" or "authorization" in text:
             return True
     return False
@@ -119,11 +126,7 @@ def _passes_authorization(read: Read) -> bool:
 def _source(path: str, read: Read, whole: Read) -> Iterator[Finding]:
     directory = os.path.dirname(os.path.abspath(path))
     sources = sorted(name for name in os.listdir(directory) if name.endswith(".py"))
-    closed = any(
-        directive.words[:2] == ("all", "denied") or (directive.name == "deny" and directive.words[:1] == ("from",))
-        for directive in whole.named("require", "deny")
-    )
-    if sources and _sets_handler(read) and not closed and not read.handler(sources[0]):
-        section = r'<FilesMatch "\\.(py|pyc|toml)$">\nRequire all denied\n</FilesMatch>\n'
-        remedy = f"printf '{section}' >> {shlex.quote(path)}"
+    if sources and _handlers(read) and not whole.denies(sources[0]) and not read.handler(sources[0]):
+        section = shlex.join([f'<FilesMatch "{SECRET}">', "Require all denied", "</FilesMatch>"])
+        remedy = f"printf '%s\\n' {section} >> {shlex.quote(path)}"
         yield SOURCE.found(path, f"everybody can read the source, {sources[0]} for one", remedy)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateways.declared import nearest
+from gateways.doctor.apache.syntax import handler_of, is_for_file, lines, words
+from gateways.doctor.directives import Directive
 from gateways.doctor.findings import ERROR, Finding, declare
 from gateways.doctor.starting import Surroundings
 
@@ -62,22 +64,6 @@ _LIMITS = {"rlimitcpu": resource.RLIMIT_CPU, "rlimitmem": resource.RLIMIT_AS}
 HANDLERS = ("cgi-script", "fcgid-script")
 
 
-@dataclass(frozen=True)
-class Directive:
-    """One directive: its name in lower case, its words, the sections around it, and where it stands."""
-
-    name: str
-    words: tuple[str, ...]
-    sections: tuple[str, ...]
-    file: str
-    line: int
-
-    @property
-    def where(self) -> str:
-        """The file and the line."""
-        return f"{self.file}, line {self.line}"
-
-
 @dataclass
 class Read:
     """What is in a file, or in all that hold for a directory, from the outermost on."""
@@ -91,24 +77,23 @@ class Read:
 
     def handler(self, name: str) -> str:
         """Return the handler of scripts that a file gets, "" where it gets none."""
-        found = ""
-        for directive in self.named("addhandler", "sethandler", "fcgidwrapper"):
-            if directive.name == "addhandler":
-                endings = [word.lower().lstrip(".") for word in directive.words[1:]]
-                applies = name.lower().rpartition(".")[2] in endings
-            else:
-                applies = all(_section_holds(section, name) for section in directive.sections)
-            if applies and directive.words:
-                found = "fcgid-script" if directive.name == "fcgidwrapper" else directive.words[0].lower()
-        return found
+        return handler_of(name, self.named("addhandler", "sethandler"))
+
+    def denies(self, name: str) -> bool:
+        """Say whether a file of that name is sent to nobody, or not to all."""
+        return any(
+            (directive.args[:2] == ("all", "denied") or (directive.name == "deny" and directive.value == "from"))
+            and all(is_for_file(section, name) for section in directive.up())
+            for directive in self.named("require", "deny")
+        )
 
     def surroundings(self) -> Surroundings:
         """Return what the file changes for the process of a script."""
-        environ = {d.words[0]: " ".join(d.words[1:]) for d in self.named("setenv") if d.words}
+        environ = {d.value: " ".join(d.args[1:]) for d in self.named("setenv") if d.args}
         limits = {}
         for directive in self.named(*_LIMITS):
-            if directive.words and directive.words[-1].isdigit():
-                limits[_LIMITS[directive.name]] = int(directive.words[-1])
+            if directive.args and directive.args[-1].isdigit():
+                limits[_LIMITS[directive.name]] = int(directive.args[-1])
         return Surroundings(environ, limits)
 
 
@@ -141,59 +126,61 @@ def read_file(path: str) -> Read:
     """Read one file. Raises ``OSError``."""
     with open(path, "rb") as file:
         data = file.read(1 << 20)  # Apache's own would be a few kilobytes
-    read = Read()
+    reading = _Reading(path)
     if data.startswith(b"\xef\xbb\xbf"):
         remedy = rf"sed -i '1s/^\xef\xbb\xbf//' {shlex.quote(path)}"
-        read.findings.append(BOM.found(path, "it begins with a byte order mark", remedy))
+        reading.findings.append(BOM.found(path, "it begins with a byte order mark", remedy))
         data = data[3:]
-    sections: list[tuple[str, int]] = []
-    number = 0
-    for first, text in _lines(data.decode("utf-8", "surrogateescape")):
-        number = first
-        where = f"{path}, line {number}"
+    for number, text in lines(data.decode("utf-8", "surrogateescape")):
         section = re.match(r"<(/?)(\w+)\s*(.*?)>?$", text)
-        if section and section[1]:
-            if not sections or sections[-1][0].split()[0] != section[2].lower():
-                read.findings.append(
-                    UNCLOSED.found(where, f"{text} closes nothing", f"sed -i '{number}d' {shlex.quote(path)}")
-                )
-            else:
-                sections.pop()
-        elif section:
-            if section[2].lower() in _SERVER_SECTIONS:
-                what = f"<{section[2]}> is not allowed in .htaccess"
-                read.findings.append(
-                    NOT_HERE.found(where, what, "take the section out: the file holds for its directory")
-                )
-            sections.append((f"{section[2].lower()} {section[3]}", number))
+        if section is None:
+            reading.take(number, text)
+        elif section[1]:
+            reading.close(number, section[2], text)
         else:
-            names = tuple(name for name, _ in sections)
-            directive = Directive(text.split()[0].lower(), _words(text)[1:], names, path, number)
-            read.directives.append(directive)
-            read.findings += _check(directive, text.split()[0])
-    for name, opened in sections:
-        what = f"<{name.split()[0]}> is not closed"
-        remedy = f"echo '</{name.split()[0]}>' >> {shlex.quote(path)}"
-        read.findings.append(UNCLOSED.found(f"{path}, line {opened}", what, remedy))
-    return read
+            reading.open(number, section[2], section[3])
+    reading.end()
+    return Read(reading.directives, reading.findings)
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines that say something, with their numbers; one that ends with a backslash goes on."""
-    begun, first = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        first = first if begun else number
-        line = begun + line.strip()
-        if line.endswith("\\"):
-            begun = line[:-1]
-            continue
-        begun = ""
-        if line and not line.startswith("#"):
-            yield first, line
+class _Reading:
+    """A file on its way to be read: unlike a configuration that is examined, it is read on after a fault."""
 
+    def __init__(self, path: str) -> None:
+        self.directives: list[Directive] = []
+        self.findings: list[Finding] = []
+        self._path = path
+        self._quoted = shlex.quote(path)
+        self._block = Directive("", (), path, 0, True)
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(match[1] or match[2] or match[0] for match in re.finditer(r'"((?:[^"\\]|\\.)*)"|(\S+)', text))
+    def take(self, number: int, text: str) -> None:
+        """Take a line that is no section."""
+        written, *args = words(text)
+        directive = Directive(written.lower(), tuple(args), self._path, number, True, self._block)
+        self.directives.append(directive)
+        self.findings += _check(directive, written)
+
+    def open(self, number: int, written: str, rest: str) -> None:
+        """Take the line that begins a section."""
+        section = Directive(written.lower(), tuple(words(rest)), self._path, number, True, self._block)
+        if section.name in _SERVER_SECTIONS:
+            remedy = "take the section out: the file holds for its directory"
+            self.findings.append(NOT_HERE.found(section.where, f"<{written}> is not allowed in .htaccess", remedy))
+        self._block = section
+
+    def close(self, number: int, written: str, text: str) -> None:
+        """Take the line that ends a section."""
+        if self._block.parent is not None and self._block.name == written.lower():
+            self._block = self._block.parent
+            return
+        remedy = f"sed -i '{number}d' {self._quoted}"
+        self.findings.append(UNCLOSED.found(f"{self._path}:{number}", f"{text} closes nothing", remedy))
+
+    def end(self) -> None:
+        """Take the end of the file."""
+        for section in [self._block, *self._block.up()][-2::-1]:
+            remedy = f"echo '</{section.name}>' >> {self._quoted}"
+            self.findings.append(UNCLOSED.found(section.where, f"<{section.name}> is not closed", remedy))
 
 
 def _check(directive: Directive, written: str) -> Iterator[Finding]:
@@ -207,19 +194,8 @@ def _check(directive: Directive, written: str) -> Iterator[Finding]:
             remedy = f"sed -i '{number}s/{written}/{slip}/' {file}"
             yield UNKNOWN.found(directive.where, f"Apache does not know {written}: it is {slip}", remedy)
     elif directive.name == "options":
-        signed = {word[0] in "+-" for word in directive.words if word}
+        signed = {word[0] in "+-" for word in directive.args if word}
         if len(signed) > 1:
-            words = " ".join(word if word[0] in "+-" else f"+{word}" for word in directive.words)
-            remedy = f"sed -i '{number}s/Options.*/Options {words}/' {file}"
+            all_signed = " ".join(word if word[0] in "+-" else f"+{word}" for word in directive.args)
+            remedy = f"sed -i '{number}s/Options.*/Options {all_signed}/' {file}"
             yield MIXED.found(directive.where, "Options has words with and without a sign", remedy)
-
-
-def _section_holds(section: str, name: str) -> bool:
-    kind, _, argument = section.partition(" ")
-    argument = argument.strip().strip('"')
-    if kind == "filesmatch" or argument.startswith("~"):
-        try:
-            return bool(re.search(argument.lstrip("~ ").strip('"'), name))
-        except re.error:
-            return True
-    return argument == name if kind == "files" else True

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateways.doctor.accounts import Account
-from gateways.doctor.findings import ERROR, Finding, declare, quoted
+from gateways.doctor.findings import ERROR, Finding, declare, place, quoted
 from gateways.doctor.shebang import Interpreter, replace_line
 from gateways.doctor.starting import ENVIRON, identity
 
@@ -67,6 +67,9 @@ if sys.version_info >= (3, 9):
 print(json.dumps(answer))
 """
 
+
+#: Seconds for a Python to say whether it has gateways.
+_SUGGESTION = 10.0
 
 #: How many directories above a script may hold its virtual environment.
 _NEAR = 5
@@ -140,7 +143,7 @@ def ask(interpreter: Interpreter, script: str, account: Account, timeout: float)
     return None, (result.stderr or result.stdout).decode("utf-8", "replace").strip().rpartition("\n")[2]
 
 
-def suggest(script: str, account: Account, timeout: float = 10.0) -> str:
+def suggest(script: str, account: Account) -> str:
     """Return a Python that can run the script as ``account``: of an environment beside it, of ours, of the system."""
     above = [str(parent) for parent in Path(os.path.abspath(script)).parents]
     places = [*above[:_NEAR], os.path.expanduser("~")]
@@ -149,18 +152,19 @@ def suggest(script: str, account: Account, timeout: float = 10.0) -> str:
     for program in (*names, sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         if program and program not in known and os.path.isfile(program):
             known.append(program)
-            answer, _ = ask(Interpreter(program), script, account, timeout)
+            answer, _ = ask(Interpreter(program), script, account, _SUGGESTION)
             if answer is not None and answer["version"] >= [3, 9] and answer["gateways"]:
                 return program
     return sys.executable or "/usr/bin/python3"
 
 
 def _syntax(path: str, line: int, message: str) -> Finding:
-    where = f"{path}, line {line}" if line else path
     if re.search("codec can't decode|Non-UTF-8|unknown encoding|invalid or missing encoding", message):
         remedy = f"sed -i '1a # coding: latin-1' {shlex.quote(path)}"
         return ENCODING.found(path, f"it is not UTF-8: {message.partition(', but')[0]}", remedy)
-    return SYNTAX.found(where, f"its interpreter cannot read it: {message}", "mend this line, or the one before it")
+    return SYNTAX.found(
+        place(path, line), f"its interpreter cannot read it: {message}", "mend this line, or the one before it"
+    )
 
 
 def _install(path: str, interpreter: Interpreter, prefix: str, suggestion: str) -> str:

@@ -12,7 +12,7 @@ from gateways.adapters.cgiresponse import HeadParser
 from gateways.doctor import source
 from gateways.doctor.accounts import Account
 from gateways.doctor.failures import explain_log, last_words
-from gateways.doctor.findings import ERROR, NOTE, OK, Finding, declare, one_line, quoted
+from gateways.doctor.findings import ERROR, NOTE, OK, Finding, declare, one_line, place, quoted
 from gateways.doctor.starting import Outcome
 from gateways.errors import ProtocolError
 
@@ -177,9 +177,8 @@ def _noise(trial: Trial, output: bytes, error: str) -> Finding:
     if late:
         tree = source.parse(trial.data)
         printed = next(source.prints(tree), 0) if tree is not None else 0
-        where = f"{trial.path}, line {printed}" if printed else trial.path
         what = f"before the headers of its answer stands {quoted(lines[0])}, printed while it was imported"
-        return NOISE.found(where, what, _silence(trial.path))
+        return NOISE.found(place(trial.path, printed), what, _silence(trial.path))
     what = f"what it prints does not begin with headers: {quoted(lines[0])} ({one_line(error, 120)})"
     return NO_HEADERS.found(
         trial.path, what, "print('Content-Type: text/html\\n') first, or serve an application by run()"
@@ -192,8 +191,7 @@ def _no_empty_line(trial: Trial, last: bytes, following: bytes) -> Finding:
     printed = source.prints_text(tree, last.decode("utf-8", "replace")) if tree is not None else 0
     follows = f"{quoted(following)} follows {quoted(last)}" if following else f"{quoted(last)} is the last"
     remedy = "print() after it" if printed else "print an empty line after the last header"
-    where = f"{trial.path}, line {printed}" if printed else trial.path
-    return NO_HEADERS.found(where, f"no empty line ends the headers: {follows}", remedy)
+    return NO_HEADERS.found(place(trial.path, printed), f"no empty line ends the headers: {follows}", remedy)
 
 
 def _silence(path: str) -> str:

@@ -6,12 +6,9 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from gateways.doctor.directives import Directive
 from gateways.doctor.findings import ERROR, WARNING, Finding, declare
-
-if TYPE_CHECKING:
-    from gateways.doctor.htaccessfile import Directive
 
 LOOP = declare(
     "htaccess-rewrite-loop",
@@ -42,8 +39,8 @@ _LIMIT = 10
 
 def examine(directives: Sequence[Directive], path: str) -> Iterator[Finding]:
     """Yield what is wrong with the rules of one file."""
-    rules = [directive for directive in directives if directive.name == "rewriterule" and len(directive.words) > 1]
-    engine = [directive for directive in directives if directive.name == "rewriteengine" and directive.words]
+    rules = [directive for directive in directives if directive.name == "rewriterule" and len(directive.args) > 1]
+    engine = [directive for directive in directives if directive.name == "rewriteengine" and directive.args]
     if not rules:
         return
     if not engine:
@@ -54,17 +51,17 @@ def examine(directives: Sequence[Directive], path: str) -> Iterator[Finding]:
     for directive in directives:
         if directive.name == "rewritecond":
             conditions = True
-        elif directive.name == "rewriterule" and len(directive.words) > 1:
+        elif directive.name == "rewriterule" and len(directive.args) > 1:
             if not stopped:
                 yield from _examine_rule(directive, conditions, path)
             stopped = stopped or (
-                directive.words[1] == "-" and not conditions and _flags(directive) & {"L", "END"} != set()
+                directive.args[1] == "-" and not conditions and _flags(directive) & {"L", "END"} != set()
             )
             conditions = False
 
 
 def _examine_rule(rule: Directive, conditions: bool, path: str) -> Iterator[Finding]:
-    pattern, target = rule.words[0], rule.words[1]
+    pattern, target = rule.args[0], rule.args[1]
     file = shlex.quote(path)
     if re.match(r"\^/(?!\?)", pattern):
         remedy = rf"sed -i '{rule.line}s|\^/|^|' {file}"
@@ -110,5 +107,5 @@ def _made(target: str, groups: tuple[str, ...]) -> str:
 
 
 def _flags(rule: Directive) -> set[str]:
-    text = rule.words[2] if len(rule.words) > 2 else ""
+    text = rule.args[2] if len(rule.args) > 2 else ""
     return {flag.strip().upper() for flag in text.strip("[]").split(",")}

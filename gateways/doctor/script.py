@@ -43,7 +43,7 @@ def examine_script(path: str, options: Options) -> Iterator[Finding]:
     data = read_script(path)
     suggestion = suggest(path, account) if options.run else _unasked()
     found = examine_shebang(path, data, suggestion)
-    findings = [*found.findings, *examine_modes(path, account, options.suexec)]
+    findings = [*found.findings, *examine_modes(path, account, options.suexec, options.run)]
     interpreter = found.interpreter
     compiled = interpreter is not None and interpreter.program == path
     if interpreter is not None and not compiled:

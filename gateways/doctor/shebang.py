@@ -9,8 +9,10 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gateways.deploy.firstlines import first_lines
 from gateways.doctor.envline import SERVER_PATH, read_env
 from gateways.doctor.findings import ERROR, Code, Finding, declare, quoted
+from gateways.errors import ConfigError
 
 MISSING = declare(
     "shebang-missing",
@@ -136,7 +138,7 @@ def examine_shebang(path: str, data: bytes, suggestion: str, limit: int = 0) -> 
     end = len(line) - len(line[2:].lstrip()) + len(os.fsencode(words[0]))
     if end > (limit or kernel_limit()) or (end > LIMIT):
         what = f"its first line is {len(line)} bytes long, and the kernel reads {limit or kernel_limit()}"
-        examined.findings.append(TOO_LONG.found(path, what, trick(path, words[0])))
+        examined.findings.append(TOO_LONG.found(path, what, replace_line(path, words[0], limit=limit)))
         return examined
     wrong = list(_wrong(path, words, suggestion))
     examined.findings += wrong
@@ -152,20 +154,22 @@ def kernel_limit() -> int:
     return OLD_LIMIT if old else LIMIT
 
 
-def replace_line(path: str, interpreter: str, command: str = "1c") -> str:
+def replace_line(path: str, interpreter: str, command: str = "1c", limit: int = 0) -> str:
     """Return the command that makes ``interpreter`` the one of a script. ``command`` is sed's: "1i" adds a line."""
-    if " " in interpreter or "\t" in interpreter or len(os.fsencode(interpreter)) + 2 > kernel_limit():
-        return trick(path, interpreter, command)
-    return f"sed -i '{command} #!{interpreter}' {shlex.quote(path)}"
+    try:
+        lines = first_lines(interpreter, limit or kernel_limit())
+    except ConfigError as error:
+        return str(error)
+    text = lines.rstrip("\n").replace("\n", r"\n")
+    return f"sed -i {_quoted(f'{command} {text}')} {shlex.quote(path)}"
 
 
-def trick(path: str, interpreter: str, command: str = "1c") -> str:
-    """Return the command that has /bin/sh execute an interpreter whose path is too long or has a space.
-
-    The lines are valid shell, and valid Python.
-    """
-    lines = rf"""{command} #!/bin/sh\n'''exec' '{interpreter}' \"\$0\" \"\$@\"\n' '''"""
-    return f'sed -i "{lines}" {shlex.quote(path)}'
+def _quoted(text: str) -> str:
+    """Return a word of a shell, in double quotation marks where single ones are in it: a person is to read it."""
+    if "'" not in text:
+        return f"'{text}'"
+    escaped = re.sub(r'(["$`])', r"\\\1", text)
+    return f'"{escaped}"'
 
 
 def _without(path: str, data: bytes, suggestion: str) -> Finding:
@@ -198,7 +202,9 @@ def _wrong(path: str, words: list[str], suggestion: str) -> Iterator[Finding]:
         yield RELATIVE.found(path, f"its first line names {program}, which is not a path from / on", remedy)
     elif argument and not os.path.lexists(program) and os.path.isfile(f"{program} {argument}"):
         whole = f"{program} {argument}"
-        yield ABSENT.found(path, f"the kernel ends {whole!r} at its space: there is no {program}", trick(path, whole))
+        yield ABSENT.found(
+            path, f"the kernel ends {whole!r} at its space: there is no {program}", replace_line(path, whole)
+        )
     elif finding := why_not_a_program(path, program, remedy):
         yield finding
     elif os.path.basename(program) == "env":
@@ -232,7 +238,7 @@ def why_not_a_program(path: str, program: str, remedy: str) -> Finding | None:
         return None  # somebody else may be allowed to see it
     except OSError as error:
         if os.path.islink(program):
-            return found(DANGLING, f"its interpreter {program} is a link to {_end_of_link(program)}, which is gone")
+            return found(DANGLING, f"its interpreter {program} is a link to {os.path.realpath(program)}, which is gone")
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
             return found(ABSENT, f"its interpreter {program} does not exist")
         return found(ABSENT, f"its interpreter {program} cannot be used: {error.strerror}")
@@ -255,7 +261,3 @@ def _resolve(words: list[str], data: bytes) -> Interpreter:
         started = read_env(argument)
         return Interpreter(started.program or program, started.arguments, started.name or "env")
     return Interpreter(program, (argument,) if argument else (), program)
-
-
-def _end_of_link(path: str) -> str:
-    return os.path.realpath(path)

@@ -8,7 +8,8 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 
 from gateways.addresses import Address, parse_address
 from gateways.declared import nearest
@@ -39,42 +40,45 @@ ELSEWHERE = declare("port-elsewhere", ERROR, "The port is listened on, at anothe
 UNIT_DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 UNITS = ("nginx", "apache2", "httpd", "lighttpd", "caddy", "h2o", "haproxy")
 
-#: Directories that a unit may have of its own, and the line that gives them to it.
-_PRIVATE = {
+#: Directories that a unit may have of its own, and the setting that gives them to it.
+_OWN = {
     **dict.fromkeys(("tmp", "var/tmp"), "PrivateTmp"),
     **dict.fromkeys(("home", "root", "run/user"), "ProtectHome"),
 }
-_YES = re.compile(r"^\s*(PrivateTmp|ProtectHome)\s*=\s*(?:1|yes|true|on|tmpfs|disconnected)\s*$", re.MULTILINE)
+_ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_YES = {"1", "yes", "y", "true", "t", "on", "tmpfs", "disconnected"}
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
 def examine_socket(what: str, options: Options) -> Iterator[Finding]:
     """Examine the address of a backend, or the path of its socket; with ``options.run`` also talk to it."""
     address = parse_address(what if not os.path.lexists(what) else f"unix:{os.path.abspath(what)}")
-    yield from examine_address(address, web_account(options), options)
+    account = web_account(options)
+    seen: list[Finding] = []
+    if address.kind == "unix" or options.run:
+        seen = list(look_around(address, account, str(address), options.protocol or "fastcgi"))
+    yield from seen
+    if options.run and can_be_asked(seen):
+        yield from ask(address, options)
 
 
-def examine_address(
-    address: Address, account: Account, options: Options, where: str = "", *, look_at_file: bool = True
+def look_around(
+    address: Address, account: Account, where: str, protocol: str, units: tuple[str, ...] = UNITS
 ) -> Iterator[Finding]:
-    """Yield what keeps ``account`` from the backend at ``address``. ``where`` is who names it, if not a person."""
-    place = where or str(address)
-    if address.kind == "unix" and look_at_file:
-        seen = list(look(address.path, account, place, options.protocol or "fastcgi"))
-        yield from seen
-        if any(finding.code in (ABSENT.name, NOT_A_SOCKET.name) for finding in seen):
-            return
-    if address.kind == "tcp" and options.run:
-        others = listeners(address)
-        if others:
-            yield ELSEWHERE.found(
-                place,
-                f"nothing listens at {address}, but at {' and '.join(others)}",
-                f"give the web server that address, or let the application listen at {address}",
-            )
-            return
-    if options.run:
-        yield from ask(address, options, place)
+    """Yield what keeps ``account`` from the backend at ``address``, as far as that can be seen without asking it."""
+    if address.kind == "unix":
+        yield from look(address.path, account, where, protocol, units)
+        return
+    others = listeners(address)
+    if others:
+        what = f"nothing listens at {address}, but at {' and '.join(others)}"
+        remedy = f"give the web server that address, or let the application listen at {address}"
+        yield ELSEWHERE.found(where, what, remedy)
+
+
+def can_be_asked(seen: Iterable[Finding]) -> bool:
+    """Say whether there is anybody to be asked, after a look around."""
+    return not {finding.code for finding in seen} & {ABSENT.name, NOT_A_SOCKET.name, ELSEWHERE.name}
 
 
 def look(
@@ -91,7 +95,7 @@ def look(
         return
     except OSError as error:
         yield ABSENT.found(where, f"{path}: {_absent(path, error)}", _start(path, protocol))
-        yield from _private(path, where, units)
+        yield from _examine_units(path, where, units)
         return
     if not stat.S_ISSOCK(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "a file" if stat.S_ISREG(mode) else "something else"
@@ -107,7 +111,7 @@ def look(
     elif mode & stat.S_IWOTH and not closed_directory(_ANYBODY, path):
         remedy = f"--socket-mode 660 --socket-group {_group_of(account)}"
         yield OPEN.found(where, f"every user of this machine may connect to {path} ({described(path)})", remedy)
-    yield from _private(path, where, units)
+    yield from _examine_units(path, where, units)
 
 
 def entering(directory: str, path: str, account: Account) -> tuple[str, str]:
@@ -151,8 +155,8 @@ def _listening(port: int) -> list[str]:
 
 def _decoded(host: str) -> str:
     """Read an address of /proc/net/tcp: words of four bytes, each in the byte order of the machine."""
-    words = [bytes.fromhex(host[start : start + 8])[::-1] for start in range(0, len(host), 8)]
-    data = b"".join(words)
+    words = (int(host[start : start + 8], 16) for start in range(0, len(host), 8))
+    data = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
     return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
 
 
@@ -173,26 +177,33 @@ def _start(path: str, protocol: str) -> str:
     return f"start the application (gateways serve app:application --{protocol} unix:{path}), or give its path"
 
 
-def _private(path: str, where: str, units: tuple[str, ...]) -> Iterator[Finding]:
+def _examine_units(path: str, where: str, units: tuple[str, ...]) -> Iterator[Finding]:
     """A web server that is started by systemd may have a /tmp of its own."""
-    line = next((line for directory, line in _PRIVATE.items() if path.startswith(f"/{directory}/")), None)
+    line = next((line for directory, line in _OWN.items() if path.startswith(f"/{directory}/")), None)
     if line is None:
         return
-    found = sorted({name for name in units for text in _unit(name) if line in _YES.findall(text)})
+    found = sorted(name for name in units if _settings(name).get(line, "").lower() in _YES)
     if found:
         remedy = "listen below /run: --fastcgi unix:/run/gateways/app.sock"
         what = f"with {line}= in its unit, as {' and '.join(found)} has it here, a web server does not see {path}"
         yield PRIVATE.found(where, what, remedy)
 
 
-def _unit(name: str) -> Iterator[str]:
+def _settings(unit: str) -> dict[str, str]:
+    """Return what a unit sets, as systemd reads it: one file, then the drop-ins by their names; the last counts."""
+    files = [path for directory in UNIT_DIRECTORIES if os.path.isfile(path := f"{directory}/{unit}.service")][:1]
+    drops: dict[str, str] = {}
     for directory in UNIT_DIRECTORIES:
-        for path in (f"{directory}/{name}.service", *glob.glob(f"{directory}/{name}.service.d/*.conf")):
-            try:
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    yield file.read()
-            except OSError:
-                pass
+        for path in glob.glob(f"{directory}/{unit}.service.d/*.conf"):
+            drops.setdefault(os.path.basename(path), path)  # one of the same name in an earlier directory hides it
+    settings: dict[str, str] = {}
+    for path in (*files, *(drops[name] for name in sorted(drops))):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                settings.update(_ASSIGNED.findall(file.read()))
+        except OSError:
+            pass
+    return settings
 
 
 def _group_of(account: Account) -> str:

@@ -17,7 +17,9 @@ from typing import IO, Any
 from gateways.client import Client
 from gateways.client.variables import variables_for
 from gateways.doctor.accounts import Account
+from gateways.doctor.asking import beginning
 from gateways.doctor.envline import SERVER_PATH
+from gateways.doctor.targets import LONGEST
 from gateways.errors import ConnectError, GatewayError
 
 #: The environment of a web server's scripts, before the variables of a request. Nothing is to stay of a trial.
@@ -151,11 +153,12 @@ class _Asking(threading.Thread):
 
     def run(self) -> None:
         try:
-            with Client("fastcgi", f"unix:{self._address}", timeout=self._timeout, keep=False) as client:
+            limit = LONGEST * self._timeout
+            with Client("fastcgi", f"unix:{self._address}", timeout=self._timeout, keep=False, limit=limit) as client:
                 more = [*_variables(self._path).items(), *self._around.environ.items()]
                 with client.request("GET", "/", variables=more) as response:
                     self.answer = response.status
-                    response.read()
+                    beginning(response)
                     self.stderr = response.stderr
         except TimeoutError as error:
             self.timed_out, self.failure = True, str(error)
@@ -194,7 +197,7 @@ class _Collector(threading.Thread):
 
 def _start(path: str, account: Account, around: Surroundings) -> dict[str, Any]:
     """Return the keywords of ``Popen`` that both ways share."""
-    limits = dict(around.limits)
+    limits = {name: _within(name, value) for name, value in around.limits.items()}
 
     def limit() -> None:
         for name, value in limits.items():
@@ -206,6 +209,12 @@ def _start(path: str, account: Account, around: Surroundings) -> dict[str, Any]:
         "preexec_fn": limit if limits else None,
         **identity(account),
     }
+
+
+def _within(name: int, value: int) -> int:
+    """Return a limit that anybody may set: none above the one that holds for us."""
+    hard = resource.getrlimit(name)[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
 def _variables(path: str) -> dict[str, str]:

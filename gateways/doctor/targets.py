@@ -36,6 +36,8 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 _HOST = re.compile(r"(localhost|\[[0-9a-f:.]+\]|[a-z0-9-]+(\.[a-z0-9-]+)*\.([a-z]{2,}|\d+))(:\d+)?(/|$)", re.IGNORECASE)
 _FILE_ENDINGS = (".conf", ".toml", ".htaccess", ".txt", ".ini", ".cfg", ".sock", ".socket")
 _LOG = re.compile(r"\.log(\.1)?$|error[._-]?log", re.IGNORECASE)
+#: A request takes that many times as long as a peer may be silent (--timeout), if it says a little now and then.
+LONGEST = 2
 #: Bytes of a file that are looked at to tell a script.
 _BEGINNING = 256
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateways.cli import main
-from gateways.deploy import initserver
 from gateways.doctor import directory, modes
+from gateways.doctor.apache import facts
 from tests.support.source import CHECKOUT
 
 Capture = pytest.CaptureFixture[str]
@@ -20,8 +20,8 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An account on a host: nothing in it but the directory of the site, and gateways where its Python finds it."""
-    monkeypatch.setattr(initserver, "CONFIGURATIONS", ())
-    monkeypatch.setattr(initserver, "running_configurations", lambda: ())
+    monkeypatch.setattr(facts, "CONFIGURATIONS", ())
+    monkeypatch.setattr(facts, "running_configurations", lambda: ())
     for module in (modes, directory):
         monkeypatch.setattr(module, "closed_directory", lambda account, path: "")
     (tmp_path / "public_html").mkdir()
@@ -154,6 +154,13 @@ def test_an_application_with_a_syntax_error(home: Path, capsys: Capture) -> None
     (home / "public_html" / "app.py").write_text("import os\ndef application(\n")
     assert init("--cgi") == 2
     assert f"{home}/public_html/app.py:2: " in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="there is no file that nobody can read")
+def test_an_application_that_cannot_be_read(home: Path, capsys: Capture) -> None:
+    (home / "public_html" / "app.py").symlink_to("/proc/self/mem")
+    assert init("--app", "app:application") == 2
+    assert f"{home}/public_html/app.py: Input/output error" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", ["public_html", "."])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.deploy.breakout import text
+
 
 def words(line: str) -> list[str]:
     """Split a line as Apache does; a section's ``>`` at the end is no word."""
@@ -27,3 +29,8 @@ def directives(text: str) -> list[list[str]]:
     """The lines that are not comments, split."""
     assert "${" not in "".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
     return [words(line) for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+
+
+def lines_of(transport: str, *addresses: str, **values: object) -> list[str]:
+    """The lines of a file for Apache, not indented."""
+    return [line.strip() for line in text("apache", transport, addresses, **values).split("\n")]

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateways.deploy.registry import describe, generate
-
-
-def lines_of(transport: str, *addresses: str, **values: object) -> list[str]:
-    [file] = generate(describe("apache", transport, addresses, **values))
-    return [line.strip() for line in file.text.split("\n")]
+from tests.deploy.apachewords import lines_of
 
 
 @pytest.mark.parametrize(

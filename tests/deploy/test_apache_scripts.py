@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from gateways.deploy.registry import describe, generate
+import pytest
 
-
-def lines_of(transport: str, **values: object) -> list[str]:
-    [file] = generate(describe("apache", transport, **values))
-    return [line.strip() for line in file.text.split("\n")]
+from tests.deploy.apachewords import directives, lines_of
+from tests.deploy.breakout import text
 
 
 def test_at_the_root_the_script_has_a_slash() -> None:
@@ -26,6 +24,13 @@ def test_another_script() -> None:
     assert "ScriptAlias / /opt/x/run.fcgi/" in lines
     assert "<Directory /opt/x>" in lines
     assert "#   #!/opt/py/bin/python3" in lines
+
+
+@pytest.mark.parametrize("mount", ["", "/app"])
+def test_a_directory_with_a_space(mount: str) -> None:
+    written = text("apache", "cgi", root="/srv/a b", mount=mount)
+    assert {len(line) for line in directives(written) if line[0] == "ScriptAlias"} == {3}
+    assert "#   '''exec' '/srv/a b/venv/bin/python' \"$0\" \"$@\"" in written.splitlines()
 
 
 def test_the_lines_of_the_script() -> None:

@@ -24,9 +24,9 @@ def test_what_would_be_a_pattern_is_a_regular_expression() -> None:
 def test_the_longer_path_is_first() -> None:
     static = (("/a", "/srv/1"), ("/a/b/c", "/srv/2"), ("/z", "/srv/3"))
     lines = site.around(describe("apache", mount="/a/b", static=static), ["APPLICATION"], proxied=True)
-    assert [line.split()[1] for line in lines if line.startswith("Alias")] == ["/a/b/c/", "/z/", "/a/"]
+    assert [line.split()[1] for line in lines if line.startswith("Alias")] == ["/a/b/c/", "/a/", "/z/"]
     order = [line for line in lines if line.startswith(("ProxyPass", "APP"))]
-    assert order == ["ProxyPass /a/b/c/ !", "ProxyPass /z/ !", "APPLICATION", "ProxyPass /a/ !"]
+    assert order == ["ProxyPass /a/b/c/ !", "APPLICATION", "ProxyPass /a/ !", "ProxyPass /z/ !"]
 
 
 def test_tls_sends_clients_there() -> None:

@@ -12,7 +12,8 @@ from tests.deploy.breakout import check_that_values_stay_values, text
 
 @pytest.mark.parametrize("transport", ["fastcgi", "spawn", "cgi", "http"])
 def test_values_stay_values(transport: str) -> None:
-    check_that_values_stay_values("lighttpd", transport, ("mount", "root", "static", "private"))
+    fields = ("mount", "static", "private") if transport == "spawn" else ("mount", "root", "static", "private")
+    check_that_values_stay_values("lighttpd", transport, fields)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +44,11 @@ def test_what_a_flag_writes(transport: str, values: dict[str, Any], said: str) -
     [
         ("scgi", {"authorizer": "unix:/a"}, "give --fastcgi"),
         ("spawn", {"authorizer": "unix:/a"}, "give --fastcgi"),
-        ("fastcgi", {"script": "/srv/x.cgi"}, "starts nothing here"),
+        ("fastcgi", {"script": "/srv/x.cgi"}, "starts no scripts"),
         ("cgi", {"variant": "directory", "mount": "/app"}, "leave out --mount"),
         ("fastcgi", {"variant": "directory"}, "give --cgi"),
+        ("spawn", {"root": "/srv/a b"}, "splits the command"),
+        ("ajp", {"ajp_secret": "x"}, "apache has one"),
     ],
 )
 def test_refused(transport: str, values: dict[str, Any], said: str) -> None:

@@ -69,6 +69,31 @@ def test_a_service_alone(address: str, directory: str, writable: str | None) -> 
     assert service.get("ReadWritePaths") == writable
 
 
+def test_the_master_has_the_control_socket_of_its_file() -> None:
+    [(_, pairs)] = units(variant="master", name="other").items()
+    service = dict(pairs)
+    [file] = generate(describe("toml", name="other"))
+    [control] = re.findall('^control = "(.*)"$', file.text, re.MULTILINE)
+    assert service["ExecReload"].endswith(f"/gateways reload --control {control}")
+    assert service["RuntimeDirectory"] == "gateways"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "values", "home"),
+    [
+        ([], {}, "yes"),
+        ([], {"root": "/home/joe/site"}, "read-only"),
+        ([], {"root": "/homes/joe"}, "yes"),
+        ([], {"python": "/root/venv/bin/python"}, "read-only"),
+        (["unix:/home/joe/run/app.sock"], {"variant": "standalone"}, "read-only"),
+        ([], {"variant": "master", "python": "/home/joe/venv/bin/python"}, "read-only"),
+    ],
+)
+def test_what_lies_in_a_home_is_not_hidden(addresses: list[str], values: dict[str, object], home: str) -> None:
+    service = dict(list(units("fastcgi", *addresses, **values).values())[-1])
+    assert service["ProtectHome"] == home
+
+
 def test_what_the_service_is_told() -> None:
     values = {"mount": "/a b", "ping": "/up", "upload_limit": 5 << 20, "tls": ("/c", "/k")}
     service = dict(units("http", ":8000", **values)["example.service"])
@@ -112,6 +137,8 @@ def test_systemd_accepts_it(variant: str, tmp_path: Path) -> None:
     ("transport", "addresses", "values", "said"),
     [
         ("fastcgi", ["unix:/run/app.sock"], {"variant": "standalone"}, "may not write to /run itself"),
+        ("fastcgi", ["unix:/tmp/app.sock"], {"variant": "standalone"}, "nobody would find the socket"),
+        ("fastcgi", ["unix:/var/tmp/a/app.sock"], {"variant": "standalone"}, "give unix:/run/example/app.sock"),
         ("fastcgi", [], {"root": "/srv/a b"}, "give --python /path/without/spaces"),
         ("fastcgi", [], {"tls": ("/c", "/k")}, "speaks TLS by --http only"),
         ("fastcgi", [], {"ajp_secret": "x"}, "only AJP13 has a secret"),

@@ -6,6 +6,7 @@ As for somebody who presses Ctrl-C before he tries the next: only one of each ru
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import signal
 import subprocess
@@ -24,9 +25,10 @@ from gateways.config import Plan, load_plan
 from gateways.errors import ConnectError, GatewayError
 from gateways.server.transports import TRANSPORTS
 from gateways.settings import Settings
+from tests.support.processes import is_running
+from tests.support.serving import PATIENCE, until
 
 ROOT = Path(os.environ.get("DOCS_ROOT", "/nonexistent"))
-PATIENCE = 45.0
 LAST_WORDS = 10.0
 """Seconds for a process that has not answered to end, and to say why by its status."""
 
@@ -51,8 +53,9 @@ def main(words: list[str]) -> int:
     try:
         for transport, address, settings in listening(kind, command[4:]):
             if "--take-over" in words:
-                until_there(process, Path(f"{address.partition(':')[2]}.behind-trace"))
-            wait(process, address)
+                behind = Path(f"{address.partition(':')[2]}.behind-trace")
+                until(functools.partial(is_there, process, behind), f"for {behind}")
+            until(functools.partial(listens, process, address), f"for somebody at {address}")
             ask(transport, address, settings)
     except (GatewayError, AssertionError, OSError) as error:
         print(f"{error}\n{log.read_text(errors='replace')}", file=sys.stderr)
@@ -65,11 +68,11 @@ def main(words: list[str]) -> int:
 
 def alone(words: list[str]) -> int:
     """Run a command that looks at the web servers of the machine: there is one Apache, and not those of other tests."""
-    from gateways.deploy import initserver
     from gateways.doctor import accounts
+    from gateways.doctor.apache import facts
 
-    initserver.running_configurations = lambda proc="/proc": ()
-    initserver.CONFIGURATIONS = (f"{ROOT}/etc/apache2/apache2.conf",)
+    facts.running_configurations = lambda proc="/proc": ()
+    facts.CONFIGURATIONS = (f"{ROOT}/etc/apache2/apache2.conf",)
     accounts._running = list  # type: ignore[assignment]
     return cli.main(words)
 
@@ -82,21 +85,13 @@ def stop(root: Path, kind: str) -> None:
     pid = int(path.read_text())
     for number in (signal.SIGTERM, signal.SIGKILL):
         end = time.monotonic() + PATIENCE
-        while alive(pid) and time.monotonic() < end:
+        while is_running(pid) and time.monotonic() < end:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 break
             time.sleep(0.02)
     path.unlink(missing_ok=True)
-
-
-def alive(pid: int) -> bool:
-    """Say whether a process runs; one that nobody has waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def listening(kind: str, words: list[str]) -> list[tuple[str, str, Settings | None]]:
@@ -120,27 +115,20 @@ def listening(kind: str, words: list[str]) -> list[tuple[str, str, Settings | No
     ]
 
 
-def wait(process: subprocess.Popen[bytes], address: str) -> None:
-    """Wait until somebody listens."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        assert process.poll() is None, f"ended with {process.returncode}"
-        try:
-            connect(parse_address(address), 1.0).close()
-        except ConnectError:
-            assert time.monotonic() < end, f"nobody listens at {address}"
-            time.sleep(0.02)
-        else:
-            return
+def is_there(process: subprocess.Popen[bytes], path: Path) -> bool:
+    """Say whether a file is there. The process has to run."""
+    assert process.poll() is None, f"ended with {process.returncode}"
+    return path.exists()
 
 
-def until_there(process: subprocess.Popen[bytes], path: Path) -> None:
-    """Wait for a file."""
-    end = time.monotonic() + PATIENCE
-    while not path.exists():
-        assert process.poll() is None, f"ended with {process.returncode}"
-        assert time.monotonic() < end, f"there is no {path}"
-        time.sleep(0.02)
+def listens(process: subprocess.Popen[bytes], address: str) -> bool:
+    """Say whether somebody listens. The process has to run."""
+    assert process.poll() is None, f"ended with {process.returncode}"
+    try:
+        connect(parse_address(address), 1.0).close()
+    except ConnectError:
+        return False
+    return True
 
 
 def ask(transport: str, address: str, settings: Settings | None) -> None:

@@ -1,11 +1,18 @@
-"""Examines a configuration that a test has written, without looking at what it names."""
+"""Reads and examines configurations that a test has written, without looking at what they name."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Callable, TypeVar
 
+import pytest
+
+from gateways.doctor.directives import Directive, Fault
 from gateways.doctor.findings import Finding
 from gateways.doctor.targets import Options, examine
+from gateways.doctor.wholes import Reader
+
+Content = TypeVar("Content")
 
 ONLY_READ = Options(user="root", run=False)
 
@@ -23,3 +30,24 @@ def codes(path: Path, text: str) -> dict[str, int]:
         line = finding.where.rpartition(":")[2]
         found[finding.code] = int(line) if line.isdigit() else 0
     return found
+
+
+def read_with(reader: Callable[[str], Reader[Content]], path: Path, text: str) -> Content:
+    """What the reader of a server makes of a text."""
+    path.write_text(text)
+    return reader(str(path)).read(str(path))
+
+
+def check_refusal(reader: Callable[[str], Reader[object]], path: Path, text: str, line: int, what: str) -> None:
+    """The reader says that the server would not read a text, why, and in which line."""
+    with pytest.raises(Fault, match=what) as caught:
+        read_with(reader, path, text)
+    assert caught.value.where == f"{path}:{line}"
+
+
+def shown(block: Directive) -> list[tuple[object, ...]]:
+    """The directives in a block: name, arguments, and what is in them."""
+    return [
+        (one.name, *one.args, shown(one)) if one.children is not None else (one.name, *one.args)
+        for one in block.children or ()
+    ]

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from gateways.doctor import backends, sockets
+from gateways.doctor import asking, sockets
 from gateways.doctor.accounts import account_of
 from gateways.doctor.backends import Backends
 from gateways.doctor.targets import Options
@@ -16,7 +16,7 @@ from tests.support.serving import PATIENCE, Recorder, serving
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
-    monkeypatch.setattr(backends, "TRIAL", PATIENCE)
+    monkeypatch.setattr(asking, "_TRIAL", PATIENCE)
     monkeypatch.setattr(sockets, "UNIT_DIRECTORIES", ())
 
 
@@ -63,3 +63,17 @@ def test_nobody_answers():
     with scripted(lambda peer: peer.wait_for_close()) as backend:
         [finding] = check("fastcgi", backend.address, timeout=0.05)
     assert finding.code == "backend-silent"
+
+
+def test_a_file_in_the_place_of_a_socket(tmp_path):
+    (tmp_path / "app.sock").touch()
+    [finding] = check("fastcgi", f"unix:{tmp_path}/app.sock")
+    assert finding.code == "socket-is-file"
+
+
+def test_a_port_at_another_address():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.2", 0))
+        listener.listen()
+        [finding] = check("fastcgi", f"127.0.0.1:{listener.getsockname()[1]}")
+    assert finding.code == "port-elsewhere"

@@ -37,7 +37,7 @@ INSTALLED = '  File "/srv/venv/lib/python3.11/site-packages/x/__init__.py", line
 def test_the_last_line_of_a_traceback(line: str, code: str, remedy: str) -> None:
     finding = explain_log(PATH, PYTHON, f"{TRACE}{INSTALLED}{line}\n".encode())
     assert finding is not None
-    assert (finding.code, finding.where) == (code, "/srv/app.cgi, line 3")
+    assert (finding.code, finding.where) == (code, "/srv/app.cgi:3")
     assert remedy in finding.remedy
 
 
@@ -89,7 +89,7 @@ def test_a_traceback_as_gateways_writes_it() -> None:
     log = "".join(["gateways: GET /: ModuleNotFoundError: no\n", *(f"  {line}\n" for line in lines)])
     finding = explain_log(PATH, PYTHON, log.encode())
     assert finding is not None
-    assert (finding.code, finding.where) == ("module-absent", "/srv/app.cgi, line 3")
+    assert (finding.code, finding.where) == ("module-absent", "/srv/app.cgi:3")
 
 
 def test_no_memory_for_a_library() -> None:

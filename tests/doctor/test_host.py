@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateways.deploy import initserver
 from gateways.doctor import host
+from gateways.doctor.apache import facts
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.host import examine_host
 
@@ -21,7 +21,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "site"
     directory.mkdir()
     (directory / ".htaccess").write_text(HTACCESS)
-    monkeypatch.setattr(initserver, "CONFIGURATIONS", (str(tmp_path / "*.conf"),))
+    monkeypatch.setattr(facts, "CONFIGURATIONS", (str(tmp_path / "*.conf"),))
     monkeypatch.setattr(host, "running_programs", set)
     return directory
 
@@ -49,7 +49,7 @@ def test_all_is_allowed(site: Path, override: str) -> None:
 def test_a_line_is_forbidden(site: Path, override: str, line: int) -> None:
     [finding] = examine(site, override)
     assert (finding.code, finding.severity) == ("host-forbids-directive", WARNING)
-    assert finding.where == f"{site}/.htaccess, line {line}"
+    assert finding.where == f"{site}/.htaccess:{line}"
     subprocess.run(["sh", "-c", finding.remedy], check=True)
     assert all(f"line {line}" not in other.where for other in examine(site, override))
 

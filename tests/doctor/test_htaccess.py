@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gateways.deploy import initserver
+from gateways.deploy.htaccess import SECRET
+from gateways.doctor import htaccess as module
 from gateways.doctor.accounts import account_of
-from gateways.doctor.findings import Finding
+from gateways.doctor.apache import facts
+from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.htaccess import examine_all, examine_beside, examine_htaccess
 from gateways.doctor.targets import Options
 
@@ -46,6 +48,26 @@ def test_a_line_is_missing(htaccess: Path, without: str, code: str) -> None:
     assert examine(htaccess) == []
 
 
+def test_apache_does_not_mind_capitals(htaccess: Path) -> None:
+    htaccess.write_text("addhandler CGI-Script .cgi\nCGIPassAuth On\n")
+    [finding] = examine(htaccess)
+    assert (finding.code, finding.where) == ("htaccess-no-execcgi", f"{htaccess}:1")
+
+
+def test_what_the_doctor_may_not_read(htaccess: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may, so it is done without modes."""
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(module, "read_file", refuse)
+    [finding] = examine(htaccess)
+    assert (finding.code, finding.severity) == ("htaccess-unreadable", WARNING)
+    monkeypatch.setattr(module, "allowed", lambda account, path, wanted: False)
+    [finding] = examine(htaccess)
+    assert (finding.code, finding.severity) == ("htaccess-unreadable", ERROR)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -64,8 +86,10 @@ def test_source_that_everybody_can_read(htaccess: Path) -> None:
     [finding] = examine(htaccess)
     assert finding.code == "htaccess-source-readable"
     subprocess.run(["sh", "-c", finding.remedy], check=True)
-    assert '<FilesMatch "\\.(py|pyc|toml)$">\nRequire all denied\n' in htaccess.read_text()
+    assert f'<FilesMatch "{SECRET}">\nRequire all denied\n</FilesMatch>\n' in htaccess.read_text()
     assert examine(htaccess) == []
+    htaccess.write_text(f'{GOOD}<FilesMatch "^\\.ht">\nRequire all denied\n</FilesMatch>\n')
+    assert [finding.code for finding in examine(htaccess)] == ["htaccess-source-readable"]
 
 
 def test_a_file_of_other_things_only(htaccess: Path) -> None:
@@ -98,7 +122,7 @@ def test_the_servers_own_options(htaccess: Path, monkeypatch: pytest.MonkeyPatch
     configuration.write_text(f"<Directory {htaccess.parent}>\nOptions +ExecCGI\n</Directory>\n")
     htaccess.write_text(GOOD.replace("Options +ExecCGI\n", ""))
     assert [finding.code for finding in examine(htaccess)] == ["htaccess-no-execcgi"]
-    monkeypatch.setattr(initserver, "CONFIGURATIONS", (str(configuration),))
+    monkeypatch.setattr(facts, "CONFIGURATIONS", (str(configuration),))
     assert examine(htaccess) == []
 
 

@@ -21,12 +21,12 @@ def write(directory: Path, text: str | bytes) -> str:
     ("text", "code", "line"),
     [
         (b"\xef\xbb\xbfOptions +ExecCGI\n", "htaccess-bom", ""),
-        ("# one\n\nAddHandlr cgi-script .cgi\n", "htaccess-unknown-directive", ", line 3"),
-        ("FcgidMaxRequestLen 1000\n", "htaccess-not-allowed", ", line 1"),
-        ("<Directory /srv>\n</Directory>\n", "htaccess-not-allowed", ", line 1"),
-        ("<Files x>\n", "htaccess-unclosed", ", line 1"),
-        ("\n</Files>\n", "htaccess-unclosed", ", line 2"),
-        ("Options ExecCGI -Indexes\n", "htaccess-options-mixed", ", line 1"),
+        ("# one\n\nAddHandlr cgi-script .cgi\n", "htaccess-unknown-directive", ":3"),
+        ("FcgidMaxRequestLen 1000\n", "htaccess-not-allowed", ":1"),
+        ("<Directory /srv>\n</Directory>\n", "htaccess-not-allowed", ":1"),
+        ("<Files x>\n", "htaccess-unclosed", ":1"),
+        ("\n</Files>\n", "htaccess-unclosed", ":2"),
+        ("Options ExecCGI -Indexes\n", "htaccess-options-mixed", ":1"),
     ],
 )
 def test_what_apache_refuses(tmp_path: Path, text: str | bytes, code: str, line: str) -> None:
@@ -54,7 +54,13 @@ def test_what_apache_takes(tmp_path: Path, text: str) -> None:
 
 def test_a_line_that_goes_on(tmp_path: Path) -> None:
     [directive] = read_file(write(tmp_path, '# no\nSetEnv A \\\n "b c"\n')).directives
-    assert (directive.name, directive.words, directive.line) == ("setenv", ("A", "b c"), 2)
+    assert (directive.name, directive.args, directive.line) == ("setenv", ("A", "b c"), 2)
+
+
+@pytest.mark.parametrize("character", ["\f", "\x85", "\u2028"])
+def test_what_ends_a_line_is_a_line_feed_alone(tmp_path: Path, character: str) -> None:
+    [first, second] = read_file(write(tmp_path, f"SetEnv A x{character}y\r\nOptions -Indexes\r\n")).directives
+    assert (first.line, second.line, second.args) == (1, 2, ("-Indexes",))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,12 @@ def test_a_line_that_goes_on(tmp_path: Path) -> None:
         ("<Files app.fcgi>\nSetHandler fcgid-script\n</Files>\n", "app.fcgi", "fcgid-script"),
         ("<Files app.fcgi>\nSetHandler fcgid-script\n</Files>\n", "other.fcgi", ""),
         ('<FilesMatch "\\.fcgi$">\nSetHandler fcgid-script\n</FilesMatch>\n', "app.fcgi", "fcgid-script"),
-        ('FcgidWrapper "/srv/app.fcgi" .fcgi\n', "app.fcgi", "fcgid-script"),
+        ('<Files "*.cgi">\nSetHandler cgi-script\n</Files>\n', "app.cgi", "cgi-script"),
+        ('<Files "*.cgi">\nSetHandler cgi-script\n</Files>\n', "app.fcgi", ""),
+        ('<Files ~ "\\.cgi$">\nSetHandler cgi-script\n</Files>\n', "app.cgi", "cgi-script"),
+        ('<Files ~ "\\.cgi$">\nSetHandler cgi-script\n</Files>\n', "app.py", ""),
+        ('FcgidWrapper "/srv/app.fcgi" .fcgi\n', "app.fcgi", ""),  # says with what, and not that it is a script
+        ('AddHandler cgi-script .cgi\nFcgidWrapper "/srv/php" .php\n', "app.cgi", "cgi-script"),
     ],
 )
 def test_the_handler_of_a_file(tmp_path: Path, text: str, name: str, handler: str) -> None:

@@ -55,7 +55,7 @@ def test_gateways_is_missing(script: Path) -> None:
 def test_the_source_cannot_be_read(script: Path) -> None:
     [finding] = examine(script, b"one = 1\ntwo = (\n")
     assert finding.code == "syntax-error"
-    assert finding.where == f"{script}, line 2"
+    assert finding.where == f"{script}:2"
 
 
 @pytest.mark.parametrize("data", [b"# gr\xf6\xdfer\n", b"x = 'gr\xf6\xdfer'\n", b"# coding: nothing\n"])
@@ -119,7 +119,7 @@ def test_an_answer_that_is_none(script: Path, text: str, said: str) -> None:
 
 
 def test_a_program_that_cannot_be_started(script: Path) -> None:
-    assert ask(Interpreter("/nowhere"), str(script), US, PATIENCE) == (None, "No such file or directory")
+    assert ask(Interpreter(f"{script}.none"), str(script), US, PATIENCE) == (None, "No such file or directory")
 
 
 def test_the_environment_beside_the_script_is_suggested(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:

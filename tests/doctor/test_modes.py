@@ -12,6 +12,7 @@ from gateways.doctor import modes
 from gateways.doctor.accounts import Account, account_of
 from gateways.doctor.findings import Finding
 from gateways.doctor.modes import examine_interpreter_modes, examine_modes, mount_point
+from gateways.doctor.suexec import Rules
 
 US = account_of(os.geteuid())
 STRANGER = Account("stranger", 54321, 54321, frozenset([54321]))
@@ -59,6 +60,20 @@ def test_what_others_may(script: Path, mode: int, codes: list[str]) -> None:
     assert examine(script) == []
 
 
+def test_suexec_is_asked_only_if_something_may_run(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def ask() -> Rules:
+        asked.append(1)
+        return Rules()
+
+    monkeypatch.setattr(modes, "rules", ask)
+    list(examine_modes(str(script), US, True, run=False))
+    assert asked == []
+    list(examine_modes(str(script), US, True))
+    assert asked == [1]
+
+
 def test_a_mount_with_noexec(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modes, "_is_noexec", lambda path: True)
     [finding] = examine(script)
@@ -85,4 +100,4 @@ def test_an_interpreter_that_others_may_not_execute(script: Path) -> None:
     [finding] = examine_interpreter_modes(str(script), str(python), STRANGER)
     assert finding.code == "interpreter-closed"
     assert list(examine_interpreter_modes(str(script), str(python), US)) == []
-    assert list(examine_interpreter_modes(str(script), "/nowhere", STRANGER)) == []
+    assert list(examine_interpreter_modes(str(script), f"{script}.none", STRANGER)) == []

@@ -76,14 +76,14 @@ def test_an_application_that_nobody_serves() -> None:
 
 def test_the_line_that_prints() -> None:
     finding = found(Outcome(0, b"noise\n" + GOOD), data=b"import x\nprint('noise')\nrun(x)\n")
-    assert finding.where == "/srv/app, line 2"
+    assert finding.where == "/srv/app:2"
 
 
 def test_where_the_empty_line_belongs() -> None:
     finding = found(
         Outcome(0, b"Content-Type: text/html\nhi\n"), data=b"print('Content-Type: text/html')\nprint('hi')\n"
     )
-    assert (finding.where, finding.remedy) == ("/srv/app, line 1", "print() after it")
+    assert (finding.where, finding.remedy) == ("/srv/app:1", "print() after it")
     assert "Status: 404 Not Found" in found(Outcome(0, b"HTTP/1.0 404 Not Found\n\n")).remedy
 
 

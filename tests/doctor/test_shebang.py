@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.doctor.shebang import LIMIT, OLD_LIMIT, Interpreter, examine_shebang, replace_line, trick
+from gateways.doctor.shebang import LIMIT, OLD_LIMIT, Interpreter, examine_shebang, replace_line
 
 PYTHON = os.path.realpath(sys.executable)
 BODY = b"print('fine')\n"
@@ -118,12 +118,13 @@ def test_the_limit_of_old_kernels(tmp_path: Path) -> None:
     assert codes(tmp_path, line, OLD_LIMIT) == ["shebang-too-long"]
 
 
-@pytest.mark.parametrize("make", [replace_line, trick])
-def test_a_remedy_makes_a_script_that_runs(tmp_path: Path, make: object) -> None:
+@pytest.mark.parametrize("limit", [LIMIT, 1])
+def test_a_remedy_makes_a_script_that_runs(tmp_path: Path, limit: int) -> None:
+    """By the kernel, and by /bin/sh where the path were too long."""
     script = tmp_path / "app it's.cgi"
     script.write_bytes(b"#!/nowhere\nimport sys\nprint('fine', sys.argv[1:])\n")
     script.chmod(0o755)
-    subprocess.run(["sh", "-c", make(str(script), PYTHON)], check=True)  # type: ignore[operator]
+    subprocess.run(["sh", "-c", replace_line(str(script), PYTHON, limit=limit)], check=True)
     result = subprocess.run([script, "one", "two words"], capture_output=True, text=True, check=False)
     assert result.stdout == "fine ['one', 'two words']\n", (script.read_text(), result.stderr)
     found = examine_shebang(str(script), script.read_bytes(), PYTHON)
@@ -152,7 +153,22 @@ def test_the_interpreter_with_a_space_that_the_line_means(tmp_path: Path) -> Non
     [finding] = examine_shebang("app.cgi", f"#!{python}\n".encode(), "/suggested").findings
     assert finding.code == "interpreter-absent"
     assert "at its space" in finding.what
-    assert finding.remedy == trick("app.cgi", str(python))
+    assert finding.remedy == replace_line("app.cgi", str(python))
+
+
+@pytest.mark.parametrize("name", ["my $HOME `venv`", 'a "b" $$'])
+def test_a_remedy_is_text_to_the_shell(tmp_path: Path, name: str) -> None:
+    python = tmp_path / name / "python3"
+    python.parent.mkdir()
+    python.symlink_to(PYTHON)
+    script = tmp_path / "app.cgi"
+    script.write_text("#!/nowhere\nprint('fine')\n")
+    subprocess.run(["sh", "-c", replace_line(str(script), str(python))], check=True)
+    assert f"'{python}'" in script.read_text()
+
+
+def test_an_interpreter_that_no_line_can_start() -> None:
+    assert "move it" in replace_line("/srv/app.cgi", "/srv/it's/python")
 
 
 def test_sed_cannot_add_a_line_to_an_empty_file() -> None:

@@ -111,6 +111,32 @@ def test_the_web_server_has_a_tmp_of_its_own(path, units):
     assert "nginx" not in finding.what
 
 
+@pytest.mark.parametrize(
+    ("files", "private"),
+    [
+        ({"lib/nginx.service": "yes", "etc/nginx.service.d/a.conf": "no"}, False),
+        ({"lib/nginx.service": "no", "etc/nginx.service.d/a.conf": "yes", "lib/nginx.service.d/b.conf": "no"}, False),
+        ({"lib/nginx.service": "no", "etc/nginx.service.d/b.conf": "yes", "lib/nginx.service.d/a.conf": "no"}, True),
+        ({"etc/nginx.service.d/a.conf": "no", "lib/nginx.service.d/a.conf": "yes"}, False),
+        ({"etc/nginx.service": "no", "lib/nginx.service": "yes"}, False),
+        ({"lib/nginx.service": "no\nPrivateTmp = True "}, True),
+    ],
+)
+def test_the_last_line_of_a_unit_counts(path, tmp_path, monkeypatch, files, private):
+    """One file, the administrator's before the package's; then the drop-ins of all directories by their names."""
+    monkeypatch.setattr(sockets, "UNIT_DIRECTORIES", (f"{tmp_path}/etc", f"{tmp_path}/lib"))
+    for name, value in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"[Service]\nPrivateTmp={value}\n")
+    assert codes(look(path, MEMBER, "here")) == (["socket-private-tmp"] if private else [])
+
+
+@pytest.mark.parametrize(("order", "words"), [("little", "0100007F"), ("big", "7F000001")])
+def test_the_addresses_of_the_kernel(monkeypatch, order, words):
+    monkeypatch.setattr(sockets.sys, "byteorder", order)
+    assert sockets._decoded(words) == "127.0.0.1"
+
+
 def test_a_socket_by_its_file_and_by_its_address():
     with serving(Recorder()) as served:
         for what in (served.address, f"unix:{served.address}"):

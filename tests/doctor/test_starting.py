@@ -47,6 +47,24 @@ def test_fastcgi(tmp_path: Path) -> None:
     assert (outcome.answer, outcome.failure, outcome.timed_out) == (404, "", False)
 
 
+STREAM = """    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    import itertools
+    return (b"data: x\\n\\n" for _ in itertools.count())
+"""
+DRIP = """    start_response("200 OK", [("Content-Type", "text/plain")])
+    import itertools, time
+    return (time.sleep(0.01) or b"x" for _ in itertools.count())
+"""
+
+
+@pytest.mark.parametrize(("body", "timeout"), [(STREAM, PATIENCE), (DRIP, 2)])
+def test_a_page_without_an_end(tmp_path: Path, body: str, timeout: float) -> None:
+    """It has begun, and that is what one wants to know; two seconds may be too few for a start, but not for an end."""
+    text = SERVE.partition("    start")[0] + body + "run(application)\n"
+    outcome = run_fastcgi(write(tmp_path, text), US, PLAIN, timeout)
+    assert outcome.answer == 200 or (timeout == 2 and outcome.timed_out)
+
+
 def test_the_environment_is_that_of_a_web_server(tmp_path: Path) -> None:
     path = write(tmp_path, "import os\nprint(sorted(os.environ), os.getcwd(), os.environ['GATEWAY_INTERFACE'])")
     outcome = run_cgi(path, US, Surroundings({"FROM_HTACCESS": "1"}), PATIENCE)
@@ -60,6 +78,14 @@ def test_limits(tmp_path: Path) -> None:
     around = Surroundings({}, {resource.RLIMIT_AS: 300 << 20})
     outcome = run_cgi(write(tmp_path, "bytearray(400 << 20)"), US, around, PATIENCE)
     assert b"MemoryError" in outcome.log
+
+
+def test_limits_above_those_that_hold_for_us(tmp_path: Path) -> None:
+    """Only root may raise them, and the account of a web server is another one."""
+    name, soft = resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    text = f"import resource\nprint(resource.getrlimit({name}))"
+    outcome = run_cgi(write(tmp_path, text), US, Surroundings({}, {name: soft + 1}), PATIENCE)
+    assert outcome.output == f"{(soft, soft)}\n".encode()
 
 
 @pytest.mark.parametrize("run", [run_cgi, run_fastcgi])
@@ -99,7 +125,7 @@ def test_one_that_never_ends_its_output(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_started(tmp_path: Path) -> None:
-    path = write(tmp_path, "", "/nowhere")
+    path = write(tmp_path, "", f"{tmp_path}/none")
     with pytest.raises(OSError, match="No such file"):
         run_cgi(path, US, PLAIN, PATIENCE)
     with pytest.raises(OSError, match="No such file"):

@@ -11,20 +11,23 @@ from tests.live.deployments import DEPLOYMENTS, Deployment, running
 from tests.live.sandbox import Sandbox
 from tests.live.site import Site
 
+#: For each transport that has a C part, the first deployment that speaks it.
+COMPILED = [
+    next(deployment for deployment in DEPLOYMENTS if deployment.transport == name)
+    for name, transport in TRANSPORTS.items()
+    if transport.compiled
+]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what boots a server, and where no C part takes part."""
+    """Mark what boots a server, and where the C part does nothing that it does not do behind another one."""
     for item in items:
         if "site" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.live)
             callspec = getattr(item, "callspec", None)  # for what is parametrized
             deployment = callspec and callspec.params.get("booted")
-            if isinstance(deployment, Deployment) and not _is_compiled(deployment.transport):
+            if isinstance(deployment, Deployment) and deployment not in COMPILED:
                 item.add_marker(pytest.mark.alike)
-
-
-def _is_compiled(transport: str) -> bool:
-    return transport in TRANSPORTS and TRANSPORTS[transport].compiled
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.doctor import asking, backends, sockets
+from gateways.doctor import asking, sockets
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.targets import Options, examine
 from tests.live.deployments import DEPLOYMENTS, LIGHTTPD, SRV, UNIX
@@ -52,7 +52,6 @@ class Bench:
         with ExitStack() as stack:
             stack.callback(bench.sandbox.close)
             monkeypatch = stack.enter_context(pytest.MonkeyPatch.context())
-            monkeypatch.setattr(backends, "TRIAL", PATIENCE)
             monkeypatch.setattr(asking, "_TRIAL", PATIENCE)
             monkeypatch.setattr(sockets, "UNIT_DIRECTORIES", ())  # below /tmp as everything here
             bench.make_obstacles()

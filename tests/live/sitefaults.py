@@ -7,29 +7,14 @@ visitor sees of a fault is ``seen``; STOPS says that the web server does not sta
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.live.answers import Answer, ask
 from tests.live.site import PATIENCE
 
 MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a web server has answered."""
-
-    status: int
-    body: bytes
-
-    @property
-    def environ(self) -> dict[str, Any]:
-        """What the application has seen of the request."""
-        assert self.status == 200, self
-        told: dict[str, Any] = json.loads(self.body)["environ"]
-        return told
 
 
 @dataclass(frozen=True)
@@ -42,17 +27,9 @@ class Visit:
         self, target: str, headers: Mapping[str, str] | None = None, body: Any = None, chunked: bool = False
     ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            method = "POST" if body is not None else "GET"
-            sent = {"Host": "example.org", "Gateways-Probe": "echo", **(headers or {})}
-            try:
-                connection.request(method, target, body, sent, encode_chunked=chunked)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # it has answered without reading
-            response = connection.getresponse()
-            return Answer(response.status, response.read())
-        finally:
-            connection.close()
+        method = "POST" if body is not None else "GET"
+        sent = {"Host": "example.org", "Gateways-Probe": "echo", **(headers or {})}
+        return ask(connection, method, target, body=body, headers=sent, encode_chunked=chunked)
 
     def begun_without_a_length(self) -> int:
         """Return the status of a chunked upload of which nothing has been sent yet."""

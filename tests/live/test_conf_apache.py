@@ -19,6 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from gateways.deploy.registry import describe, generate
+from tests.live.answers import Answer, ask
 from tests.live.sandbox import Sandbox, free_port
 from tests.live.servers import Apache, Process, start_backend
 from tests.live.site import PATIENCE
@@ -70,22 +71,6 @@ NAMES = {site: f"{site[0]}-{MOUNTS[site[1]] or '/'}" for site in [*SITES, *GUARD
 
 
 @dataclass
-class Answer:
-    """What a client got."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-    @property
-    def environ(self) -> dict[str, Any]:
-        """What the probe application saw."""
-        assert self.status == 200, (self.status, self.body)
-        found: dict[str, Any] = json.loads(self.body)["environ"]
-        return found
-
-
-@dataclass
 class Booted:
     """The Apache with all of them."""
 
@@ -104,10 +89,7 @@ class Booted:
     def ask(self, name: str, target: str, method: str = "GET", *, tls: bool = False, **more: Any) -> Answer:
         """Send a request for a path of a host."""
         headers = {"Host": name, "X-Application": "probe", **more.pop("headers", {})}
-        with closing(self.connect(tls=tls)) as connection:
-            connection.request(method, target, headers=headers, **more)
-            response = connection.getresponse()
-            return Answer(response.status, response.read(), dict(response.getheaders()))
+        return ask(self.connect(tls=tls), method, target, headers=headers, **more)
 
 
 def host(kind: str, number: int) -> str:

@@ -146,7 +146,7 @@ def test_a_mount_with_noexec(host: Host) -> None:
         [finding] = [one for one in host.examine(script) if one.severity == ERROR]
         assert finding.code == "mount-noexec"
         _type(finding.remedy, host)
-        assert host.get(f"/mount-noexec/cgi/{place.name}/page") == (200, "fine /page nobody")
+        until(lambda: host.get(f"/mount-noexec/cgi/{place.name}/page") == (200, "fine /page nobody"))
     finally:
         subprocess.run(["umount", mounted], check=True)
 
@@ -165,7 +165,7 @@ def test_no_htaccess(host: Host) -> None:
     assert finding.code == "directory-without-scripts"
     _type(f"{finding.remedy} {' '.join(host.flags)}", host)
     assert host.examine(place.directory)[0].code == "script-answers"
-    assert host.get("/htaccess-absent/page") == (200, "fine /page nobody")
+    until(lambda: host.get("/htaccess-absent/page") == (200, "fine /page nobody"))
 
 
 def test_authorization(host: Host) -> None:
@@ -176,7 +176,7 @@ def test_authorization(host: Host) -> None:
     [finding] = [one for one in host.examine(place.directory) if one.severity == WARNING]
     assert finding.code == "htaccess-no-authorization"
     _type(finding.remedy, host)
-    assert host.get("/htaccess-no-authorization/page", headers) == (200, "fine /page Bearer token")
+    until(lambda: host.get("/htaccess-no-authorization/page", headers) == (200, "fine /page Bearer token"))
 
 
 def test_source_that_everybody_can_read(host: Host) -> None:
@@ -188,7 +188,7 @@ def test_source_that_everybody_can_read(host: Host) -> None:
     [finding] = [one for one in host.examine(place.directory) if one.severity == WARNING]
     assert finding.code == "htaccess-source-readable"
     _type(finding.remedy, host)
-    assert host.get("/htaccess-source-readable/settings.py").status == 403
+    until(lambda: host.get("/htaccess-source-readable/settings.py").status == 403)
 
 
 def test_a_path_behind_the_script(host: Host) -> None:
@@ -199,7 +199,7 @@ def test_a_path_behind_the_script(host: Host) -> None:
     [finding] = [one for one in host.examine(place.directory) if one.severity == WARNING]
     assert finding.code == "htaccess-rewrite-path"
     _type(finding.remedy, host)
-    assert host.get(path) == (200, "fine /100% nobody")
+    until(lambda: host.get(path) == (200, "fine /100% nobody"))
 
 
 @pytest.mark.parametrize("flag", ["--cgi", ""])
@@ -209,7 +209,7 @@ def test_init_in_an_empty_account(host: Host, flag: str) -> None:
     site.mkdir()
     _type(f"gateways init --hello {flag} {' '.join(host.flags)} {site}", host)
     until(lambda: host.get(f"/{site.name}/") == (200, "It works.\n"), host.log[-2000:])
-    assert host.get(f"/{site.name}/app.py").status == 403
+    until(lambda: host.get(f"/{site.name}/app.py").status == 403)
     assert [finding.code for finding in host.examine(site)] == ["script-answers"]
     before = {path.name: path.read_bytes() for path in site.iterdir()}
     _type(f"gateways init --hello {flag} {' '.join(host.flags)} {site}", host)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.resident import Host, hosting
 
 
-@pytest.fixture(params=["c", "python"])
+@pytest.fixture(params=[pytest.param("c", marks=pytest.mark.once), "python"])
 def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
     """Each of both."""
     with hosting(tmp_path, request.param) as made:

@@ -33,7 +33,7 @@ def written(line: str) -> list[File]:
     """What a command writes."""
     parser = argparse.ArgumentParser()
     conf.add_arguments(parser)
-    return conf.write(parser.parse_args(shlex.split(line)[2:]))
+    return conf.files_of(parser.parse_args(shlex.split(line)[2:]))
 
 
 def main() -> None:

@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Iterator
-from dataclasses import replace
 
-from gateways.doctor import faults
-from gateways.doctor.accounts import web_account
 from gateways.doctor.apache import limits, modules, passing
 from gateways.doctor.apache.places import places
 from gateways.doctor.apache.syntax import Reader
-from gateways.doctor.backends import Backends
-from gateways.doctor.directives import Directive, Fault
 from gateways.doctor.findings import Finding
 from gateways.doctor.targets import Options
-
-#: Debian's main file, and that of all others.
-MAINS = ("apache2.conf", "httpd.conf", "conf/httpd.conf")
-_LEVELS = 3
+from gateways.doctor.wholes import Server, read_whole
 
 
 def examine(path: str, options: Options) -> Iterator[Finding]:
     """Yield what is wrong with the file. What its apache2.conf or httpd.conf says counts, if there is one above."""
-    main = _main_of(os.path.abspath(path))
-    try:
-        root, reader = _read(main or path, path)
-        if main and not any(directive.asked for directive in root.walk()):
-            yield faults.DISABLED.found(path, f"{main} does not include it", _enabling(path))
-            root, reader = _read(path, path)
-    except Fault as fault:
-        yield faults.SYNTAX.found(fault.where, str(fault), "apachectl configtest says it as well")
+    whole = yield from read_whole(_SERVER, path)
+    if whole is None:
         return
-    for directive, pattern in reader.missing:
-        if directive.asked:
-            yield faults.INCLUDE.found(directive.where, f"Include {pattern}: there is no such file", "correct the path")
-    for directive, error in reader.unread:
-        if directive.asked:
-            yield faults.unread(directive.where, f"Include {directive.value}", error)
-    user = next((directive.value for directive in root.all("user")), None)
-    backends = Backends(web_account(replace(options, user=options.user or _known(user))), options, ("apache2", "httpd"))
+    root = whole.content
+    backends = _SERVER.backends(next((directive.value for directive in root.all("user")), None), options)
     for place in places(root):
         yield from passing.examine(place, backends)
         yield from limits.examine(place)
@@ -48,36 +27,14 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
     yield from modules.examine(root)
 
 
-def _read(path: str, asked: str) -> tuple[Directive, Reader]:
-    directory = os.path.dirname(os.path.abspath(path))
-    root = os.path.dirname(directory) if os.path.basename(directory) == "conf" else directory
-    reader = Reader(asked, root)
-    return reader.read(path), reader
+def _enabling(path: str, main: str) -> str:
+    directory, name = os.path.split(os.path.abspath(path))
+    command = {"sites-available": "a2ensite", "conf-available": "a2enconf"}.get(os.path.basename(directory))
+    if command:
+        return f"{command} {os.path.splitext(name)[0]} && systemctl reload apache2"
+    return f"put it where {main} includes it"
 
 
-def _main_of(path: str) -> str | None:
-    """Return the main file that the file may be a part of."""
-    directory = os.path.dirname(path)
-    for _ in range(_LEVELS):
-        for name in MAINS:
-            main = os.path.join(directory, name)
-            if os.path.isfile(main) and os.access(main, os.R_OK):
-                return main
-        directory = os.path.dirname(directory)
-    return None
-
-
-def _enabling(path: str) -> str:
-    directory, name = os.path.split(path)
-    if os.path.basename(directory) == "sites-available":
-        return f"a2ensite {os.path.splitext(name)[0]} && systemctl reload apache2"
-    if os.path.basename(directory) == "conf-available":
-        return f"a2enconf {os.path.splitext(name)[0]} && systemctl reload apache2"
-    return "put it where the main file includes it"
-
-
-def _known(user: str | None) -> str | None:
-    try:
-        return pwd.getpwnam(user).pw_name if user else None
-    except KeyError:
-        return None
+#: Debian's main file, and that of all others.
+_MAINS = ("apache2.conf", "httpd.conf", "conf/httpd.conf")
+_SERVER = Server(_MAINS, ("apache2", "httpd"), "apachectl configtest", Reader, _enabling)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from gateways.doctor import faults
 from gateways.doctor.apache.places import SCHEMES, Place, excluded
+from gateways.doctor.apache.syntax import covers, is_for_file
 from gateways.doctor.backends import Backends
 from gateways.doctor.directives import Directive
 from gateways.doctor.findings import WARNING, Finding
@@ -16,6 +17,10 @@ from gateways.doctor.findings import WARNING, Finding
 _PASSES_AUTHORIZATION = ("ajp", "http", "")
 #: Beside CGIPassAuth: SetEnvIf Authorization ..., RewriteRule ... [E=HTTP_AUTHORIZATION:...] and mod_fcgid's own.
 _MARKS = re.compile("HTTP_AUTHORIZATION|^Authorization$", re.IGNORECASE)
+
+
+#: The sections that access can be allowed in, in the order in which Apache merges them: the last counts.
+_ORDER = {"directory": 1, "directorymatch": 2, "files": 3, "filesmatch": 3, "location": 4, "locationmatch": 4}
 
 
 def examine(place: Place, backends: Backends) -> Iterator[Finding]:
@@ -73,10 +78,7 @@ def _examine_script(place: Place, backends: Backends) -> Iterator[Finding]:
     script = place.target.rstrip("/")
     if backends.options.run and not os.path.exists(script):
         yield faults.NO_SCRIPT.found(place.directive.where, f"there is no {script}", "correct the path")
-    directories = [one for one in _sections(place) if one.name == "directory"]
-    allowed = place.in_force("require", "allow", "satisfy")
-    covering = [one for one in directories if script.startswith(one.value.rstrip("/"))]
-    if not allowed and not covering:
+    if not _may_be_got(place, script):
         directory = (
             script if place.target.endswith("/") and "." not in os.path.basename(script) else os.path.dirname(script)
         )
@@ -84,9 +86,42 @@ def _examine_script(place: Place, backends: Backends) -> Iterator[Finding]:
         yield faults.DENIED.found(place.directive.where, f"nothing allows access to {directory}", remedy)
 
 
-def _sections(place: Place) -> Iterator[Directive]:
+def _may_be_got(place: Place, script: str) -> bool:
+    """Say whether the innermost section with a word about it lets anybody in.
+
+    Where there is none, it counts that the directory is mentioned: a site's file is seldom all that Apache reads.
+    """
+    innermost = (0, 0)
+    lines: list[Directive] = []
+    for line in place.in_force("require", "allow", "deny", "satisfy"):
+        rank = _rank(place, line, script)
+        if rank >= innermost:
+            innermost, lines = rank, [*(lines if rank == innermost else ()), line]
+    if lines:
+        return not all(_denies(line) for line in lines)
     root = [*place.directive.up()][-1]
-    return (block for block in root.walk() if block.children is not None)
+    return any(block.name == "directory" and covers(block, script) for block in root.walk())
+
+
+def _rank(place: Place, line: Directive, script: str) -> tuple[int, int]:
+    """Return how late Apache merges the section around a line; something below (0, 0) if it is about another path."""
+    sections = [block for block in line.up() if block.name in _ORDER]
+    if not all(_is_about(section, place, script) for section in sections):
+        return -1, 0
+    return (_ORDER[sections[0].name], len(sections[-1].value)) if sections else (0, 0)
+
+
+def _is_about(section: Directive, place: Place, script: str) -> bool:
+    if section.name.startswith("directory"):
+        return covers(section, script)
+    if section.name.startswith("location"):
+        return place.url is None or covers(section, place.url)
+    return is_for_file(section, os.path.basename(script))
+
+
+def _denies(line: Directive) -> bool:
+    words = [line.name, *(arg.lower() for arg in line.args)]
+    return words in (["require", "all", "denied"], ["deny", "from", "all"])
 
 
 def _examine_slash(place: Place) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gateways.doctor.apache.syntax import covers, handler_of
 from gateways.doctor.directives import Directive
 
 #: The protocols by the schemes of mod_proxy, with the ports that it takes where there is none.
@@ -82,7 +83,7 @@ class Place:
         if section.name == "location" and section.value != "~":
             return self.url is None or _overlap(section.value, self.url)
         if section.name == "directory" and section.value != "~":
-            return self.scripts and _overlap(section.value, self.target)
+            return self.scripts and (covers(section, self.target) or _overlap(section.value, self.target))
         return section.name not in ("proxy", "virtualhost")
 
 
@@ -166,10 +167,7 @@ def _url_around(directive: Directive) -> str | None:
 
 def _with_handler(place: Place) -> Place:
     """Find out how a script is run: by the handler that holds for it."""
-    for directive in place.in_force("sethandler", "addhandler", "fcgidwrapper", "fcgidinitialenv"):
-        if directive.name == "fcgidwrapper":
-            place.protocol = "fcgid"
-        ending = os.path.splitext(place.target.rstrip("/"))[1]
-        if directive.name == "sethandler" or ending in directive.args[1:]:
-            place.protocol = _HANDLERS.get(directive.value, place.protocol)
+    lines = place.in_force("sethandler", "addhandler")
+    handler = handler_of(os.path.basename(place.target.rstrip("/")), lines)
+    place.protocol = _HANDLERS.get(handler, place.protocol)
     return place

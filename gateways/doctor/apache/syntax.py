@@ -6,12 +6,13 @@ modules are loaded is seldom in the file.
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from gateways.doctor.directives import DEEPEST, Directive, Fault, check_depth, read_text
+from gateways.doctor.directives import Directive, Fault, Files, NotIncluded, check_depth, glob_expression, read_text
 
 _SECTION = re.compile(r"<(/?)([A-Za-z]\w*)\s*(.*?)>\s*")
 _WORD = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+))')
@@ -24,33 +25,31 @@ _CONDITIONS = {"ifmodule", "ifversion", "iffile", "ifdirective", "ifsection", "i
 _OTHERWISE = {"else", "elseif"}
 
 
-class Reader:
+class Reader(Files):
     """Reads one configuration. ``root_directory`` is Apache's ServerRoot, where relative paths start."""
 
-    def __init__(self, asked: str, root_directory: str) -> None:
-        self._asked = os.path.realpath(asked)
-        self.root_directory = root_directory
+    def __init__(self, asked: str) -> None:
+        super().__init__(asked)
+        self.root_directory = ""
         self.variables: dict[str, str] = {}
-        self.missing: list[tuple[Directive, str]] = []
-        self.unread: list[tuple[Directive, OSError]] = []
-        envvars = os.path.join(root_directory, "envvars")  # Debian's
-        if os.path.isfile(envvars) and os.access(envvars, os.R_OK):
-            self.variables.update(_EXPORT.findall(read_text(envvars)))
 
     def read(self, path: str) -> Directive:
         """Return a block with all that the file says. Raises ``Fault``, and ``OSError`` if it cannot be read."""
+        directory = os.path.dirname(os.path.abspath(path))
+        self.root_directory = os.path.dirname(directory) if os.path.basename(directory) == "conf" else directory
+        envvars = os.path.join(self.root_directory, "envvars")  # Debian's
+        if os.path.isfile(envvars) and os.access(envvars, os.R_OK):
+            self.variables.update(_EXPORT.findall(read_text(envvars)))
         root = Directive("", (), path, 0, False, None, [])
         self._into(root, path, 0)
         return root
 
     def _into(self, block: Directive, path: str, depth: int, asked: bool = False) -> None:
-        if depth > DEEPEST:
-            raise Fault(f"{path}:1", "files include each other without an end")
-        asked = asked or os.path.realpath(path) == self._asked
+        asked = self.enter(path, asked, depth)
         stack = [block]
         skipped: list[str] = []  # sections whose content does not count
         conditions: list[str] = []  # those that count as if they were not there
-        for line, text in _lines(read_text(path)):
+        for line, text in lines(read_text(path)):
             section = _SECTION.fullmatch(text)
             if section is None:
                 if text.startswith("<"):
@@ -101,28 +100,24 @@ class Reader:
         pattern = os.path.join(self.root_directory, directive.value)
         found = sorted(glob.glob(pattern))
         if not found and directive.name == "include" and not glob.has_magic(pattern):
-            self.missing.append((directive, directive.value))
+            self.not_included.append(NotIncluded(directive.where, text, directive.asked))
         for name in found:
             if os.path.isfile(name):
                 try:
                     self._into(block, name, depth + 1, asked)
                 except OSError as error:
-                    self.unread.append((directive, error))
+                    self.not_included.append(NotIncluded(directive.where, text, directive.asked, error))
 
     def _words(self, text: str) -> Iterator[str]:
-        for match in _WORD.finditer(text):
-            word = (
-                match[3]
-                if match[3] is not None
-                else _ESCAPED.sub(r"\1", match[1] if match[1] is not None else match[2])
-            )
+        for word in words(text):
             yield _VARIABLE.sub(lambda variable: self.variables.get(variable[1], variable[0]), word)
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def lines(text: str) -> Iterator[tuple[int, str]]:
     """Give the lines that say something, with their numbers; what a backslash continues is one line."""
     pending, start = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.rstrip("\r")
         start = start or number
         if line.endswith("\\"):
             pending += line[:-1] + " "
@@ -133,6 +128,45 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         pending, start = "", 0
     if pending.strip():
         yield start, pending.strip()
+
+
+def words(text: str) -> Iterator[str]:
+    """Give the words of a line, those in quotation marks without them."""
+    for match in _WORD.finditer(text):
+        inner = match[1] if match[1] is not None else match[2]
+        yield match[3] if inner is None else _ESCAPED.sub(r"\1", inner)
+
+
+def covers(section: Directive, path: str) -> bool:
+    """Say whether a <Directory> or <Location> is about a path: that, or one above it; ``*`` stands for one name."""
+    if section.name.endswith("match") or section.value == "~":
+        return bool(section.args) and _matches(section.args[-1], path)
+    return re.match(f"{glob_expression(section.value.rstrip('/'))}/", f"{path.rstrip('/')}/") is not None
+
+
+def is_for_file(section: Directive, name: str) -> bool:
+    """Say whether a section may be about a file of that name: all but a <Files> or <FilesMatch> of others are."""
+    if section.name == "filesmatch" or (section.name == "files" and section.value == "~"):
+        return _matches(section.args[-1] if section.args else "", name)
+    return section.name != "files" or fnmatch.fnmatchcase(name, section.value)
+
+
+def handler_of(name: str, directives: Iterable[Directive]) -> str:
+    """Return the handler that a file of that name gets by SetHandler and AddHandler, "" where it gets none."""
+    found = ""
+    for directive in directives:
+        endings = [word.lower().lstrip(".") for word in directive.args[1:]]
+        applies = directive.name == "sethandler" or name.lower().rpartition(".")[2] in endings
+        if applies and directive.args and all(is_for_file(section, name) for section in directive.up()):
+            found = directive.value.lower()  # as Apache has them
+    return found
+
+
+def _matches(expression: str, text: str) -> bool:
+    try:
+        return re.search(expression, text) is not None
+    except re.error:
+        return True  # Apache's expressions are PCRE's
 
 
 def _unlikely(name: str, rest: str) -> bool:

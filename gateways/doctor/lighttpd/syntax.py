@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Union
 
-from gateways.doctor.directives import DEEPEST, MOST_NESTED, Fault, read_text
+from gateways.doctor.directives import MOST_NESTED, Fault, Files, NotIncluded, read_text
 
 _TOKEN = re.compile(
     r"""(?P<space>(?:\s|\#[^\n]*)+)
@@ -74,12 +74,9 @@ class Token:
 
 @dataclass
 class Configuration:
-    """All settings in the order of the files. ``missing`` has what is included and is not there, ``unread`` what
-    cannot be read."""
+    """All settings in the order of the files."""
 
     settings: list[Setting] = field(default_factory=list)
-    missing: list[tuple[str, str]] = field(default_factory=list)
-    unread: list[tuple[str, OSError]] = field(default_factory=list)
 
     def in_force(self, name: str, conditions: tuple[Condition, ...]) -> Setting | None:
         """Return the setting that counts where these conditions hold."""
@@ -96,11 +93,11 @@ class Configuration:
                 yield from one.value if isinstance(one.value, Array) else [Item(None, one.value, one.where)]
 
 
-class Reader:
+class Reader(Files):
     """Reads one configuration."""
 
     def __init__(self, asked: str) -> None:
-        self._asked = os.path.realpath(asked)
+        super().__init__(asked)
         self._variables: dict[str, Value] = {}
         self.configuration = Configuration()
 
@@ -110,21 +107,18 @@ class Reader:
         return self.configuration
 
     def _into(self, path: str, conditions: tuple[Condition, ...], asked: bool, depth: int) -> None:
-        if depth > DEEPEST:
-            raise Fault(f"{path}:1", "files include each other without an end")
-        asked = asked or os.path.realpath(path) == self._asked
-        _File(self, path, conditions, asked, depth).read()
+        _File(self, path, conditions, self.enter(path, asked, depth), depth).read()
 
     def include(self, pattern: str, file: _File, conditions: tuple[Condition, ...], where: str) -> None:
         """Read the files that an ``include`` names."""
         found = sorted(glob.glob(os.path.join(os.path.dirname(file.path), pattern)))
         if not found and not glob.has_magic(pattern):
-            self.configuration.missing.append((where, pattern))
+            self.not_included.append(NotIncluded(where, f'include "{pattern}"', file.asked))
         for path in found:
             try:
                 self._into(path, conditions, file.asked, file.depth + 1)
             except OSError as error:
-                self.configuration.unread.append((where, error))
+                self.not_included.append(NotIncluded(where, f'include "{pattern}"', file.asked, error))
 
     def variable(self, name: str) -> Value:
         """Return the value that a name stands for; the name itself where that is not known."""

@@ -12,12 +12,11 @@ from threading import Event, Timer
 from time import monotonic
 from urllib.parse import quote, urlsplit
 
+from gateways.doctor.targets import LONGEST
 from gateways.errors import ConfigError
 
 #: Bytes of a body that are kept; no page that says why is larger.
 MAX_BODY = 1 << 20
-#: A request takes that many times as long as the site may be silent, if it says a little now and then.
-LONGEST = 2
 _STREAM = "text/event-stream"
 _BLOCK = 65536
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))

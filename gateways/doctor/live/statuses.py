@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
+from gateways.doctor.errorlog import last_lines
 from gateways.doctor.findings import ERROR, NOTE, OK, WARNING, Code, Finding, declare, quoted
 from gateways.doctor.live.exchange import Answer
 
@@ -163,9 +163,7 @@ def _of_server(answer: Answer, by: str, where: str, local: bool) -> Finding:
 def _last_line(server: str) -> str:
     for path in LOGS.get(server, ()):
         try:
-            with open(path, "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-                lines = file.read(_TAIL).decode("utf-8", "replace").splitlines()
+            lines = last_lines(path, _TAIL)
         except OSError:
             continue
         return next((line for line in reversed(lines) if line.strip()), "")

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from gateways.doctor.directives import DEEPEST, Directive, Fault, check_depth, glob_expression, read_text
+from gateways.doctor.directives import Directive, Fault, Files, NotIncluded, check_depth, glob_expression, read_text
 
 _TOKEN = re.compile(
     r"""\s+ | \#[^\n]*
@@ -34,16 +34,13 @@ _DUMPED = re.compile(r"^# configuration file (\S.*):$", re.MULTILINE)
 USUAL_PLACE = "/etc/nginx"
 
 
-class Reader:
-    """Reads one configuration. ``missing`` has what is included and is not there, ``unread`` what cannot be read."""
+class Reader(Files):
+    """Reads one configuration."""
 
-    def __init__(self, asked: str, prefix: str) -> None:
-        self._asked = os.path.realpath(asked)
-        self._prefix = prefix
-        self._dump: dict[str, tuple[str, int]] = {}
-        self.missing: list[tuple[Directive, str]] = []
-        self.unread: list[tuple[Directive, OSError]] = []
-        self.files: set[str] = set()
+    def __init__(self, asked: str) -> None:
+        super().__init__(asked)
+        self._prefix = ""
+        self._dump: dict[str, str] = {}
 
     def read(self, path: str) -> Directive:
         """Return a block with all that the file says. Raises ``Fault``, and ``OSError`` if it cannot be read."""
@@ -51,68 +48,41 @@ class Reader:
         text = read_text(path)
         parts = _DUMPED.split(text)
         if len(parts) > 1:
-            line = 1 + parts[0].count("\n")
-            for name, content in zip(parts[1::2], parts[2::2]):
-                self._dump[name] = (content.partition("\n")[2], 1)
-                line += content.count("\n") + 1
-            path = parts[1]
-            text = self._dump[path][0]
-            self._asked = ""
-            self._prefix = os.path.dirname(path)  # the file may have come from another machine
+            self._dump = {name: content.partition("\n")[2] for name, content in zip(parts[1::2], parts[2::2])}
+            path = parts[1]  # the file may have come from another machine
+            text = self._dump[path]
+        self._prefix = os.path.dirname(os.path.abspath(path))
         self._into(root, path, text, bool(self._dump), 0)
         return root
 
     def _into(self, block: Directive, path: str, text: str, asked: bool, depth: int) -> None:
-        asked = asked or os.path.realpath(path) == self._asked
-        self.files.add(os.path.realpath(path))
-        if depth > DEEPEST:
-            raise Fault(f"{path}:1", "files include each other without an end")
-        tokens = _tokens(text, path)
-        open_blocks = [block]
-        words: list[tuple[str, int]] = []
-        for kind, value, line in tokens:
+        file = _File(path, self.enter(path, asked, depth), block)
+        for kind, value, line in _tokens(text, path):
             if kind == "word":
-                words.append((value, line))
-                continue
-            inner = open_blocks[-1]
-            if kind == "}":
-                if words:
-                    raise Fault(f"{path}:{words[0][1]}", f"a semicolon is missing after {_shown(words)}")
-                if len(open_blocks) == 1:
-                    raise Fault(f"{path}:{line}", "a } that closes nothing")
-                open_blocks.pop()
-                continue
-            if not words:
-                if kind == "{":
-                    raise Fault(f"{path}:{line}", "a { without a name before it")
-                continue
-            _check_end(words, path)
-            directive = Directive(words[0][0], tuple(word for word, _ in words[1:]), path, words[0][1], asked, inner)
-            assert inner.children is not None
-            if kind == "{":
-                check_depth(directive)
-                directive.children = []
-                open_blocks.append(directive)
-            elif directive.name == "include":
-                self._include(directive, inner, depth)
-                words = []
-                continue
-            inner.children.append(directive)
-            words = []
-        if words:
-            raise Fault(f"{path}:{words[0][1]}", f"a semicolon is missing after {_shown(words)}")
-        if len(open_blocks) > 1:
-            raise Fault(open_blocks[-1].where, f"the {{ of {open_blocks[-1].name} is not closed")
+                file.words.append((value, line))
+            elif kind == "}":
+                file.close(line)
+            elif kind == "{":
+                file.open(line)
+            elif file.words:
+                directive = file.take()
+                if directive.name == "include":
+                    self._include(directive, depth)
+                else:
+                    _children(file.block).append(directive)
+        file.end()
 
-    def _include(self, directive: Directive, block: Directive, depth: int) -> None:
+    def _include(self, directive: Directive, depth: int) -> None:
+        block, line = directive.parent, f"include {directive.value}"
+        assert block is not None
         found = self._find(directive.value)
         if not found and not glob.has_magic(directive.value):
-            self.missing.append((directive, directive.value))
+            self.not_included.append(NotIncluded(directive.where, line, directive.asked))
         for path in found:
             try:
-                text = self._dump[path][0] if path in self._dump else read_text(path)
+                text = self._dump[path] if path in self._dump else read_text(path)
             except OSError as error:
-                self.unread.append((directive, error))
+                self.not_included.append(NotIncluded(directive.where, line, directive.asked, error))
                 continue
             self._into(block, path, text, directive.asked, depth + 1)
 
@@ -127,6 +97,57 @@ class Reader:
             if found:
                 return found
         return []
+
+
+class _File:
+    """One file on its way to be read: the block that it is in, and the words of a directive that has not ended."""
+
+    def __init__(self, path: str, asked: bool, block: Directive) -> None:
+        self._path = path
+        self._asked = asked
+        self._outermost = block
+        self.block = block
+        self.words: list[tuple[str, int]] = []
+
+    def take(self) -> Directive:
+        """Return the directive of the words."""
+        _check_end(self.words, self._path)
+        (name, line), *args = self.words
+        self.words = []
+        return Directive(name, tuple(word for word, _ in args), self._path, line, self._asked, self.block)
+
+    def open(self, line: int) -> None:
+        """Begin the block that the words are about."""
+        if not self.words:
+            raise Fault(f"{self._path}:{line}", "a { without a name before it")
+        directive = self.take()
+        check_depth(directive)
+        directive.children = []
+        _children(self.block).append(directive)
+        self.block = directive
+
+    def close(self, line: int) -> None:
+        """End the block."""
+        self._check_words()
+        if self.block is self._outermost:
+            raise Fault(f"{self._path}:{line}", "a } that closes nothing")
+        assert self.block.parent is not None
+        self.block = self.block.parent
+
+    def end(self) -> None:
+        """End the file."""
+        self._check_words()
+        if self.block is not self._outermost:
+            raise Fault(self.block.where, f"the {{ of {self.block.name} is not closed")
+
+    def _check_words(self) -> None:
+        if self.words:
+            raise Fault(f"{self._path}:{self.words[0][1]}", f"a semicolon is missing after {_shown(self.words)}")
+
+
+def _children(block: Directive) -> list[Directive]:
+    assert block.children is not None
+    return block.children
 
 
 def is_dump(text: str) -> bool:

@@ -92,3 +92,56 @@ def test_settings_of_the_main_file_count(tmp_path):
     (tmp_path / "sites-available" / "a.conf").unlink()
     found = codes(tmp_path / "sites-available" / "a.off", FCGI)
     assert found.keys() >= {"config-disabled", "authorization-lost"}
+
+
+DENIED = "<Directory />\nRequire all denied\n</Directory>\n"
+ALIAS = "ScriptAlias /a /srv/app/a.cgi\n"
+
+
+def section(name, *lines):
+    return "\n".join([f"<{name}>", *lines, f"</{name.split()[0]}>", ""])
+
+
+GRANTED = section("Directory /srv/app", "Require all granted")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",  # the main file of most systems denies
+        DENIED,
+        section("Directory /srv/ap", "Require all granted"),
+        DENIED + section("Directory /srv/app2", "Require all granted"),
+        DENIED + section("Directory /srv/app", "Options +ExecCGI"),
+        section("Directory /srv", "Require all granted") + section("Directory /srv/app/", "Require all denied"),
+        section("Directory /srv", "Require all granted") + section("Directory /srv/app", "Deny from all"),
+        DENIED + section("FilesMatch \\.cgi$", "Require all denied"),
+        GRANTED + section("Files a.*", "Require all denied"),
+        DENIED + section("Directory /srv/app/static", "Require all granted"),
+        DENIED + section("Location /b", "Require all granted"),
+        DENIED + section("LocationMatch ^/b", "Require all granted"),
+    ],
+)
+def test_a_script_that_nobody_gets(tmp_path, text):
+    assert "access-denied" in codes(tmp_path / "a", ALIAS + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GRANTED,
+        DENIED + GRANTED,
+        GRANTED + DENIED,
+        DENIED + section("Directory /srv/*", "Require ip 10"),
+        DENIED
+        + section("Directory /srv/app", "<RequireAny>", "Require user you", "</RequireAny>", "Require all denied"),
+        DENIED + section("Directory /srv/app", "Order deny,allow", "Deny from all", "Allow from 10"),
+        DENIED + GRANTED + section("FilesMatch ^\\.ht", "Require all denied"),
+        DENIED + section("Location /a", "Require all granted"),
+        GRANTED + section("Location /a/admin", "Require all denied"),
+        GRANTED + section("LocationMatch ^/admin", "Require all denied"),
+        section("Directory /srv/app", "Options +ExecCGI"),
+    ],
+)
+def test_a_script_that_somebody_gets(tmp_path, text):
+    assert "access-denied" not in codes(tmp_path / "a", ALIAS + text)

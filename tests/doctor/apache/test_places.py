@@ -11,7 +11,7 @@ from gateways.doctor.apache.syntax import Reader
 def of(tmp_path, text):
     path = tmp_path / "a.conf"
     path.write_text(text)
-    return list(places(Reader(str(path), str(tmp_path)).read(str(path))))
+    return list(places(Reader(str(path)).read(str(path))))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,10 @@ def test_what_hands_nothing_on(tmp_path, text):
         ("<Directory /srv>\nAddHandler fcgid-script .fcgi\n</Directory>", "fcgid"),
         ("<Directory /srv>\nAddHandler fcgid-script .fpl\n</Directory>", "cgi"),
         ("<Directory /other>\nSetHandler fcgid-script\n</Directory>", "cgi"),
-        ("FcgidWrapper /srv/app.fcgi", "fcgid"),
+        ("AddHandler FCGID-Script fcgi", "fcgid"),
+        ("<Files *.fcgi>\nSetHandler fcgid-script\n</Files>", "fcgid"),
+        ("<Files *.php>\nSetHandler fcgid-script\n</Files>", "cgi"),
+        ("FcgidWrapper /srv/app.fcgi", "cgi"),  # says with what, and not that it is one for mod_fcgid
     ],
 )
 def test_how_a_script_is_run(tmp_path, section, protocol):

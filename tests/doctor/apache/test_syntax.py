@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from gateways.doctor.apache.syntax import Reader
 from gateways.doctor.directives import Fault
+from tests.doctor.asked import check_refusal, read_with, shown
 
-
-def read(path, text):
-    path.write_text(text)
-    return Reader(str(path), str(path.parent)).read(str(path))
-
-
-def shown(block):
-    return [
-        (one.name, *one.args, shown(one)) if one.children is not None else (one.name, *one.args)
-        for one in block.children
-    ]
+read = partial(read_with, Reader)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +52,7 @@ def test_lines(tmp_path):
     ],
 )
 def test_what_apache_would_not_read(tmp_path, text, line, what):
-    with pytest.raises(Fault, match=what) as caught:
-        read(tmp_path / "a.conf", text)
-    assert caught.value.where == f"{tmp_path}/a.conf:{line}"
+    check_refusal(Reader, tmp_path / "a.conf", text, line, what)
 
 
 def test_included_files_stand_in_their_places(tmp_path):
@@ -71,11 +62,11 @@ def test_included_files_stand_in_their_places(tmp_path):
     (tmp_path / "envvars").write_text("export NAME=web\n# export OTHER=x\n")
     main = tmp_path / "apache2.conf"
     main.write_text("IncludeOptional sites/*.conf\nInclude nothing.conf\nIncludeOptional no.conf\nC\n")
-    reader = Reader(str(tmp_path / "sites" / "b.conf"), str(tmp_path))
+    reader = Reader(str(tmp_path / "sites" / "b.conf"))
     root = reader.read(str(main))
     assert shown(root) == [("a",), ("user", "web"), ("c",)]
     assert [one.name for one in root.walk() if one.asked] == ["user"]
-    assert [pattern for _, pattern in reader.missing] == ["nothing.conf"]
+    assert [one.line for one in reader.not_included] == ["Include nothing.conf"]
 
 
 def test_files_that_include_each_other(tmp_path):

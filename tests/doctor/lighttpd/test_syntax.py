@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import pytest
 
-from gateways.doctor.directives import Fault
+from gateways.doctor.directives import Fault, NotIncluded
 from gateways.doctor.lighttpd.syntax import Array, Reader
+from tests.doctor.asked import check_refusal, read_with
 
-
-def read(path, text):
-    path.write_text(text)
-    return Reader(str(path)).read(str(path))
+read = partial(read_with, Reader)
 
 
 def plain(value):
@@ -98,17 +97,16 @@ def test_arrays_that_are_put_together(tmp_path):
     ],
 )
 def test_what_lighttpd_would_not_read(tmp_path, text, line, what):
-    with pytest.raises(Fault, match=what) as caught:
-        read(tmp_path / "a.conf", text)
-    assert caught.value.where == f"{tmp_path}/a.conf:{line}"
+    check_refusal(Reader, tmp_path / "a.conf", text, line, what)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     (tmp_path / "d").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    configuration = read(tmp_path / "a.conf", 'include "d"\ninclude "pipe"\na.b = 1\n')
-    assert [where[-2:] for where, _ in configuration.unread] == [":1", ":2"]
-    assert len(configuration.settings) == 1
+    (tmp_path / "a.conf").write_text('include "d"\ninclude "pipe"\na.b = 1\n')
+    reader = Reader("x")
+    assert len(reader.read(str(tmp_path / "a.conf")).settings) == 1
+    assert [one.where[-2:] for one in reader.not_included if one.error] == [":1", ":2"]
 
 
 def test_included_files(tmp_path):
@@ -123,7 +121,7 @@ def test_included_files(tmp_path):
     reader = Reader(str(tmp_path / "2.conf"))
     configuration = reader.read(str(main))
     assert [(one.name, one.asked) for one in configuration.settings] == [("a.c", True), ("a.b", False)]
-    assert configuration.missing == [(f"{main}:4", "no.conf")]
+    assert reader.not_included == [NotIncluded(f"{main}:4", 'include "no.conf"', False)]
     (tmp_path / "2.conf").write_text('include "lighttpd.conf"\n')
     with pytest.raises(Fault, match="without an end"):
         Reader("x").read(str(main))

@@ -11,7 +11,7 @@ from gateways.doctor.nginx.syntax import Reader
 def only(tmp_path, text):
     path = tmp_path / "a.conf"
     path.write_text(text)
-    [place] = places(Reader(str(path), str(tmp_path)).read(str(path)))
+    [place] = places(Reader(str(path)).read(str(path)))
     return place
 
 

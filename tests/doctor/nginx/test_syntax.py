@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import pytest
 
 from gateways.doctor.directives import Fault
 from gateways.doctor.nginx import syntax
 from gateways.doctor.nginx.syntax import Reader, is_dump
+from tests.doctor.asked import check_refusal, read_with, shown
 
-
-def read(path, text):
-    path.write_text(text)
-    return Reader(str(path), str(path.parent)).read(str(path))
-
-
-def shown(block):
-    return [
-        (one.name, *one.args, shown(one)) if one.children is not None else (one.name, *one.args)
-        for one in block.children
-    ]
+read = partial(read_with, Reader)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +53,7 @@ def test_lines(tmp_path):
     ],
 )
 def test_what_nginx_would_not_read(tmp_path, text, line, what):
-    with pytest.raises(Fault, match=what) as caught:
-        read(tmp_path / "a.conf", text)
-    assert caught.value.where == f"{tmp_path}/a.conf:{line}"
+    check_refusal(Reader, tmp_path / "a.conf", text, line, what)
 
 
 def test_included_files_stand_in_their_places(tmp_path, monkeypatch):
@@ -73,13 +63,13 @@ def test_included_files_stand_in_their_places(tmp_path, monkeypatch):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "1.conf").write_text("one;\n")
     (tmp_path / "d" / "2.conf").write_text("two;\n")
-    reader = Reader(str(tmp_path / "d" / "2.conf"), str(tmp_path))
+    reader = Reader(str(tmp_path / "d" / "2.conf"))
     main = tmp_path / "nginx.conf"
     main.write_text("http { include d/*.conf; include params; include nothing; include no/*.conf; x; }")
     root = reader.read(str(main))
     assert shown(root) == [("http", [("one",), ("two",), ("p", "1"), ("x",)])]
     assert [one.name for one in root.walk() if one.asked] == ["two"]
-    assert [pattern for _, pattern in reader.missing] == ["nothing"]
+    assert [one.line for one in reader.not_included] == ["include nothing"]
 
 
 def test_files_that_include_each_other(tmp_path):
@@ -91,10 +81,10 @@ def test_files_that_include_each_other(tmp_path):
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     (tmp_path / "d").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    reader = Reader(str(tmp_path / "a"), str(tmp_path))
+    reader = Reader(str(tmp_path / "a"))
     (tmp_path / "a").write_text("include d; include pipe; x;")
     assert shown(reader.read(str(tmp_path / "a"))) == [("x",)]
-    assert [directive.value for directive, _ in reader.unread] == ["d", "pipe"]
+    assert [one.line for one in reader.not_included if one.error] == ["include d", "include pipe"]
 
 
 def test_a_dump_of_another_machine(tmp_path):
@@ -104,9 +94,9 @@ def test_a_dump_of_another_machine(tmp_path):
         "# configuration file /opt/nginx/nginx.conf:\ninclude servers.conf;\n\n"
         "# configuration file /opt/nginx/servers.conf:\nserver { }\n"
     )
-    reader = Reader(str(path), str(tmp_path))
+    reader = Reader(str(path))
     assert shown(reader.read(str(path))) == [("server", [])]
-    assert reader.missing == []
+    assert reader.not_included == []
 
 
 def test_what_nginx_writes_itself(tmp_path):
@@ -119,7 +109,7 @@ def test_what_nginx_writes_itself(tmp_path):
     assert not is_dump("server { }")
     path = tmp_path / "dump"
     path.write_text(text)
-    root = Reader(str(path), "/etc/nginx").read(str(path))
+    root = Reader(str(path)).read(str(path))
     assert shown(root) == [("http", [("server", [("listen", "80")])])]
     assert [one.where for one in root.walk() if one.name == "listen"] == ["/etc/nginx/conf.d/a.conf:2"]
     assert all(one.asked for one in root.walk())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateways.deploy.initapplication import Found
-from gateways.deploy.initfiles import Site
-from gateways.deploy.initwriting import Step, carry_out, plan, plan_removal
+from gateways.deploy.hosting.applications import Found
+from gateways.deploy.hosting.files import Site
+from gateways.deploy.hosting.writing import Step, carry_out, plan, plan_removal
 from gateways.errors import ConfigError, GatewayError
 
 OWN = "# mine\nErrorDocument 404 /404.html\n"
@@ -117,7 +117,8 @@ def test_lines_in_an_htaccess_that_is_there(tmp_path: Path, own: str) -> None:
 
 
 def test_a_directory_for_scripts_gets_no_htaccess(tmp_path: Path) -> None:
-    assert actions(make(tmp_path, hello=False, plain=True, cgi=True)) == {"app.cgi": "wrote"}
+    (tmp_path / "cgi-bin").mkdir()
+    assert actions(make(tmp_path / "cgi-bin", hello=False, cgi=True)) == {"app.cgi": "wrote"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

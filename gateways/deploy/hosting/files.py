@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from gateways.deploy.initapplication import Found
-from gateways.deploy.initmarks import mark_file
+from gateways.deploy.firstlines import first_lines
+from gateways.deploy.hosting.applications import Found, is_for_scripts
+from gateways.deploy.hosting.marks import mark_file
 from gateways.deploy.registry import describe, generate
-from gateways.errors import ConfigError
 
 HELLO = '''\
 """A page to begin with: put your application in its place."""
@@ -19,16 +19,12 @@ def application(environ, start_response):
     return [b"It works.\\n"]
 '''
 
-#: Bytes of a first line that every Linux reads (execve(2)); newer ones read 255.
-_SAFE_LINE = 127
-
 
 @dataclass(frozen=True)
 class Site:
     """What is written: by CGI or FastCGI, for which application, with which Python, in which directory.
 
-    ``name`` is that of the script, without its ending. ``plain`` is a directory that the web server has for scripts,
-    such as cgi-bin, where no ``.htaccess`` is needed.
+    ``name`` is that of the script, without its ending.
     """
 
     directory: str
@@ -36,7 +32,11 @@ class Site:
     python: str
     cgi: bool = False
     name: str = "app"
-    plain: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the web server takes every file of the directory for a script, and no ``.htaccess`` is needed."""
+        return is_for_scripts(self.directory)
 
     @property
     def script(self) -> str:
@@ -58,19 +58,6 @@ def script_text(site: Site) -> str:
         lines[:2] = ["import sys", "", lines[0], "", f"sys.path.insert(0, {_quoted(site.application.directory)})"]
     first = first_lines(site.python)
     return mark_file("".join([first, "\n".join(lines)]), first.count("\n"))
-
-
-def first_lines(python: str) -> str:
-    """Return the line that has the kernel start ``python``, or those that have /bin/sh do it.
-
-    That is needed where the path is too long for the kernel, or has a space, at which the kernel would end it. To
-    Python the lines are a text that nobody uses. Raises ``ConfigError`` for a path that neither can have.
-    """
-    if "'" in python or "\\" in python or not python.isprintable():
-        raise ConfigError(f"{python!r}: the path of the Python has characters that no first line can have; move it")
-    if " " in python or "\t" in python or len(os.fsencode(python)) + 2 > _SAFE_LINE:
-        return f"#!/bin/sh\n'''exec' '{python}' \"$0\" \"$@\"\n' '''\n"
-    return f"#!{python}\n"
 
 
 def htaccess_text(site: Site) -> str:

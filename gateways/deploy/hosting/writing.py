@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gateways.deploy.initfiles import Site, hello_text, htaccess_text, script_text
-from gateways.deploy.initmarks import find_block, is_marked, is_unchanged, mark_block
+from gateways.deploy.hosting.files import Site, hello_text, htaccess_text, script_text
+from gateways.deploy.hosting.marks import find_block, is_marked, is_unchanged, mark_block
 from gateways.errors import ConfigError, GatewayError
 
 WRITE, KEEP, SAME, REMOVE = "wrote", "kept", "unchanged", "removed"
@@ -45,7 +45,7 @@ def plan(site: Site, hello: bool, add: bool) -> list[Step]:
     if not site.plain:
         steps.append(_htaccess(site, add))
     other = replace(site, cgi=not site.cgi).script
-    if is_unchanged(_read(other)):  # from the last time; without a handler, its source would be sent
+    if is_unchanged(read_ours(other)):  # from the last time; without a handler, its source would be sent
         steps.append(Step(REMOVE, other))
     return steps
 
@@ -60,7 +60,7 @@ def plan_removal(directory: str) -> list[Step]:
     for name in names:
         path = os.path.join(directory, name)
         if name.endswith((".cgi", ".fcgi")) or name == "app.py":
-            text = _read(path)
+            text = read_ours(path)
             if is_marked(text):
                 steps.append(Step(REMOVE, path) if is_unchanged(text) else _kept(path))
     path = os.path.join(directory, ".htaccess")
@@ -92,7 +92,7 @@ def carry_out(steps: list[Step]) -> Iterator[Step]:
 def _file(path: str, text: str, mode: int, otherwise: str) -> Step:
     if not os.path.lexists(path):
         return Step(WRITE, path, text, mode)
-    present = _read(path)
+    present = read_ours(path)
     if not is_marked(present):
         raise ConfigError(f"{path} is there already, and not from gateways init: {otherwise}")
     if not is_unchanged(present):
@@ -130,8 +130,8 @@ def _mode(path: str) -> int:
     return stat.S_IMODE(os.stat(path).st_mode)
 
 
-def _read(path: str) -> str:
-    """Return the text of a file, "" where there is none or it is too large to be ours."""
+def read_ours(path: str) -> str:
+    """Return the text of a file that may be ours, "" where there is none or it is too large. Raises ``ConfigError``."""
     data = _bytes(path, _MAX_SIZE)
     return "" if data is None or len(data) > _MAX_SIZE else data.decode("utf-8", "surrogateescape")
 

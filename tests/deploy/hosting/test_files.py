@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from gateways.deploy.initapplication import Found
-from gateways.deploy.initfiles import HELLO, Site, first_lines, hello_text, htaccess_text, script_text
-from gateways.deploy.initmarks import is_unchanged
-from gateways.errors import ConfigError
+from gateways.deploy.hosting.applications import Found
+from gateways.deploy.hosting.files import HELLO, Site, hello_text, htaccess_text, script_text
+from gateways.deploy.hosting.marks import is_unchanged
 
 
 def site(tmp_path: Path, cgi: bool = False, **found: str) -> Site:
@@ -36,24 +33,6 @@ def test_an_application_elsewhere_and_asgi(tmp_path: Path) -> None:
     assert "sys.path.insert(0, '/home/you/it\\'s \"')" in text
     assert 'run("app:application", interface="asgi")' in text
     assert is_unchanged(text)
-
-
-@pytest.mark.parametrize("name", ["short", "with space", "long" * 50])
-def test_the_first_line_starts_any_python(tmp_path: Path, name: str) -> None:
-    python = tmp_path / name / "python"
-    python.parent.mkdir()
-    python.symlink_to(sys.executable)
-    script = tmp_path / "app.cgi"
-    script.write_text(f"{first_lines(str(python))}import sys\nprint(sys.argv)\n")
-    script.chmod(0o755)
-    result = subprocess.run([script, "a b"], capture_output=True, text=True, check=True)
-    assert result.stdout == f"['{script}', 'a b']\n"
-
-
-@pytest.mark.parametrize("path", ["/it's/python", "/a\nb", "/a\\b"])
-def test_a_path_that_nothing_can_start(path: str) -> None:
-    with pytest.raises(ConfigError, match="move it"):
-        first_lines(path)
 
 
 @pytest.mark.parametrize(("cgi", "handler"), [(True, "cgi-script .cgi"), (False, "fcgid-script .fcgi")])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 #: The names of files, the likeliest first; Django's is in the directory of the project beside manage.py.
 FILES = ("app.py", "wsgi.py", "application.py", "passenger_wsgi.py", "asgi.py", "main.py")
 
-#: Names of directories that web servers send: the application may lie beside them.
-SITES = ("public_html", "htdocs", "httpdocs", "www", "web", "html", "public", "cgi-bin", "fcgi-bin", "fastcgi-bin")
+#: Names of the directories of a site, which a web server sends: the application may lie beside them.
+ROOTS = ("public_html", "htdocs", "httpdocs", "www", "web", "html", "public")
+
+#: Names of directories in which hosts take every file for a script.
+_SCRIPTS = re.compile("(fast|f)?cgi-?bin|cgi-(local|sys)", re.IGNORECASE)
 
 _ATTRIBUTES = ("application", "app")
 _FACTORIES = ("create_app", "make_app", "create_application", "get_wsgi_application")
@@ -29,6 +33,11 @@ class Found:
     directory: str
     file: str
     interface: str = "wsgi"
+
+
+def is_for_scripts(directory: str) -> bool:
+    """Say whether web servers usually take every file of a directory for a script, by its name."""
+    return _SCRIPTS.fullmatch(os.path.basename(os.path.abspath(directory))) is not None
 
 
 def find_applications(directory: str) -> list[Found]:
@@ -69,7 +78,7 @@ def broken_application(directory: str) -> str:
 
 def _places(directory: str) -> Iterator[str]:
     yield directory
-    if os.path.basename(directory) in SITES:
+    if os.path.basename(directory) in ROOTS or is_for_scripts(directory):
         yield os.path.dirname(directory)
 
 

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gateways.deploy.initapplication import Found, broken_application, find_applications, read_application
+from gateways.deploy.hosting.applications import (
+    Found,
+    broken_application,
+    find_applications,
+    is_for_scripts,
+    read_application,
+)
 
 PLAIN = "def application(environ, start_response):\n    return []\n"
 
@@ -84,3 +90,14 @@ def test_one_that_is_no_python(tmp_path: Path) -> None:
     assert broken_application(str(site)) == ""
     path = write(tmp_path, "wsgi.py", "x = 1\ny = = 2\n")
     assert broken_application(str(site)).startswith(f"{path}:2: ")
+
+
+@pytest.mark.parametrize("name", ["cgi-bin", "fcgi-bin", "fastcgi-bin", "CGI-BIN", "cgibin", "cgi-local", "cgi-sys"])
+def test_directories_for_scripts(name: str) -> None:
+    assert is_for_scripts(f"/srv/{name}")
+    assert is_for_scripts(f"/srv/{name}/")
+
+
+@pytest.mark.parametrize("name", ["public_html", "cgi", "mycgi", "cgit", "old-cgi-bin"])
+def test_other_directories(name: str) -> None:
+    assert not is_for_scripts(f"/srv/cgi-bin/{name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateways.deploy.initmarks import find_block, is_marked, is_unchanged, mark_block, mark_file
+from gateways.deploy.hosting.marks import find_block, is_marked, is_unchanged, mark_block, mark_file
 
 TEXT = "#!/bin/sh\none\ntwo\n"
 
