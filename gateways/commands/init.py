@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shlex
 import sys
 
 from gateways.commands.arguments import reader_is_gone
+from gateways.deploy.description import SIMPLE
 from gateways.deploy.hosting.applications import (
     ROOTS,
     Found,
@@ -39,9 +39,6 @@ exit status:
   1  done, and the script does not work yet: the lines say why. Or a file could not be written
   2  nothing was done: the command line cannot be used, there is no application, or a file is in the way
 """
-
-#: What the name of a script may consist of: it is written into .htaccess.
-_NAME = re.compile("[A-Za-z0-9._@+,=~-]+")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +90,7 @@ def _directory(given: str | None) -> str:
 
 def _survey(arguments: argparse.Namespace, directory: str, options: Options) -> tuple[Site, bool]:
     """Look at what is there, say it, and return what is to be written."""
-    if not _NAME.fullmatch(arguments.name) or not arguments.name.strip("."):
+    if not SIMPLE.fullmatch(arguments.name) or "/" in arguments.name or not arguments.name.strip("."):
         raise ConfigError(
             f"--name {arguments.name!r}: give the name of a file, such as app, of letters, digits and . _ - + , = @ ~"
         )

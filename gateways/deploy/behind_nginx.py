@@ -11,6 +11,8 @@ from gateways.deploy import nginx, served
 from gateways.deploy.description import SHARED, Deployment
 from gateways.errors import ConfigError
 
+REFUSES = {"group": "the mode of the socket lets nginx use it, in its own container; leave it out"}
+
 #: What YAML 1.1 and 1.2 read as text, and as nothing else, without quotes.
 _PLAIN = re.compile(r"/[A-Za-z0-9._/-]*|[A-Za-z][A-Za-z0-9._/-]*(?::[A-Za-z0-9._/-]+)?")
 

@@ -11,7 +11,10 @@ from gateways.deploy.description import SIMPLE, Deployment
 from gateways.deploy.kubernetes import UID
 from gateways.deploy.text import File, comment, heading, joined, refuse
 
-REFUSES = {"tls": "the file of nginx has no certificates here; put a server in front that has them"}
+REFUSES = {
+    **behind_nginx.REFUSES,
+    "tls": "the file of nginx has no certificates here; put a server in front that has them",
+}
 
 
 def write(deployment: Deployment) -> list[File]:

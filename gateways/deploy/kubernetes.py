@@ -15,6 +15,7 @@ from gateways.errors import ConfigError
 UID = 10001
 
 REFUSES = {
+    **behind_nginx.REFUSES,
     "static": "nginx's image has no files of yours; let the application send them, or build an image with them",
     "private": "nginx's image has no files of yours; let the application send them, or build an image with them",
     "tls": "what is in front of the service, an Ingress or a Gateway, has the certificate",

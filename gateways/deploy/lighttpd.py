@@ -44,8 +44,9 @@ def write(deployment: Deployment) -> list[File]:
         )
     if deployment.variant and deployment.transport != "cgi":
         raise ConfigError("--variant directory with lighttpd: it is about scripts; give --cgi")
-    if deployment.variant and deployment.mount:
-        raise ConfigError("--variant directory: the scripts are below /cgi-bin/; leave out --mount")
+    for name in ("mount", "script", "app"):
+        if deployment.variant and deployment.has(name):
+            raise ConfigError(f"--variant directory: each script has its own URL below /cgi-bin/; leave out --{name}")
     modules = ['"mod_alias"'] if _aliases(deployment) else []
     modules += ['"mod_openssl"', '"mod_redirect"'] if deployment.tls else []
     lines = [

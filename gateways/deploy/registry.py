@@ -149,7 +149,7 @@ SERVERS: dict[str, Server] = {
         ("fastcgi", "scgi", "uwsgi", "http"),
         web=False,
         refuses={
-            **{name: _NOT_HERE[name] for name in ("multiplex", "script", "authorizer", "user", "group", "python")},
+            **{name: _NOT_HERE[name] for name in ("multiplex", "script", "authorizer", "user", "python")},
             **kubernetes.REFUSES,
         },
     ),
@@ -158,7 +158,7 @@ SERVERS: dict[str, Server] = {
         container.write,
         ("fastcgi", "scgi", "uwsgi", "http"),
         web=False,
-        refuses={**_without("multiplex", "script", "authorizer", "group", "python"), **container.REFUSES},
+        refuses={**_without("multiplex", "script", "authorizer", "python"), **container.REFUSES},
     ),
     "toml": Server(
         "a configuration file of gateways",

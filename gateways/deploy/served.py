@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gateways.deploy.description import SIMPLE, SIZE, Deployment
 from gateways.errors import ConfigError
 
@@ -43,5 +45,5 @@ def limited(deployment: Deployment) -> bool:
 
 
 def parent(deployment: Deployment) -> str:
-    """Return the directory of the Unix socket, or "" for a port."""
-    return deployment.address.path.rpartition("/")[0]
+    """Return the directory of the Unix socket, or "" for a port. /var/run is an old name of /run."""
+    return re.sub("^/var/run(?=/|$)", "/run", deployment.address.path.rpartition("/")[0])

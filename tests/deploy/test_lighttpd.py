@@ -46,6 +46,7 @@ def test_what_a_flag_writes(transport: str, values: dict[str, Any], said: str) -
         ("spawn", {"authorizer": "unix:/a"}, "give --fastcgi"),
         ("fastcgi", {"script": "/srv/x.cgi"}, "starts no scripts"),
         ("cgi", {"variant": "directory", "mount": "/app"}, "leave out --mount"),
+        ("cgi", {"variant": "directory", "app": "shop:app"}, "leave out --app"),
         ("fastcgi", {"variant": "directory"}, "give --cgi"),
         ("spawn", {"root": "/srv/a b"}, "splits the command"),
         ("ajp", {"ajp_secret": "x"}, "apache has one"),

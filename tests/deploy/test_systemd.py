@@ -56,6 +56,7 @@ def test_a_port() -> None:
     ("address", "directory", "writable"),
     [
         ("unix:/run/a/b/app.sock", "a/b", None),
+        ("unix:/var/run/a/app.sock", "a", None),
         ("unix:/srv/x/app.sock", "example", "/srv/x"),
         ("127.0.0.1:9000", "example", None),
     ],
@@ -137,6 +138,7 @@ def test_systemd_accepts_it(variant: str, tmp_path: Path) -> None:
     ("transport", "addresses", "values", "said"),
     [
         ("fastcgi", ["unix:/run/app.sock"], {"variant": "standalone"}, "may not write to /run itself"),
+        ("fastcgi", ["unix:/var/run/app.sock"], {"variant": "standalone"}, "may not write to /run itself"),
         ("fastcgi", ["unix:/tmp/app.sock"], {"variant": "standalone"}, "nobody would find the socket"),
         ("fastcgi", ["unix:/var/tmp/a/app.sock"], {"variant": "standalone"}, "give unix:/run/example/app.sock"),
         ("fastcgi", [], {"root": "/srv/a b"}, "give --python /path/without/spaces"),
