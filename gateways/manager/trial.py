@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Callable
 
 from gateways.addresses import parse_address
 from gateways.errors import ConfigError
+from gateways.escaping import escape
 from gateways.manager.exits import describe_exit
 from gateways.manager.process import fork
 from gateways.manager.rules import Rules
@@ -154,4 +155,4 @@ def _read_outcome(output: str, status: int) -> str:
     if status == 0:
         return "it ended without having been tried: it is no version that knows of this"
     reason = lines[-1].removeprefix("gateways: error: ") if lines and PASSED not in lines else ""
-    return "".join(c if c.isprintable() else "?" for c in reason[:_MAX_REASON]) or describe_exit(status)
+    return escape(reason[:_MAX_REASON]) or describe_exit(status)

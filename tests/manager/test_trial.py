@@ -68,7 +68,7 @@ def test_it_can_be_said(capsys):
         ("", "it ended without having been tried: it is no version that knows of this"),
         ("import nosuch", "ModuleNotFoundError: No module named 'nosuch'"),
         ("import sys; sys.exit('gateways: error: port 80 is for root')", "port 80 is for root"),
-        ("import sys; print('\\x1b[2J'); sys.exit(3)", "?[2J"),
+        ("import sys; print('\\x1b[2J'); sys.exit(3)", "\\x1b[2J"),
         ("import sys; sys.exit(3)", "exit status 3"),
         (f"import sys; print('{PASSED}'); sys.exit(3)", "exit status 3"),
         ("import os; os.abort()", "killed by SIGABRT"),
