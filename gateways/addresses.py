@@ -113,7 +113,9 @@ def connect(address: Address, timeout: float | None) -> socket.socket:
             return _connect_unix(address.path, timeout)
         return _connect_unix("\0" + address.name, timeout)
     except OSError as error:
-        raise ConnectError(f"cannot connect to {address}: {_why(address, error, timeout)}") from None
+        failure = ConnectError(f"cannot connect to {address}: {_why(address, error, timeout)}")
+        failure.errno = error.errno
+        raise failure from None
 
 
 def _parse_path(text: str) -> Address:

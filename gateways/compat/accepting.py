@@ -9,9 +9,12 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
+from gateways.compat.gateway import Gateway
+from gateways.compat.loops import ServerLoop
+
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _GONE = (errno.EINTR, errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO)
 #: Descriptors or memory are used up: who waits stays in the backlog until there are some again.
@@ -90,9 +93,33 @@ def accept(server: Any, sock: socket.socket) -> tuple[socket.socket, Any] | None
     return None
 
 
-def run_jobs(server: Any, sock: socket.socket, timeout: float, take: Callable[[Any], bool]) -> None:
-    """Give ``take`` a job for each connection; where it does not take one, the connection is closed."""
-    for client, address in accepted(server, sock, timeout):
-        job = server._jobClass(client, address, *server._jobArgs)
-        if not take(job):
-            client.close()
+class AcceptingServer(ServerLoop):
+    """Runs ``jobClass(sock, addr, *jobArgs)`` for each connection. The engine serves for this package's servers."""
+
+    def __init__(self, jobClass: Any = None, jobArgs: Any = ()) -> None:
+        self._jobClass = jobClass
+        self._jobArgs = jobArgs
+
+    def run(self, sock: socket.socket, timeout: float = 1.0) -> bool:
+        """Serve a listening socket until a signal or the program ends it; return whether that was SIGHUP.
+
+        ``timeout`` is how often, in seconds, ``_mainloopPeriodic`` is called.
+        """
+        self._begin()
+        try:
+            setCloseOnExec(sock)
+            if isinstance(self, Gateway) and self._is_for_engine():
+                from gateways.compat.engine import serve
+
+                serve(self, sock, timeout)
+            else:
+                for client, address in accepted(self, sock, timeout):
+                    if not self._take(self._jobClass(client, address, *self._jobArgs)):
+                        client.close()
+        finally:
+            reload = self._end()
+        return reload
+
+    def _take(self, job: Any) -> bool:
+        """Have a job done, and say whether it will be."""
+        raise NotImplementedError

@@ -7,12 +7,12 @@ import os
 import socket
 from typing import Any
 
+from gateways.addresses import MAX_PATH, Address
 from gateways.errors import BindError, ConfigError
+from gateways.server.listeners import bind_failure
 from gateways.server.unixsockets import SocketFile, listen_unix
 
 _BACKLOG = 1024
-#: What fits into the address of a Unix socket, bytes.
-_MAX_PATH = 107
 
 
 class BindFailed(BindError, OSError):
@@ -28,25 +28,20 @@ def bind(address: Any, umask: int | None = None) -> tuple[socket.socket, SocketF
     """
     if isinstance(address, (str, os.PathLike)):
         path = os.fspath(address)
+        if isinstance(path, str) and path[:1] == "\0":
+            return _bind(socket.AF_UNIX, path, Address("abstract", name=path[1:])), None
         if isinstance(path, str) and path:
             return _bind_unix(path, umask)
     elif isinstance(address, (tuple, list)) and 2 <= len(address) <= 4 and isinstance(address[0], str):
-        return _bind_tcp(tuple(address)), None
+        host, port = address[:2]
+        family = socket.AF_INET6 if len(address) > 2 or ":" in host else socket.AF_INET
+        return _bind(family, tuple(address), Address("tcp", host=host or "0.0.0.0", port=port)), None
     raise ConfigError(f"bindAddress: {address!r} is neither a path nor a tuple such as ('127.0.0.1', 9000)")
 
 
 def _bind_unix(path: str, umask: int | None) -> tuple[socket.socket, SocketFile | None]:
-    if path[0] == "\0":
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.bind(path)
-            sock.listen(_BACKLOG)
-        except OSError as error:
-            sock.close()
-            raise _failed(f"the abstract Unix socket {path[1:]!r}", error) from None
-        return sock, None
     full = os.path.abspath(path)
-    if len(os.fsencode(full)) > _MAX_PATH:
+    if len(os.fsencode(full)) > MAX_PATH:
         full = path  # relative, it may fit
     if umask is None:
         umask = os.umask(0)
@@ -59,29 +54,22 @@ def _bind_unix(path: str, umask: int | None) -> tuple[socket.socket, SocketFile 
         raise failure from None
 
 
-def _bind_tcp(address: tuple[Any, ...]) -> socket.socket:
-    family = socket.AF_INET6 if len(address) > 2 or ":" in address[0] else socket.AF_INET
+def _bind(family: int, name: Any, address: Address) -> socket.socket:
+    """Listen on what Python calls ``name``, and people ``address``."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
+        if family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(name)
         sock.listen(_BACKLOG)
-    except (OSError, OverflowError, TypeError) as error:
+    except (OverflowError, TypeError) as error:
         sock.close()
-        if not isinstance(error, OSError):
-            raise ConfigError(f"bindAddress: {address!r} cannot be used: {error}") from None
-        raise _failed(f"{address[0] or 'all addresses'}, port {address[1]}", error) from None
+        raise ConfigError(f"bindAddress: {name!r} cannot be used: {error}") from None
+    except OSError as error:
+        sock.close()
+        if isinstance(error, socket.gaierror):
+            raise BindFailed(f"cannot listen on {address}: the host is unknown ({error.strerror})") from None
+        failure = BindFailed(str(bind_failure(address, error)))
+        failure.errno = error.errno
+        raise failure from None
     return sock
-
-
-def _failed(where: str, error: OSError) -> BindFailed:
-    reason = error.strerror or str(error)
-    if error.errno == errno.EADDRINUSE:
-        reason = "another process listens there; stop it, or use another address (ss -lntp names it)"
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        reason = "ports below 1024 are for privileged processes; use one above 1023"
-    elif isinstance(error, socket.gaierror):
-        reason = f"the host is unknown ({reason})"
-    failure = BindFailed(f"cannot listen on {where}: {reason}")
-    failure.errno = error.errno
-    return failure

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
 from typing import TYPE_CHECKING, Any
 
+from gateways.addresses import Address, connect
 from gateways.client.body import Body
 from gateways.client.link import Link
 from gateways.client.response import Response
 from gateways.client.transports import TRANSPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import socket
+    from collections.abc import Callable, Iterable, Iterator
 
     from gateways.core.types import Environ
 
@@ -37,8 +38,11 @@ class Asking:
         self._connect = connect if host is None else (host, port)
         self._filterEnviron = filterEnviron
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
-        """Ask the backend. Raises ``OSError`` where it cannot be reached, and ``ProtocolError`` for a bad answer."""
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Ask the backend. Raises ``OSError`` where it cannot be reached, and ``ProtocolError`` for a bad answer.
+
+        The body comes as the backend sends it, and so does what is wrong with it.
+        """
         filtered = self._defaultFilterEnviron if self._filterEnviron else self._lightFilterEnviron
         variables = {str(name): str(value) for name, value in filtered(environ).items()}
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -54,36 +58,22 @@ class Asking:
             pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in variables.items()]
             link.begin(pairs, Body(_body(environ, length)), False)
             method = environ.get("REQUEST_METHOD", "GET")
-            with Response(link, method, TIMEOUT, lambda complete: None, on_stderr) as response:
-                body = response.read()
-                headers = [(name.lower(), value) for name, value in response.headers]
-                start_response(f"{response.status:03d} {response.reason}", headers)
-                return [body]
-        finally:
+            response = Response(link, method, TIMEOUT, lambda complete: link.close(), on_stderr)
+            headers = [(name.lower(), value) for name, value in response.headers]
+            start_response(f"{response.status:03d} {response.reason}", headers)
+        except BaseException:
             link.close()
+            raise
+        return _Blocks(response)
 
     def _getConnection(self) -> socket.socket:
-        """Connect to the backend; programs put their own in its place. An ``OSError`` names the address."""
-        try:
-            return self._dial()
-        except OSError as error:
-            where = self._connect if isinstance(self._connect, (str, os.PathLike)) else "{}:{}".format(*self._connect)
-            if error.errno is None:
-                raise type(error)(f"{where}: {error}") from None
-            error.filename = where
-            raise
-
-    def _dial(self) -> socket.socket:
+        """Connect to the backend; programs put their own in its place. Raises ``ConnectError``, an ``OSError``."""
         if isinstance(self._connect, (str, os.PathLike)):
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
-                sock.settimeout(TIMEOUT)
-                sock.connect(os.fspath(self._connect))
-            except BaseException:
-                sock.close()
-                raise
-            return sock
-        return socket.create_connection(self._connect, TIMEOUT)
+            path = os.fspath(self._connect)
+            unix = Address("abstract", name=path[1:]) if path[:1] == "\0" else Address("unix", path=path)
+            return connect(unix, TIMEOUT)
+        host, port = self._connect
+        return connect(Address("tcp", host=host, port=port), TIMEOUT)
 
     def _defaultFilterEnviron(self, environ: Environ) -> dict[str, Any]:
         """Return the variables that the lists name."""
@@ -98,6 +88,19 @@ class Asking:
     def _lightFilterEnviron(self, environ: Environ) -> dict[str, Any]:
         """Return all variables that are written in capitals."""
         return {name: value for name, value in environ.items() if name.upper() == name}
+
+
+class _Blocks:
+    """The body of an answer, and the connection that it comes from."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._response.iter_body()
+
+    def close(self) -> None:
+        self._response.close()
 
 
 def _body(environ: Environ, length: int) -> Iterator[bytes]:

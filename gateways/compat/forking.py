@@ -6,23 +6,17 @@ import math
 import signal
 import threading
 from contextlib import ExitStack
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gateways.compat.engine import Served, application_name, lend, read_settings
 from gateways.compat.loops import ServerLoop, overridden
-from gateways.manager.entries import SlowLog
-from gateways.manager.equipment import Equipment
+from gateways.manager.assembly import add_pool, open_board
 from gateways.manager.facts import Facts
 from gateways.manager.inbox import Inbox
 from gateways.manager.master import GAVE_UP, Master
 from gateways.manager.operations import Operations
-from gateways.manager.pool import Pool
-from gateways.manager.rules import Rules
-from gateways.manager.slowlog import Dumps
 from gateways.manager.takeover import Takeover
 from gateways.server.errorlog import ErrorLog
-from gateways.server.opening import open_access_log
 from gateways.server.privileges import Privileges
 
 if TYPE_CHECKING:
@@ -36,8 +30,6 @@ _NAME = "flup"
 _PATIENCE = 5.0
 #: The most workers; so many are more than a machine has use for.
 _MOST_WORKERS = 1024
-#: Slots for workers that are being replaced while others finish.
-_SPARE_SLOTS = 16
 
 
 class ForkingMaster(Master):
@@ -128,28 +120,16 @@ def worker_settings(gateway: Any) -> dict[str, Any]:
 def _make_master(
     gateway: Any, obeys: bool, listener: Listener, settings: Settings, error_log: ErrorLog, stack: ExitStack
 ) -> ForkingMaster:
-    now = monotonic()
     takeover = Takeover(None, error_log)
-    board = takeover.board(2 * settings.workers + _SPARE_SLOTS, settings.threads)
-    dumps = Dumps(takeover.stacks())
-    stack.callback(dumps.close)
+    board, dumps = open_board(takeover, settings.workers, settings.threads, stack)
     master = ForkingMaster(gateway, obeys, error_log, board, dumps)
-    slow_log = SlowLog(settings.slow_log, error_log)
-    stack.callback(slow_log.close)
-    equipment = Equipment(
-        _NAME,
-        application_name(gateway.application),
-        settings,
-        [listener],
-        error_log,
-        open_access_log(settings, gateway._spawned, error_log, stack),
-        Privileges.of(settings, spawned=True),  # whoever runs the program chose its user
-        board,
-        slow_log,
-        dumps.file,
+    add_pool(
+        *(master, takeover, stack, settings, gateway._spawned),
+        name=_NAME,
+        application=application_name(gateway.application),
+        listeners=[listener],
+        privileges=Privileges.of(settings, spawned=True),  # whoever runs the program chose its user
         loaded=Served(gateway),
     )
-    pool = Pool(equipment, takeover.policy(_NAME, Rules.of(settings), now), master.loop, dumps, master.shed)
-    master.pools.append(pool)
     master.operations = Operations(master, Facts(master).status)
     return master

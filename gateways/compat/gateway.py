@@ -156,8 +156,11 @@ class Gateway:
 
 def web_server_addresses() -> list[str] | None:
     """Return what FCGI_WEB_SERVER_ADDRS says (FastCGI 1.0, section 3.2), None where it says nothing."""
-    text = os.environ.get("FCGI_WEB_SERVER_ADDRS")
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    if "FCGI_WEB_SERVER_ADDRS" not in os.environ:
+        return None
+    from gateways.server.peers import web_servers
+
+    return web_servers(os.environ)
 
 
 def address_in(address: Any, allowed: Iterable[str] | None) -> bool:

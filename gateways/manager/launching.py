@@ -11,19 +11,15 @@ from typing import TYPE_CHECKING
 from gateways.adapters.standardstreams import complete_standard_streams
 from gateways.config.here import working_directory
 from gateways.errors import ConfigError
+from gateways.manager.assembly import add_pool, open_board
 from gateways.manager.citizenship import Citizenship
 from gateways.manager.command import Command
 from gateways.manager.daemon import Daemon, daemonize
 from gateways.manager.desk import Desk
-from gateways.manager.entries import SlowLog
-from gateways.manager.equipment import Equipment
 from gateways.manager.facts import Facts
 from gateways.manager.handover import read
 from gateways.manager.master import Master
 from gateways.manager.operations import Operations
-from gateways.manager.pool import Pool
-from gateways.manager.rules import Rules
-from gateways.manager.slowlog import Dumps
 from gateways.manager.subreaper import become_subreaper
 from gateways.manager.takeover import Takeover
 from gateways.manager.titles import set_title
@@ -31,7 +27,7 @@ from gateways.manager.trial import report, try_out
 from gateways.manager.upgrading import Upgrading
 from gateways.manager.watch import ChangedFiles, RestartFile
 from gateways.server.errorlog import ErrorLog
-from gateways.server.opening import addresses_of, addresses_to_serve, count, open_access_log, renew_certificates
+from gateways.server.opening import addresses_of, addresses_to_serve, count, renew_certificates
 from gateways.server.privileges import Privileges
 from gateways.settings.listening import LISTENERS
 
@@ -40,9 +36,6 @@ if TYPE_CHECKING:
 
     from gateways.config import Plan, PoolPlan
     from gateways.manager.control import ControlSocket
-
-#: Slots for workers beyond twice the most of all pools: those that drain while two reloads follow each other.
-_SPARE_SLOTS = 16
 
 
 def launch_plan(plan: Plan) -> int:
@@ -88,12 +81,10 @@ def _make_master(
     if not become_subreaper() and any(pool.settings.preload for pool in plan.pools):
         raise ConfigError("preload: this system does not let the master have the workers that another process forks")
     most = sum(pool.settings.workers for pool in plan.pools)
-    board = takeover.board(2 * most + _SPARE_SLOTS, max(pool.settings.threads for pool in plan.pools))
-    dumps = Dumps(takeover.stacks())
-    stack.callback(dumps.close)
+    board, dumps = open_board(takeover, most, max(pool.settings.threads for pool in plan.pools), stack)
     master = Master(error_log, board, dumps)
     for pool in plan.pools:
-        master.pools.append(_make_pool(pool, privileges[pool.name], len(plan.pools) == 1, takeover, master, stack))
+        _open_pool(pool, privileges[pool.name], len(plan.pools) == 1, takeover, master, stack)
     facts = Facts(master)
     master.operations = Operations(master, facts.status)
     takeover.begin(master, monotonic())
@@ -120,41 +111,26 @@ def _open_control(plan: Plan, takeover: Takeover, master: Master, stack: ExitSta
     return control
 
 
-def _make_pool(
+def _open_pool(
     plan: PoolPlan, privileges: Privileges, only: bool, takeover: Takeover, master: Master, stack: ExitStack
-) -> Pool:
+) -> None:
     settings = plan.settings
     addresses = addresses_of(settings) or takeover.addresses_of(plan.name)
     if not addresses and not only:
         raise ConfigError(f"pool {plan.name} has nothing to listen on: give it {' or '.join(LISTENERS)}")
     listeners = takeover.listen(addresses or addresses_to_serve(settings), settings, stack)
-    access_log = open_access_log(settings, False, master.error_log, stack)
-    slow_log = SlowLog(settings.slow_log, master.error_log)
-    stack.callback(slow_log.close)
-    master.on_reopen.append(slow_log.reopen)
-    equipment = Equipment(
-        plan.name,
-        plan.application,
-        settings,
-        listeners,
-        master.error_log,
-        access_log,
-        privileges,
-        master.board,
-        slow_log,
-        master.dumps.file,
-        working_directory(),
+    pool = add_pool(
+        *(master, takeover, stack, settings),
+        name=plan.name,
+        application=plan.application,
+        listeners=listeners,
+        privileges=privileges,
+        directory=working_directory(),
     )
-    if access_log is not None:
-        master.on_reopen.append(access_log.reopen)
     master.on_reload.append(partial(renew_certificates, listeners, master.error_log))
     for listener in listeners:
         workers = count(settings.workers, "worker")
         master.error_log.notice(
             f"serving {listener.spoken} on {listener.address}: {plan.application}, {settings.pm}, {workers}"
         )
-    now = monotonic()
-    policy = takeover.policy(plan.name, Rules.of(settings), now)
-    pool = Pool(equipment, policy, master.loop, master.dumps, master.shed)
-    takeover.adopt(pool, now)
-    return pool
+    takeover.adopt(pool, monotonic())

@@ -234,7 +234,7 @@ def _bind_one(address: Address, family: int, sockaddr: tuple[Any, ...] | str) ->
         sock.bind(sockaddr)
     except OSError as error:
         sock.close()
-        raise _failure(address, error) from None
+        raise bind_failure(address, error) from None
     return sock
 
 
@@ -242,10 +242,10 @@ def _listen(sock: socket.socket, address: Address, backlog: int) -> None:
     try:
         sock.listen(backlog)
     except OSError as error:  # two sockets may be bound to one port, but only one may listen
-        raise _failure(address, error) from None
+        raise bind_failure(address, error) from None
 
 
-def _failure(address: Address, error: OSError) -> BindError:
+def bind_failure(address: Address, error: OSError) -> BindError:
     """Explain why an address cannot be listened on, and what can be done."""
     if error.errno == errno.EADDRNOTAVAIL:
         return _NotHereError(f"cannot listen on {address}: it is not an address of this machine (see: ip address)")

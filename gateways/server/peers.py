@@ -107,8 +107,13 @@ def lists_for(protocol: str, allowed_clients: Iterable[str], environ: Mapping[st
     """Return the lists that a peer has to be in. Raises ``ConfigError`` for a list that cannot be read."""
     lists = [parse_clients(allowed_clients, "allowed_clients")]
     if protocol in ("fastcgi", "listen"):  # on a port of any protocol it is FastCGI that may be spoken
-        lists.append(parse_clients(filter(None, map(str.strip, environ.get(_VARIABLE, "").split(","))), _VARIABLE))
+        lists.append(parse_clients(web_servers(environ), _VARIABLE))
     return [ranges for ranges in lists if ranges]
+
+
+def web_servers(environ: Mapping[str, str]) -> list[str]:
+    """Return the addresses in FCGI_WEB_SERVER_ADDRS."""
+    return [part.strip() for part in environ.get(_VARIABLE, "").split(",") if part.strip()]
 
 
 def refuse_everybody(host: str, protocol: str) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateways.compat.accepting import accept, accepted, run_jobs, setCloseOnExec
+from gateways.compat.accepting import AcceptingServer, accept, accepted, setCloseOnExec
 from tests.support.serving import connect, until
 
 
@@ -18,7 +18,6 @@ class Server:
     def __init__(self, rounds):
         self.rounds = rounds
         self.looked = 0
-        self._jobArgs = ("more",)
 
     @property
     def _keepGoing(self):
@@ -33,9 +32,6 @@ class Server:
 
     def _mainloopPeriodic(self):
         self.looked += 1
-
-    def _jobClass(self, sock, address, more):
-        return (sock, address, more)
 
 
 def listen():
@@ -87,22 +83,39 @@ def test_a_connection_that_another_process_has_taken():
             assert list(accepted(Once(1), sock, 0.01)) == []
 
 
+class Jobs(AcceptingServer):
+    """Takes no job, and ends with the first, or when it was looked so often."""
+
+    looked = 0
+
+    def __init__(self):
+        super().__init__(lambda *given: given, ("more",))
+        self.jobs = []
+
+    def _take(self, job):
+        self.jobs.append(job)
+        self._keepGoing = False
+        return False
+
+    def _mainloopPeriodic(self):
+        self.looked += 1
+
+
 def test_a_job_that_is_not_taken():
-    jobs = []
+    server = Jobs()
     with listen() as sock, connect(socket.AF_INET, sock.getsockname()) as client:
-        run_jobs(Server(1), sock, 0.01, lambda job: bool(jobs.append(job)))
+        assert server.run(sock, 0.01) is False
         assert client.recv(1) == b""
-    assert jobs[0][2] == "more"
+    assert server.jobs[0][2] == "more"
 
 
 def test_it_looks_while_nobody_comes():
-    server = Server(1)
+    server = Jobs()
     with listen() as sock:
-        thread = threading.Thread(target=run_jobs, args=(server, sock, 0.001, bool))
+        thread = threading.Thread(target=server.run, args=(sock, 0.001))
         thread.start()
         until(lambda: server.looked >= 3)
-        server.rounds = 0
-        server.engine.stop()
+        server._keepGoing = False
         thread.join(45)
         assert not thread.is_alive()
 

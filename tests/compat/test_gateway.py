@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateways.compat.flup.server import ajp, ajp_fork, fcgi, fcgi_fork, scgi, scgi_fork
+from gateways.compat.flup.server import ajp, ajp_fork, fcgi, fcgi_fork, fcgi_single, scgi, scgi_fork
 from gateways.compat.flup.server.fcgi import WSGIServer
 from gateways.compat.flup.server.fcgi_fork import WSGIServer as ForkingServer
 from gateways.compat.gateway import address_in, web_server_addresses
@@ -71,6 +71,27 @@ def test_a_monitor_wraps_the_application_in_the_base_class(monkeypatch, module):
 
     monkeypatch.setattr(base, "__init__", wrapped)
     assert module.WSGIServer("mine").application == ("wrapped", "mine")
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "says", "unknown"),
+    [
+        *((module, {"multiprocess": True}, (True, True, None), "maxChildren") for module in (ajp, fcgi, scgi)),
+        *(
+            (module, {"timeout": 7, "multithreaded": True, "multiprocess": False}, (False, True, 7), "maxThreads")
+            for module in (ajp_fork, fcgi_fork, scgi_fork)
+        ),
+        (fcgi_single, {"multithreaded": True, "anything": 3}, (False, False, None), None),
+    ],
+)
+def test_what_a_server_is_given(module, given, says, unknown):
+    server = module.WSGIServer(None, jobClass=object, jobArgs=(1,), **given)
+    assert (server.multithreaded, server.multiprocess, server._timeout) == says
+    assert server._is_for_engine(), "its jobs are its own to say"
+    assert server._jobArgs == (server, says[2])
+    if unknown is not None:
+        with pytest.raises(TypeError, match=unknown):
+            module.WSGIServer(None, **{unknown: 3})
 
 
 def test_where_it_is():

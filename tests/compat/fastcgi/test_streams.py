@@ -59,13 +59,19 @@ def test_one_thread_receives_and_another_reads():
     assert read == [b"ab\n", b"cd"]
 
 
-def test_who_receives_waits_for_who_reads():
+def full_stream():
+    """A stream that holds what it may, and a thread that waits to add more."""
     stream = MultiplexedInputStream(SimpleNamespace(server=SimpleNamespace(inputStreamShrinkThreshold=4)))
     stream.MOST = 4
     stream.add_data(b"abcd")
     thread = threading.Thread(target=stream.add_data, args=(b"ef",))
     thread.start()
     until(lambda: len(stream._lock._waiters) == 1)
+    return stream, thread
+
+
+def test_who_receives_waits_for_who_reads():
+    stream, thread = full_stream()
     assert stream.read(1) == b"a"
     thread.join(45)
     assert not thread.is_alive()
@@ -77,12 +83,7 @@ def test_who_receives_waits_for_who_reads():
 
 
 def test_who_receives_does_not_wait_where_nobody_will_read():
-    stream = MultiplexedInputStream(SimpleNamespace(server=SimpleNamespace(inputStreamShrinkThreshold=4)))
-    stream.MOST = 4
-    stream.add_data(b"abcd")
-    thread = threading.Thread(target=stream.add_data, args=(b"ef",))
-    thread.start()
-    until(lambda: len(stream._lock._waiters) == 1)
+    stream, thread = full_stream()
     stream.add_data(b"")
     thread.join(45)
     assert not thread.is_alive()

@@ -62,10 +62,6 @@ class FCGIApp(Asking):
         self._command = command
         self._reach(connect, host, port, filterEnviron)
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
-        """Ask the backend. Raises ``OSError`` where it cannot be reached, and ``ProtocolError`` for a bad answer."""
-        return super().__call__(environ, start_response)
-
     def _getConnection(self) -> socket.socket:
         if self._connect is None:
             raise NotImplementedError("starting FastCGI programs is not implemented: give connect, or host and port")

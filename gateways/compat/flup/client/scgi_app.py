@@ -37,7 +37,3 @@ class SCGIApp(Asking):
         if connect is None and host is None:
             raise AssertionError("give connect, or host and port")
         self._reach(connect, host, port, filterEnviron)
-
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
-        """Ask the backend. Raises ``OSError`` where it cannot be reached, and ``ProtocolError`` for a bad answer."""
-        return super().__call__(environ, start_response)

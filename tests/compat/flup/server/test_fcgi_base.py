@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateways.compat.flup.server import fcgi_base
+from gateways.compat.flup.server import fcgi, fcgi_base, fcgi_fork, fcgi_single
 from gateways.compat.flup.server.fcgi_base import FCGI_REQUEST_COMPLETE, FCGI_UNKNOWN_ROLE, BaseFCGIServer
+from gateways.errors import BindError
 from tests.support.compat import hello
 
 
@@ -63,3 +64,25 @@ def test_a_star_import():
     names: dict[str, object] = {}
     exec("from gateways.compat.flup.server.fcgi_base import *", names)
     assert names["BaseFCGIServer"] is BaseFCGIServer
+
+
+@pytest.fixture(params=[fcgi, fcgi_fork, fcgi_single])
+def server_class(request):
+    return request.param.WSGIServer
+
+
+def test_an_address_that_is_taken(server_class, tmp_path):
+    (tmp_path / "s").write_text("no socket")
+    with pytest.raises(BindError):
+        server_class(hello, bindAddress=str(tmp_path / "s")).run()
+    with pytest.raises(OSError, match="not a socket"):
+        server_class(hello, bindAddress=str(tmp_path / "s")).run()
+
+
+def test_the_variable_for_web_servers(server_class, monkeypatch):
+    server = server_class(hello, bindAddress=("127.0.0.1", 0))
+    monkeypatch.setenv("FCGI_WEB_SERVER_ADDRS", "10.0.0.1")
+    server._cleanupSocket(server._setupSocket())
+    assert server._isClientAllowed(("10.0.0.1", 1))
+    assert not server._isClientAllowed(("10.0.0.2", 1))
+    assert server._isClientAllowed("")
