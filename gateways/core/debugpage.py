@@ -11,14 +11,14 @@ import linecache
 import os
 import reprlib
 import sys
-import traceback
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from pathlib import Path
 
 from gateways import __version__
-from gateways.errors import BootError, GatewayError
+from gateways.core.failures import cut, title_of
+from gateways.errors import BootError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ _CONTEXT = 4
 _FRAMES = 20
 #: Exceptions shown of a chain of causes.
 _CHAIN = 10
-#: Characters of one value, and of the one line that names the failure.
+#: Characters of one value.
 _VALUE = 2000
 #: Items shown of a list, dict or set.
 _ITEMS = 100
-_TITLE = 1000
 
 #: Variables that tell of the request and hold no secret (RFC 3875, section 4.1, and what web servers add).
 _REQUEST = frozenset(
@@ -135,19 +134,6 @@ traceback is in the error log.</p>
     return headers, body.encode("utf-8", "backslashreplace")
 
 
-def title_of(error: BaseException) -> str:
-    """Return an exception in one text, as a traceback ends with it: name and message, without notes (PEP 678)."""
-    try:
-        if isinstance(error, GatewayError):
-            return _cut(str(error), _TITLE)
-        summary = traceback.TracebackException(type(error), error, None)
-        summary.__dict__["__notes__"] = None
-        text = list(summary.format_exception_only())[-1].strip()
-    except BaseException:  # its own text may raise anything
-        text = ""
-    return _cut(text or type(error).__name__, _TITLE)
-
-
 def _chain(error: BaseException) -> list[BaseException]:
     """Return ``error`` and what it was raised from; a ``BootError`` that has a cause says nothing more than that."""
     found = [(error.__cause__ or error.__context__ or error) if isinstance(error, BootError) else error]
@@ -216,7 +202,7 @@ def _source(lines: list[str], number: int) -> str:
     rows = []
     for at, text in enumerate(lines[first - 1 : number + _CONTEXT], first):
         mark = ' class="at"' if at == number else ""
-        rows.append(f"<span{mark}>{at:>5}  {escape(_cut(text.rstrip(), 500))}</span>")
+        rows.append(f"<span{mark}>{at:>5}  {escape(cut(text.rstrip(), 500))}</span>")
     return f"<pre>{''.join(rows)}</pre>\n" if rows else '<p class="about">The source cannot be read.</p>\n'
 
 
@@ -263,8 +249,8 @@ def _environment(environ: Mapping[str, object]) -> str:
 def _table(rows: Iterable[tuple[str, str, bool]]) -> str:
     """Return a table of names and values; a value may only be a remark."""
     cells = "".join(
-        f'<tr><th scope="row">{escape(_cut(name, 200))}</th>'
-        f"<td{_REMARK if remark else ''}>{escape(_cut(value, _VALUE))}</td></tr>\n"
+        f'<tr><th scope="row">{escape(cut(name, 200))}</th>'
+        f"<td{_REMARK if remark else ''}>{escape(cut(value, _VALUE))}</td></tr>\n"
         for name, value, remark in rows
     )
     return f"<table>\n{cells}</table>\n" if cells else '<p class="about">none</p>\n'
@@ -292,7 +278,3 @@ def _repr(value: object) -> str:
         return _Repr().repr(value)
     except BaseException as error:  # even sys.exit()
         return f"(its repr() raises {type(error).__name__})"
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"

@@ -13,7 +13,6 @@ from gateways.errors import (
     BootError,
     ClientDisconnected,
     GatewayError,
-    HeadTooLarge,
     MalformedBody,
     ProtocolError,
 )
@@ -21,7 +20,6 @@ from gateways.errors import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
     from typing import Any
 
     from gateways.core.input import Errors
@@ -95,12 +93,14 @@ def refuse(transport: Transport, error: GatewayError, head_only: bool = False) -
 
 def _fail(response: Response, environ: Environ, errors: Errors, error: BaseException, debug: bool | str) -> None:
     """Log ``error`` and end the response in the way that tells the truth about it."""
+    from gateways.core import failures  # not for a request that is answered
+
     if isinstance(error, ClientDisconnected) and not isinstance(error, MalformedBody):
         # The client's leaving is no fault of the application, and nothing for its error log.
-        response.failure = f"{_request_line(environ)}: {_one_line(error)}"
+        response.failure = f"{_request_line(environ)}: {failures.one_line(error)}"
         response.abort()
         return
-    report = _report(environ, error)
+    report = failures.report(_request_line(environ), error)
     errors.write(report)
     errors.flush()
     status, message = _SERVER_ERROR, "The application failed. The reason is in the error log."
@@ -121,13 +121,15 @@ def _debug_page(
     status: str, report: str, environ: Environ, error: BaseException, secrets: bool
 ) -> tuple[Headers, bytes]:
     """Return the page of ``debugpage`` for a browser, the report for other clients."""
+    from gateways.core import failures
+
     try:
         from gateways.core import debugpage
 
         if debugpage.is_wanted(environ):
-            return debugpage.render(status, _request_line(environ), environ, error, _origin(error), secrets)
+            return debugpage.render(status, _request_line(environ), environ, error, failures.origin_of(error), secrets)
     except BaseException as failure:  # whatever the objects of an application do when they are looked at
-        report += f"gateways: the debug page failed: {type(failure).__name__}: {_one_line(failure)}\n"
+        report += f"gateways: the debug page failed: {type(failure).__name__}: {failures.one_line(failure)}\n"
     return error_body(status, report)
 
 
@@ -140,46 +142,12 @@ def _answer(response: Response, status: str, page: tuple[Headers, bytes]) -> Non
         response.abort()
 
 
-def _report(environ: Environ, error: BaseException) -> str:
-    """The text for the log: request and cause in the first line, the traceback indented below.
-
-    No text of the application's begins a line, so that what a client brought into an error message cannot pass for a
-    record of its own.
-    """
-    cause = error.__cause__ if isinstance(error, BootError) else error
-    name = "" if isinstance(error, GatewayError) else f"{type(error).__name__}: "
-    report = f"gateways: {_request_line(environ)}: {name}{_one_line(error)}\n"
-    if cause is None or isinstance(
-        error, (BodyTooLarge, HeadTooLarge, MalformedBody)
-    ):  # no line of the program is at fault
-        return report
-    import traceback  # costs a CGI script 10 ms, so only when it is needed
-
-    text = "".join(traceback.format_exception(type(cause), cause, _origin(cause)))
-    return report + "".join([f"  {line}\n" for line in text.rstrip("\n").split("\n")])
-
-
-def _origin(error: BaseException) -> TracebackType | None:
-    """Return the first frame of a traceback that is not ours: a reader looks for his own."""
-    frame = error.__traceback__
-    ours = _origin.__code__.co_filename
-    while frame is not None and frame.tb_next is not None and frame.tb_frame.f_code.co_filename == ours:
-        frame = frame.tb_next
-    return frame
-
-
 def _request_line(environ: Environ) -> str:
+    from gateways.core.failures import one_line
+
     # An application may have put anything there, and a decoded path may hold a line feed.
     path = environ.get("REQUEST_URI") or f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    return _one_line(f"{environ.get('REQUEST_METHOD')} {path}")[:200]
-
-
-def _one_line(value: object) -> str:
-    """Return ``value`` as text without line feeds; ``Errors`` escapes the other controls."""
-    try:
-        return str(value).replace("\n", "\\n")
-    except BaseException:  # it may even end the thread
-        return "(it cannot be shown as text)"
+    return one_line(f"{environ.get('REQUEST_METHOD')} {path}")[:200]
 
 
 def why_not(application: Any, interface: str) -> str:

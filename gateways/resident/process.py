@@ -157,7 +157,7 @@ def serve_resident(application: Application | str, keywords: Mapping[str, Any]) 
 
     Raises what ``launch`` does, and ``SystemExit`` as ``serve`` does.
     """
-    code = launch(application, resident_settings(keywords), server=ResidentServer)
+    code = launch(application, resident_settings(keywords), spawned_server=ResidentServer)
     if code:
         raise SystemExit(code)
 

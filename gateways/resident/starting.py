@@ -21,7 +21,7 @@ from gateways.server.locking import lock
 if TYPE_CHECKING:
     from gateways.resident.place import Place
 
-#: Seconds to wait for the lock. Those who hold it wait for nobody.
+#: Seconds to wait for the lock. Those who hold it wait for no process, only for Python to be executed.
 LOCK_TIMEOUT = 10.0
 _LOCK = "lock"
 _BACKLOG = 1024

@@ -60,14 +60,15 @@ def launch(
     settings: Settings,
     notices: Sequence[str] = (),
     status: Callable[[str, Settings, Sequence[Listener]], Status] | None = None,
-    server: type[SpawnedServer] | None = None,
+    spawned_server: type[SpawnedServer] | None = None,
 ) -> int:
     """Serve ``application`` on the addresses of ``settings``, or else on the sockets this process was started with.
 
     What needs root is opened first: the logs and the listeners. The application is loaded and served as ``user``.
 
     ``notices`` are lines for the error log. ``status`` is called with the name of the application when it is to be
-    served behind a status path. ``server`` serves in the place of ``SpawnedServer``.
+    served behind a status path. ``spawned_server`` serves where a web server has started this process, instead
+    of ``SpawnedServer``.
 
     Returns the exit code of ``Server.run``: 0 when all requests in hand were finished, 1 when ``graceful_timeout``
     passed first. Raises ``ConfigError``, ``BootError`` (by ``on_boot_error``) and
@@ -109,7 +110,7 @@ def launch(
         routed = with_routes(hooks.wrap(application), settings, shown.application if shown else None)
         given = (routed, listeners, settings, error_log, access_log)
         slot = shown.slot if shown else None
-        kind = (server or SpawnedServer) if spawned else Server
+        kind = (spawned_server or SpawnedServer) if spawned else Server
         made = _make_server(kind, given, settings, not privileges.needed, slot)
         hooks.ready(worker)
         for listener in listeners:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gateways.adapters.standardstreams import complete_standard_streams
-from gateways.core.debugpage import title_of
+from gateways.core.failures import title_of
 from gateways.errors import BootError, ConfigError, GatewayError
 from gateways.server.changes import Changes, Files, LoadedFiles
 from gateways.server.errorlog import ErrorLog

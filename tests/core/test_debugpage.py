@@ -191,16 +191,6 @@ def test_of_what_is_large_a_part_is_looked_at(large: Any) -> None:
     assert "characters)" not in text
 
 
-class Mute(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError
-
-
-def test_an_error_that_cannot_be_shown() -> None:
-    page, _ = shown(Mute())
-    assert "Mute" in page.text
-
-
 def test_a_page_that_fails_becomes_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise OSError("on purpose")
@@ -239,14 +229,6 @@ def test_what_is_named_like_a_variable_of_wsgi_may_be_a_secret() -> None:
     page = Page(answer(application, make_environ(HTTP_ACCEPT=BROWSER), debug=True).body.decode())
     assert "wsgi.secret" in page.text
     assert "b" * 12 not in page.text
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="notes came with Python 3.11")
-def test_a_note_takes_no_name_away() -> None:
-    error = ValueError("the message")
-    error.add_note("a note")  # type: ignore[attr-defined]
-    page, _ = shown(error)
-    assert "ValueError: the message" in page.text
 
 
 class Ending(Exception):
