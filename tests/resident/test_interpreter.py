@@ -243,7 +243,7 @@ def test_a_page_is_for_a_request_alone(host: Host, variables: dict[str, str]) ->
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(cgi.ROOT),
-        "GATEWAYS_RESIDENT_DIR": "/nowhere",
+        "GATEWAYS_RESIDENT_DIR": str(host.place),
         **variables,
     }
     done = subprocess.run([host.script], env=environ, capture_output=True, text=True, timeout=45, check=False)
