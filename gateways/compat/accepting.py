@@ -9,7 +9,6 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from gateways.compat.gateway import Gateway
 from gateways.compat.loops import ServerLoop
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class AcceptingServer(ServerLoop):
         self._begin()
         try:
             setCloseOnExec(sock)
-            if isinstance(self, Gateway) and self._is_for_engine():
+            if self._is_for_engine():
                 from gateways.compat.engine import serve
 
                 serve(self, sock, timeout)

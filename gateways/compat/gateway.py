@@ -137,8 +137,12 @@ class Gateway:
             os.dup2(sock.fileno(), 0)
         sock.close()
 
-    def _serve(self) -> bool:
-        """Serve by ``loop`` until the end; return whether it was SIGHUP."""
+    def run(self) -> bool:
+        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+
+        Requests in hand are finished. A CGI script serves its request by FastCGI's servers, and exits. Raises
+        ``ConfigError`` and ``BindFailed``, an ``OSError``.
+        """
         sock = self._setupSocket()
         try:
             return bool(self.loop.run(self, sock))

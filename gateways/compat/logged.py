@@ -42,12 +42,15 @@ class LoggedGateway(Gateway):
             path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") or environ.get("REQUEST_URI", "")
             self.logger.info("%s %s", escape(environ["REQUEST_METHOD"]), escape(path))
 
-    def _serve(self) -> bool:
-        """Serve, from the first line of the log to the last. False where the address cannot be listened on."""
+    def run(self) -> bool:
+        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+
+        False, too, where the address cannot be listened on; the log says why.
+        """
         name = type(self).__name__
         self.logger.info("%s starting up", name)
         try:
-            reload = super()._serve()
+            reload = super().run()
         except BindFailed as error:
             self.logger.error("Failed to bind socket (%s), exiting", error)
             return False

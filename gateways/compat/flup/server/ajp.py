@@ -15,7 +15,7 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseAJPServer, ThreadedServer):
+class WSGIServer(BaseAJPServer, ThreadedServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
     """Serves a WSGI application over AJP13.
 
     ``kw``: ``minSpare``, ``maxSpare`` and ``maxThreads``; the last says how many requests are served at a time.
@@ -37,10 +37,3 @@ class WSGIServer(BaseAJPServer, ThreadedServer):
         **kw: Any,
     ) -> None:
         self._set_up(locals())
-
-    def run(self) -> bool:  # type: ignore[override]  # flup's
-        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
-
-        False, too, where the address cannot be listened on; the log says why.
-        """
-        return self._serve()

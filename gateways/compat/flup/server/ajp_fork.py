@@ -15,7 +15,7 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseAJPServer, PreforkServer):
+class WSGIServer(BaseAJPServer, PreforkServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
     """Serves a WSGI application over AJP13, in processes of one thread.
 
     ``timeout`` is the time for a request, in seconds. ``kw``: ``minSpare``, ``maxSpare``, ``maxChildren``,
@@ -37,10 +37,3 @@ class WSGIServer(BaseAJPServer, PreforkServer):
         **kw: Any,
     ) -> None:
         self._set_up(locals())
-
-    def run(self) -> bool:  # type: ignore[override]  # flup's
-        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
-
-        False, too, where the address cannot be listened on; the log says why.
-        """
-        return self._serve()

@@ -14,7 +14,7 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseFCGIServer, PreforkServer):
+class WSGIServer(BaseFCGIServer, PreforkServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
     """Serves a WSGI application over FastCGI, in processes of one thread.
 
     ``timeout`` is the time for a request, in seconds. ``kw``: ``minSpare``, ``maxSpare``, ``maxChildren``,
@@ -42,10 +42,3 @@ class WSGIServer(BaseFCGIServer, PreforkServer):
         limits = (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE)
         known = [limit for limit in (resource.getrlimit(name)[0] for name in limits) if limit >= 0]
         self._limit_to(min(known, default=100))
-
-    def run(self) -> bool:  # type: ignore[override]  # flup's
-        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
-
-        A CGI script serves its request, and exits. Raises ``BindFailed``, an ``OSError``.
-        """
-        return self._serve()

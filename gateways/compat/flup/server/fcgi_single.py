@@ -14,7 +14,7 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseFCGIServer, SingleServer):
+class WSGIServer(BaseFCGIServer, SingleServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
     """Serves a WSGI application over FastCGI, in one thread. ``kw`` is not looked at."""
 
     loop = SingleServer
@@ -33,10 +33,3 @@ class WSGIServer(BaseFCGIServer, SingleServer):
     ) -> None:
         self._set_up(locals())
         self._limit_to(1)
-
-    def run(self) -> bool:  # type: ignore[override]  # flup's
-        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
-
-        A CGI script serves its request, and exits. Raises ``BindFailed``, an ``OSError``.
-        """
-        return self._serve()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from inspect import Parameter, Signature
 from typing import Any
 
 from gateways.compat.flup.server import NoDefault
@@ -27,7 +28,7 @@ def aslist(obj: Any, sep: str | None = None, strip: bool = True) -> list[Any]:
 
 
 def _run(module: str, given: dict[str, Any]) -> None:
-    """Serve by ``module``. ``given`` is what a runner was given: its ``locals()``."""
+    """Serve by ``module``. ``given`` is what a runner was given, under flup's names."""
     application = given.pop("wsgi_app")
     settings = given.pop("global_conf") or {}
     if given["debug"] is NoDefault:
@@ -75,102 +76,36 @@ _TEXTS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def run_ajp_thread(
-    wsgi_app: Any,
-    global_conf: Any,
-    scriptName: str = "",
-    host: str = "localhost",
-    port: Any = "8009",
-    allowedServers: Any = "127.0.0.1",
-    debug: Any = NoDefault,
-    minSpare: Any = None,
-    maxSpare: Any = None,
-    maxThreads: Any = None,
-) -> None:
-    """Serve by AJP13, with threads."""
-    _run("ajp", locals())
+def _runner(name: str, module: str, parameters: dict[str, Any]) -> Callable[..., None]:
+    """Return the function ``name``, with flup's signature, that serves by ``module``."""
+    defaults = {"wsgi_app": Parameter.empty, "global_conf": Parameter.empty, **parameters}
+    signature = Signature(
+        [Parameter(key, Parameter.POSITIONAL_OR_KEYWORD, default=value) for key, value in defaults.items()]
+    )
+
+    def run(*args: Any, **keywords: Any) -> None:
+        try:
+            bound = signature.bind(*args, **keywords)
+        except TypeError as error:
+            raise TypeError(f"{name}(): {error}") from None
+        bound.apply_defaults()
+        _run(module, bound.arguments)
+
+    run.__name__ = run.__qualname__ = name
+    run.__doc__ = f"Serve by ``{module}.WSGIServer`` until a signal ends it. Raises ``ConfigError``."
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    return run
 
 
-def run_ajp_fork(
-    wsgi_app: Any,
-    global_conf: Any,
-    scriptName: str = "",
-    host: str = "localhost",
-    port: Any = "8009",
-    allowedServers: Any = "127.0.0.1",
-    debug: Any = NoDefault,
-    minSpare: Any = None,
-    maxSpare: Any = None,
-    maxChildren: Any = None,
-    maxRequests: Any = None,
-) -> None:
-    """Serve by AJP13, with processes."""
-    _run("ajp_fork", locals())
+_AJP = {"scriptName": "", "host": "localhost", "port": "8009", "allowedServers": "127.0.0.1", "debug": NoDefault}
+_FCGI = {"host": None, "port": None, "socket": None, "umask": None, "multiplexed": False, "debug": NoDefault}
+_SCGI = {**_AJP, "scriptName": NoDefault, "port": "4000"}
+_THREADS = dict.fromkeys(("minSpare", "maxSpare", "maxThreads"))
+_PROCESSES = dict.fromkeys(("minSpare", "maxSpare", "maxChildren", "maxRequests"))
 
-
-def run_fcgi_thread(
-    wsgi_app: Any,
-    global_conf: Any,
-    host: str | None = None,
-    port: Any = None,
-    socket: str | None = None,
-    umask: Any = None,
-    multiplexed: Any = False,
-    debug: Any = NoDefault,
-    minSpare: Any = None,
-    maxSpare: Any = None,
-    maxThreads: Any = None,
-) -> None:
-    """Serve by FastCGI, with threads."""
-    _run("fcgi", locals())
-
-
-def run_fcgi_fork(
-    wsgi_app: Any,
-    global_conf: Any,
-    host: str | None = None,
-    port: Any = None,
-    socket: str | None = None,
-    umask: Any = None,
-    multiplexed: Any = False,
-    debug: Any = NoDefault,
-    minSpare: Any = None,
-    maxSpare: Any = None,
-    maxChildren: Any = None,
-    maxRequests: Any = None,
-) -> None:
-    """Serve by FastCGI, with processes."""
-    _run("fcgi_fork", locals())
-
-
-def run_scgi_thread(
-    wsgi_app: Any,
-    global_conf: Any,
-    scriptName: Any = NoDefault,
-    host: str = "localhost",
-    port: Any = "4000",
-    allowedServers: Any = "127.0.0.1",
-    debug: Any = NoDefault,
-    minSpare: Any = None,
-    maxSpare: Any = None,
-    maxThreads: Any = None,
-) -> None:
-    """Serve by SCGI, with threads."""
-    _run("scgi", locals())
-
-
-def run_scgi_fork(
-    wsgi_app: Any,
-    global_conf: Any,
-    scriptName: Any = NoDefault,
-    host: str = "localhost",
-    port: Any = "4000",
-    allowedServers: Any = "127.0.0.1",
-    debug: Any = NoDefault,
-    minSpare: Any = None,
-    maxSpare: Any = None,
-    maxChildren: Any = None,
-    maxRequests: Any = None,
-) -> None:
-    """Serve by SCGI, with processes."""
-    _run("scgi_fork", locals())
+run_ajp_thread = _runner("run_ajp_thread", "ajp", {**_AJP, **_THREADS})
+run_ajp_fork = _runner("run_ajp_fork", "ajp_fork", {**_AJP, **_PROCESSES})
+run_fcgi_thread = _runner("run_fcgi_thread", "fcgi", {**_FCGI, **_THREADS})
+run_fcgi_fork = _runner("run_fcgi_fork", "fcgi_fork", {**_FCGI, **_PROCESSES})
+run_scgi_thread = _runner("run_scgi_thread", "scgi", {**_SCGI, **_THREADS})
+run_scgi_fork = _runner("run_scgi_fork", "scgi_fork", {**_SCGI, **_PROCESSES})

@@ -15,7 +15,7 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseSCGIServer, ThreadedServer):
+class WSGIServer(BaseSCGIServer, ThreadedServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
     """Serves a WSGI application over SCGI.
 
     ``kw``: ``minSpare``, ``maxSpare`` and ``maxThreads``; the last says how many requests are served at a time.
@@ -38,10 +38,3 @@ class WSGIServer(BaseSCGIServer, ThreadedServer):
         **kw: Any,
     ) -> None:
         self._set_up(locals())
-
-    def run(self) -> bool:  # type: ignore[override]  # flup's
-        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
-
-        False, too, where the address cannot be listened on; the log says why.
-        """
-        return self._serve()
