@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 
     from gateways.adapters.speedups import Link
     from gateways.core.types import Application, Environ
-    from gateways.server.accesslog import AccessLog
-    from gateways.server.errorlog import ErrorLog
     from gateways.server.listeners import Listener
-    from gateways.server.slot import Slot
 
 #: Seconds without a request, unless idle_timeout says otherwise.
 IDLE = 300.0
@@ -75,12 +72,9 @@ class ResidentServer(SpawnedServer):
         application: Application,
         listeners: Sequence[Listener],
         settings: Settings,
-        error_log: ErrorLog,
-        access_log: AccessLog | None = None,
-        *,
+        *given: Any,
         look: Callable[[], str] | None = None,
-        slot: Slot | None = None,
-        may_renew: bool = True,
+        **keywords: Any,
     ) -> None:
         self._path = os.environ.pop(SOCKET)
         for listener in listeners:
@@ -92,10 +86,7 @@ class ResidentServer(SpawnedServer):
             pass  # removed already: it serves those who have connected, and ends
         self._listening = list(listeners)
         self._files = look or look_at_files(settings)
-        look = self._look_after_itself
-        super().__init__(
-            application, listeners, settings, error_log, access_log, look=look, slot=slot, may_renew=may_renew
-        )
+        super().__init__(application, listeners, settings, *given, look=self._look_after_itself, **keywords)
         for listener in listeners:
             listener.fast_path = None  # it would accept by itself, whoever comes
         self._idle_timeout = settings.idle_timeout if "idle_timeout" in settings.given else IDLE

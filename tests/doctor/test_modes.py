@@ -24,15 +24,6 @@ def tmp_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modes, "closed_directory", lambda account, path: "")
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    path = tmp_path / "site" / "app.cgi"
-    path.parent.mkdir()
-    path.touch()
-    path.chmod(0o755)
-    return path
-
-
 def examine(path: Path, account: Account = STRANGER, suexec: bool = False) -> list[Finding]:
     return list(examine_modes(str(path), account, suexec))
 

@@ -19,15 +19,6 @@ ANYWHERE = Rules()
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    path = tmp_path / "site" / "app.cgi"
-    path.parent.mkdir()
-    path.touch()
-    path.chmod(0o755)
-    return path
-
-
 def examine(path: Path, suexec: bool = False, known: Rules = ANYWHERE) -> list[Finding]:
     return [*examine_writers(str(path), suexec), *(examine_owner(str(path), known) if suexec else ())]
 

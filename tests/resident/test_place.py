@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateways.resident import place, starting
+
+Bound = tuple[place.Place, socket.socket]
 
 
 def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,13 +77,19 @@ def test_a_name_is_found_by_any_way_to_the_script(tmp_path: Path, monkeypatch: p
     assert place.socket_name("/app.cgi", "/x/y") != name
 
 
-def test_a_listener_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import _socket
-
+@pytest.fixture
+def bound(tmp_path: Path) -> Iterator[Bound]:
+    """A directory, and a socket that is bound to ``name`` in it."""
     tmp_path.chmod(0o700)
     directory = place.Place(str(tmp_path), place.open_private(str(tmp_path)))
-    listener = _socket.socket(_socket.AF_UNIX)
-    directory.bind(listener, "name")
+    with socket.socket(socket.AF_UNIX) as listener:
+        directory.bind(listener, "name")
+        yield directory, listener
+    directory.close()
+
+
+def test_a_listener_of_somebody_else_is_left_alone(bound: Bound, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory, listener = bound
     listener.listen(1)
     sock = directory.connect("name")
     assert sock is not None
@@ -88,18 +98,11 @@ def test_a_listener_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(place, "peer", lambda sock: 12345)
     assert directory.connect("name") is None
     assert directory.connect("absent") is None
-    listener.close()
-    directory.close()
 
 
-def test_a_full_backlog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import _socket
-
+def test_a_full_backlog(bound: Bound, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "PATIENCE", 40)
-    tmp_path.chmod(0o700)
-    directory = place.Place(str(tmp_path), place.open_private(str(tmp_path)))
-    listener = _socket.socket(_socket.AF_UNIX)
-    directory.bind(listener, "name")
+    directory, listener = bound
     listener.listen(0)
     sock = directory.connect("name")
     assert sock is not None
@@ -108,5 +111,3 @@ def test_a_full_backlog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert starting._listens(directory, "name")
     assert not starting._listens(directory, "absent")
     sock.close()
-    listener.close()
-    directory.close()
