@@ -13,6 +13,7 @@ import pytest
 
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.suexec import PROGRAMS, Rules, examine_owner, examine_writers, rules
+from tests.support import requirements
 from tests.support.processes import NOBODY
 
 ANYWHERE = Rules()
@@ -95,14 +96,11 @@ def test_the_numbers_that_it_was_compiled_with(tmp_path: Path) -> None:
 
 @pytest.fixture
 def deployed() -> Iterator[Path]:
-    """A script where the real suexec starts one.
-
-    No machine is asked to have it: where it is installed, mod_fcgid refuses to start for anybody but root, which would
-    end all other tests with it.
-    """
+    """A script where the real suexec starts one."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be the web server's account")
+    requirements.require_file(PROGRAMS[0], "apache2-suexec-pristine")
     known = rules()
-    if os.geteuid() != 0 or not os.path.exists(PROGRAMS[0]):
-        pytest.skip("apache2-suexec-pristine is not installed, or we are not root")
     os.makedirs(known.root, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="gw-", dir=known.root))
     try:
