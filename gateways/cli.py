@@ -65,21 +65,44 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0, that of the ``GatewayError``, 130 for Ctrl-C, 1 where nobody reads."""
+    """Run one command.
+
+    Returns the exit code: 0, that of the ``GatewayError``, 130 for Ctrl-C, 1 where nobody reads or the disk is full.
+    """
     try:
         code = _run(sys.argv[1:] if argv is None else list(argv))
-        print(end="", flush=True)  # what is still buffered fails here, and not when Python exits
+        _flush()  # what is still buffered fails here, and not when Python exits
         return code
-    except BrokenPipeError:
-        from gateways.commands.arguments import reader_is_gone  # a server need not load it
-
-        reader_is_gone()
-        return 1
     except GatewayError as error:
         print(f"gateways: error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if not _is_about_output(error):
+            raise
+        from gateways.commands.arguments import reader_is_gone  # a server need not load it
+
+        reader_is_gone()
+        if not isinstance(error, BrokenPipeError):
+            print(f"gateways: error: cannot write to standard output: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _flush() -> None:
+    if not getattr(sys.stdout, "closed", False):  # an application may have closed it
+        print(end="", flush=True)
+
+
+def _is_about_output(error: OSError) -> bool:
+    """Say whether it is standard output that cannot be written: what it could not write is still in its buffer."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    try:
+        _flush()
+    except OSError as again:
+        return again.errno == error.errno
+    return False
 
 
 def _run(argv: list[str]) -> int:
