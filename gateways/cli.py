@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ COMMANDS = {
     "stop": "have a master finish what is in hand, and end",
     "resident": "show and stop the processes that stay for CGI scripts",
 }
+#: Nobody reads any more, or a file system is full or broken.
+_UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
 
 
@@ -77,32 +80,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gateways: error: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        if not _is_about_output(error):
+        if error.errno not in _UNWRITABLE:
             raise
         from gateways.commands.arguments import reader_is_gone  # a server need not load it
 
         reader_is_gone()
-        if not isinstance(error, BrokenPipeError):
-            print(f"gateways: error: cannot write to standard output: {error.strerror}", file=sys.stderr)
+        if error.errno != errno.EPIPE:
+            print(f"gateways: error: cannot write: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
 
 
 def _flush() -> None:
-    if not getattr(sys.stdout, "closed", False):  # an application may have closed it
-        print(end="", flush=True)
-
-
-def _is_about_output(error: OSError) -> bool:
-    """Say whether it is standard output that cannot be written: what it could not write is still in its buffer."""
-    if isinstance(error, BrokenPipeError):
-        return True
-    try:
-        _flush()
-    except OSError as again:
-        return again.errno == error.errno
-    return False
+    if sys.stdout is not None and not sys.stdout.closed:  # an application may have closed it
+        sys.stdout.flush()
 
 
 def _run(argv: list[str]) -> int:

@@ -167,7 +167,7 @@ def test_a_disk_that_is_full_is_one_line(arguments: list[str]) -> None:
         command = [sys.executable, "-m", "gateways", *arguments]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
-    assert done.stderr == "gateways: error: cannot write to standard output: No space left on device\n"
+    assert done.stderr == "gateways: error: cannot write: No space left on device\n"
 
 
 @pytest.mark.parametrize("closed", [True, False])
@@ -181,9 +181,9 @@ def test_without_a_standard_output_nothing_is_flushed(monkeypatch: pytest.Monkey
     assert main([]) == 7
 
 
-def test_an_error_of_the_system_that_is_not_about_output_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_system_that_is_not_about_writing_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(argv: list[str]) -> int:
-        raise OSError(errno.ENOSPC, "not there")
+        raise OSError(errno.ENOTDIR, "not there")
 
     monkeypatch.setattr(cli, "_run", fail)
     with pytest.raises(OSError, match="not there"):
