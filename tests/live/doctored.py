@@ -14,11 +14,11 @@ from gateways.doctor import asking, sockets
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.targets import Options, examine
 from tests.live.deployments import DEPLOYMENTS, LIGHTTPD, SRV, UNIX
+from tests.live.publicvenv import make_venv
 from tests.live.sandbox import ACCOUNT, PROJECT, Sandbox, free_port
 from tests.live.servers import WEB_SERVERS, WebServer, start_backend
 from tests.live.site import PATIENCE
 from tests.live.sitefaults import Fault, Visit
-from tests.live.test_doctor_scripts import _make_venv as make_venv
 from tests.support.tls import CERTIFICATE, KEY
 
 TRANSPORTS = ("fastcgi", "scgi", "uwsgi", "http", "ajp")
