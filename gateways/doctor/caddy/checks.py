@@ -88,13 +88,13 @@ def _examine_bodies(place: Place) -> Iterator[Finding]:
         limit = next(body.all("max_size"), None)
         number = size(limit.value) if limit else None
         if limit and number is not None and 0 < number < faults.USUAL_BODY and patterns(body) in (ALL, None):
-            status = 413 if place.protocol == "fastcgi" else 502
-            what = f"uploads of more than {limit.value} are answered {status} by Caddy"
+            status = "answered 413 by Caddy" if place.protocol == "fastcgi" else "broken off by Caddy (502)"
+            what = f"uploads of more than {limit.value} are {status}"
             yield faults.BODY_LIMIT.found(limit.where, what, "max_size 100MB")
         break
-    if place.protocol == "fastcgi" and not any(place.directive.all("request_buffers", "buffer_requests")):
+    if place.protocol == "fastcgi" and not any(place.directive.all("request_buffers")):
         what = "an upload without a length (chunked) arrives without one, or Caddy 2.9 and newer answer 411"
-        yield faults.UNMEASURED.found(place.directive.where, what, "request_buffers 10MB, for those up to that size")
+        yield faults.UNMEASURED.found(place.directive.where, what, "request_buffers 10MB, with Caddy 2.9 and newer")
     flush = next(place.directive.all("flush_interval"), None)
     collected = next(place.directive.all("buffer_responses", "response_buffers"), None)
     if collected:

@@ -5,85 +5,26 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Callable
 
+from gateways.doctor.caddy.words import Token, filled, tokens_of
 from gateways.doctor.directives import DEEPEST, Directive, Fault, Files, NotIncluded, check_depth, read_text
 
 #: The names of the blocks that have none in the file: the global options, and a site; its addresses are its arguments.
 GLOBAL, SITE = "{global}", "{site}"
 
-_TOKEN = re.compile(
-    r"""(?P<space>(?:[^\S\n]|\\\n)+)
-    | (?P<end>\n)
-    | (?P<comment>\#[^\n]*)
-    | "(?P<double>(?:\\.|[^"\\])*)"
-    | `(?P<back>[^`]*)`
-    | (?P<open>["`])
-    | <<(?P<marker>[\w-]+)(?=\n)
-    | (?P<word>(?:(?!\\\n)\S)+)""",
-    re.VERBOSE | re.DOTALL,
-)
-#: ``{$NAME}`` or ``{$NAME:default}``: Caddy puts the value in before it reads the file.
-_ENVIRONMENT = re.compile(r"\{\$([^}:\n]+)(?::([^}\n]*))?\}")
-_ARGUMENT = re.compile(r"\{args(?:\.(\d{1,4})|\[(\d{1,4})\])\}")
-_ARGUMENTS = re.compile(r"\{args\[(\d{0,4}):\]\}")
 #: What is an address for sure, and no directive.
 _ADDRESS = re.compile(r"https?://.*|(\*\.|[\w-]+\.)+[a-z]{2,}(:\d+)?,?|:\d+|localhost(:\d+)?")
 #: Snippets that import others several times could make any number of lines.
 _MOST_TOKENS = 1_000_000
 
 #: What begins a file that is imported into a site; elsewhere an address would stand there.
-_DIRECTIVES = frozenset(
-    [
-        "reverse_proxy",
-        "php_fastcgi",
-        "file_server",
-        "handle",
-        "handle_path",
-        "handle_errors",
-        "route",
-        "root",
-        "respond",
-        "redir",
-        "rewrite",
-        "uri",
-        "try_files",
-        "request_body",
-        "request_header",
-        "header",
-        "encode",
-        "log",
-        "tls",
-        "basicauth",
-        "basic_auth",
-        "bind",
-        "vars",
-        "method",
-    ]
-)
-
-
-@dataclass(frozen=True)
-class Token:
-    """A word with its place. Those of one ``row`` belong to one line, though it may go on in the next of the file."""
-
-    text: str
-    file: str
-    line: int
-    row: int
-    quoted: bool
-    asked: bool
-
-    @property
-    def where(self) -> str:
-        """FILE:LINE."""
-        return f"{self.file}:{self.line}"
-
-    def is_word(self, text: str) -> bool:
-        """Say whether it is that text, and not in quotation marks."""
-        return self.text == text and not self.quoted
+_DIRECTIVES = frozenset((
+    "reverse_proxy", "php_fastcgi", "file_server", "handle", "handle_path", "handle_errors", "route", "root", "respond",
+    "redir", "rewrite", "uri", "try_files", "request_body", "request_header", "header", "encode", "log", "tls", "vars",
+    "basicauth", "basic_auth", "bind", "method",
+))  # fmt: skip
 
 
 class Reader(Files):
@@ -104,7 +45,7 @@ class Reader(Files):
         return root
 
     def _load(self, path: str, asked: bool, depth: int) -> list[Token]:
-        tokens = list(_tokens(read_text(path), path, self.enter(path, asked, depth)))
+        tokens = list(tokens_of(read_text(path), path, self.enter(path, asked, depth)))
         self._spend(tokens)
         return tokens
 
@@ -175,7 +116,7 @@ class Reader(Files):
         if name in self._snippets:
             if depth >= DEEPEST:
                 raise Fault(words[0].where, "snippets import each other without an end")
-            tokens = [one for token in self._snippets[name] for one in _filled(token, args, words[0].asked)]
+            tokens = [one for token in self._snippets[name] for one in filled(token, args, words[0].asked)]
             self._spend(tokens or words)
             read(tokens)
         elif "{" not in name:
@@ -194,7 +135,7 @@ class Reader(Files):
             except OSError as error:
                 self.not_included.append(NotIncluded(at.where, line, at.asked, error))
                 continue
-            read([one for token in tokens for one in _filled(token, args, at.asked)])
+            read([one for token in tokens for one in filled(token, args, at.asked)])
 
 
 def _addresses(tokens: list[Token], at: int) -> tuple[list[str], int]:
@@ -264,55 +205,6 @@ def _inside(tokens: list[Token], opening: int, closing: int) -> list[Token]:
     if body and body[0].row == tokens[opening].row:
         raise Fault(body[0].where, f"{body[0].text} stands behind the {{: write it in a line of its own")
     return body
-
-
-def _filled(token: Token, args: list[str], asked: bool) -> Iterator[Token]:
-    """Give a token with the arguments of its import: ``{args[0]}``, ``{args.0}``, or all of ``{args[:]}``."""
-
-    def argument(match: re.Match[str]) -> str:
-        number = int(match[1] or match[2])
-        return args[number] if number < len(args) else match[0]
-
-    several = _ARGUMENTS.fullmatch(token.text)
-    if several:
-        for text in args[int(several[1] or 0) :]:
-            yield replace(token, text=text, asked=token.asked or asked)
-    elif "{args" in token.text or (asked and not token.asked):
-        yield replace(token, text=_ARGUMENT.sub(argument, token.text), asked=token.asked or asked)
-    else:
-        yield token
-
-
-def _with_environment(match: re.Match[str]) -> str:
-    value = os.environ.get(match[1], match[2])
-    return match[0] if value is None or "\n" in value else value
-
-
-def _tokens(text: str, path: str, asked: bool) -> Iterator[Token]:
-    text = _ENVIRONMENT.sub(_with_environment, text.replace("\r\n", "\n").lstrip("\ufeff"))
-    at, line, row = 0, 1, 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:  # a backslash before the end of the file
-            return
-        kind, stop = match.lastgroup, match.end()
-        if kind == "open":
-            raise Fault(f"{path}:{line}", f"a {match[0]} is not closed")
-        if kind == "marker":
-            end = re.compile(rf"\n[ \t]*{re.escape(match[0][2:])}(?=\s|\Z)").search(text, stop)
-            if end is None:
-                raise Fault(f"{path}:{line}", f"the text that begins with {match[0]} has no end")
-            yield Token(text[stop + 1 : end.start()], path, line, row, True, asked)
-            stop = end.end()
-        elif kind in ("double", "back"):
-            yield Token(
-                match[kind].replace('\\"', '"') if kind == "double" else match[kind], path, line, row, True, asked
-            )
-        elif kind == "word":
-            yield Token(match[0], path, line, row, False, asked)
-        row += kind == "end"
-        line += text.count("\n", at, stop)
-        at = stop
 
 
 def _children(block: Directive) -> list[Directive]:

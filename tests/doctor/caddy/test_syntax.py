@@ -73,16 +73,6 @@ def test_snippets(tmp_path):
     assert shown(read(tmp_path / "a", block)) == [(SITE, "a", [("x",), ("y",)])]
 
 
-def test_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("GATEWAYS_A", "b c")
-    monkeypatch.delenv("GATEWAYS_B", raising=False)
-    text = "a {\n\tx {$GATEWAYS_A} {$GATEWAYS_A:z} {$GATEWAYS_B:d e} {$GATEWAYS_B} {env.A}\n}\n"
-    [site] = read(tmp_path / "a", text).children
-    assert shown(site) == [("x", "b", "c", "b", "c", "d", "e", "{$GATEWAYS_B}", "{env.A}")]
-    monkeypatch.setenv("GATEWAYS_A", "b\nc")
-    assert shown(read(tmp_path / "a", "a {\n\tx {$GATEWAYS_A}\n}\n").children[0]) == [("x", "{$GATEWAYS_A}")]
-
-
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
