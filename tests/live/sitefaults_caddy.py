@@ -97,7 +97,11 @@ CADDY = (
     ),
     Fault(
         "https-unseen", SITE, (*_in_proxy("header_up -X-Forwarded-Proto"), *TO_HTTP), "header_up",
-        told("HTTP_X_FORWARDED_PROTO", None),
+        fine,
+    ),
+    Fault(
+        "https-unseen", SITE, (), "reverse_proxy",
+        told("HTTP_X_FORWARDED_PROTO", None, headers={"X-Forwarded-Proto": "https"}), "behind",
     ),
     Fault(
         "authorization-lost", SITE, _in_proxy("header_up -Authorization"), "header_up",

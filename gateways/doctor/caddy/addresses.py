@@ -61,15 +61,19 @@ def _without_any(place: Place) -> tuple[str, str]:
     return f"{name} has no address", f"{name} unix//run/gateways/app.sock"
 
 
+def _beginning(place: Place) -> str:
+    return f"{place.directive.name} {matcher(place.directive)}".rstrip()
+
+
 def _relative(upstream: Upstream, place: Place) -> Finding:
     path = upstream.text[len("unix/") :]
     what = f"the socket {path} is looked for below the directory that Caddy was started in"
-    return faults.ADDRESS.found(upstream.where, what, f"{place.directive.name} unix//{path}", severity=WARNING)
+    return faults.ADDRESS.found(upstream.where, what, f"{_beginning(place)} unix//{path}", severity=WARNING)
 
 
 def _wrong(upstream: Upstream, place: Place) -> tuple[str, str] | None:
     """Return what is wrong with an address as it is written, and what to write."""
-    text, name = upstream.text, place.directive.name
+    text, name = upstream.text, _beginning(place)
     plain = text.rstrip(";,")
     if plain != text:
         return f"{text} ends with {text[len(plain) :]}, which is no part of an address", f"{name} {plain}"
@@ -105,6 +109,7 @@ def _address(upstream: Upstream, place: Place) -> str:
 
 def _line(place: Place, protocol: str, address: str) -> str:
     """Return what to write for a protocol."""
+    begin = f"reverse_proxy {matcher(place.directive)}".rstrip()
     if protocol == "fastcgi":
-        return f"transport fastcgi in the block of reverse_proxy {address}"
-    return f"reverse_proxy {address}, without transport {place.protocol}" if protocol == "http" else ""
+        return f"transport fastcgi in the block of {begin} {address}"
+    return f"{begin} {address}, without transport {place.protocol}" if protocol == "http" else ""

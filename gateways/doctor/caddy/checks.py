@@ -78,9 +78,26 @@ def _examine_headers(place: Place) -> Iterator[Finding]:
     if proto and place.protocol != "fastcgi" and (proto.args[0].startswith("-") or proto.args[-1] == "http"):
         what = "X-Forwarded-Proto does not say that the client came by https"
         yield faults.HTTPS.found(proto.where, what, "leave that line out: Caddy sets it")
+    elif not proto and _is_plain(place.blocks[-1]) and not _trusts_proxies(place):
+        what = "X-Forwarded-Proto becomes http, also where a proxy in front of Caddy takes https"
+        remedy = "trusted_proxies private_ranges, in the block, if there is one"
+        yield faults.HTTPS.found(place.directive.where, what, remedy, severity=NOTE)
     if not place.takes_out("Proxy"):
         what = "a Proxy: header becomes HTTP_PROXY"
         yield faults.HTTPOXY.found(place.directive.where, what, "header_up -Proxy, in the block")
+
+
+def _is_plain(site: Directive) -> bool:
+    """Say whether nobody can come to a site by https."""
+    return bool(site.args) and all(
+        address.startswith("http://") or (address.startswith(":") and address != ":443") for address in site.args
+    )
+
+
+def _trusts_proxies(place: Place) -> bool:
+    *_, root = place.directive.up()
+    options = (one for block in root.all(GLOBAL) for one in block.walk())
+    return any(one.name == "trusted_proxies" for one in (*place.directive.all("trusted_proxies"), *options))
 
 
 def _examine_bodies(place: Place) -> Iterator[Finding]:

@@ -98,9 +98,10 @@ def _examine_php(place: Place, run: bool) -> Iterator[Finding]:
     name = index.value if index else "index.php"
     if run and os.path.exists(os.path.join(directory, name)):
         return
+    severity = ERROR if run and os.path.isdir(directory) else WARNING  # it may be in a container
     what = f"php_fastcgi looks for {name}, and hands on nothing where there is none"
     remedy = "for an application: reverse_proxy in its place, with transport fastcgi in its block"
-    yield faults.FILES_ONLY.found(place.directive.where, what, remedy, severity=ERROR if run else WARNING)
+    yield faults.FILES_ONLY.found(place.directive.where, what, remedy, severity=severity)
 
 
 def _examine_mount(place: Place) -> Iterator[Finding]:

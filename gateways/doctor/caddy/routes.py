@@ -63,7 +63,7 @@ def _examine_order(block: Directive) -> Iterator[Finding]:
 def _divided(wall: Directive, one: Directive) -> str:
     if one.name == _FILES and wall.name == PROXY:
         paths = patterns(one) or ALL
-        path = paths[0] if paths != ALL else "/static/*"
+        path = f"{paths[0].rstrip('/*')}/*" if paths != ALL else "/static/*"
         return f"handle {path} around file_server, and handle around {wall.name}: without them Caddy sorts the lines"
     return "give each a handle of its own, with its path: without them Caddy sorts the lines"
 

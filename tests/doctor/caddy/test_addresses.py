@@ -19,7 +19,8 @@ def wrong(tmp_path, text):
     [
         ("unix:/run/a", "unix//run/a"),
         ("unix:///run/a", "unix//run/a"),
-        ("* /run/a", "unix//run/a"),
+        ("* /run/a", "* unix//run/a"),
+        ("/api/* unix:/run/a", "/api/* unix//run/a"),
         ("/run/a", "unix//run/a"),
         ("127.0.0.1:8000;", "127.0.0.1:8000"),
         ("127.0.0.1:8000,", "127.0.0.1:8000"),

@@ -79,6 +79,22 @@ def test_what_is_missing(tmp_path):
     assert found["stream-buffered"] == 6
 
 
+@pytest.mark.parametrize(
+    ("site", "options", "line", "found"),
+    [
+        ("http://a.org", "", "", True),
+        (":8080", "", "", True),
+        (":443", "", "", False),
+        ("a.org, http://a.org", "", "", False),
+        ("http://a.org", "", "trusted_proxies private_ranges", False),
+        ("http://a.org", "servers {\ntrusted_proxies static private_ranges\n}", "", False),
+    ],
+)
+def test_a_proxy_in_front(tmp_path, site, options, line, found):
+    text = f"{{\n{options}\n}}\n{site} {{\nreverse_proxy a:1 {{\n{GOOD}{line}\n}}\n}}\n"
+    assert ("https-unseen" in codes(tmp_path / "Caddyfile", text)) == found
+
+
 def test_two_sites_of_one_address(tmp_path):
     text = "a.org, :80 {\n}\nb.org {\n}\n:80 {\n}\n{$NO_SUCH_VARIABLE} {\n}\n{$NO_SUCH_VARIABLE} {\n}\nimport x\n"
     assert codes(tmp_path / "Caddyfile", text)["config-syntax"] == 5

@@ -92,5 +92,8 @@ def test_what_is_for_index_files(tmp_path):
         return [one.severity for one in examine(str(path), Options(user="root")) if one.code == "try-files-404"]
 
     assert found() == ["error"]
+    path.write_text(path.read_text().replace(f"root * {tmp_path}", "root * /no/such/directory"))
+    assert found() == ["warning"]
+    path.write_text(path.read_text().replace("root * /no/such/directory", f"root * {tmp_path}"))
     (tmp_path / "index.php").touch()
     assert found() == []
