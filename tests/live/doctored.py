@@ -125,6 +125,7 @@ class Bench:
         port = self.ports[case]
         # Names that may be there only once in a server.
         text = text.replace("example_", f"v{number}_").replace("listen 80;", f"listen 127.0.0.1:{port};")
+        text = text.replace("example.org {", f"http://:{port} {{")
         if "<VirtualHost *:80>" in text:
             listen = "" if number == 0 else f"Listen 127.0.0.1:{port}\n"
             text = text.replace("<VirtualHost *:80>", f"{listen}<VirtualHost 127.0.0.1:{port}>")
@@ -132,7 +133,7 @@ class Bench:
 
     def _filled(self, text: str) -> str:
         values = {"tcp": self.addresses["fastcgi"], "tls": free_port(), "crt": CERTIFICATE, "key": KEY}
-        values.update(scgi=self.addresses["scgi"], http=self.addresses["http"])
+        values.update(scgi=self.addresses["scgi"], http=self.addresses["http"], run=self.sandbox.run)
         for name, value in values.items():
             text = text.replace(f"{{{name}}}", str(value))
         return text
