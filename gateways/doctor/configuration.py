@@ -1,4 +1,4 @@
-"""Examines a configuration file: of nginx, Apache or lighttpd, or gateways.toml. What it is, its content says."""
+"""Examines a configuration file: of nginx, Apache, lighttpd or h2o, or gateways.toml. What it is, its content says."""
 
 from __future__ import annotations
 
@@ -18,12 +18,21 @@ READ = declare("configuration-read", OK, "The file was read, and nothing is wron
 SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with this setting of gateways.toml.")
 DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
 
-NGINX, APACHE, LIGHTTPD, GATEWAYS = "nginx", "apache", "lighttpd", "gateways.toml"
+NGINX, APACHE, LIGHTTPD, H2O, GATEWAYS = "nginx", "apache", "lighttpd", "h2o", "gateways.toml"
 _HAPROXY = "HAProxy"
 
 #: The first that is found in a file decides, comments left out.
 _MARKS = (
     (GATEWAYS, re.compile(r"^[ \t]*\[(gateways|pool\.[^\]]+)\][ \t]*$", re.MULTILINE)),
+    (
+        H2O,  # before those that programs in Ruby look like
+        re.compile(
+            r"""^hosts:(?=\s)|(?:^[ \t]*(?:-[ \t]+)*|[{,][ \t]*)["']?"""
+            r"""(?:fastcgi\.(?:connect|spawn|document_root|timeout\.\w+)|proxy\.reverse\.url"""
+            r"""|file\.(?:dir|file|custom-handler)|mruby\.handler(?:-file)?)["']?[ \t]*:(?=\s)""",
+            re.MULTILINE,
+        ),
+    ),
     (
         LIGHTTPD,
         re.compile(r"^[ \t]*[\w-]+\.[\w-]+[ \t]*[+:]?=(?![=~>])|\$(HTTP|SERVER|REQUEST_HEADER)[ \t]*\[", re.MULTILINE),
@@ -91,7 +100,7 @@ def kind_of(path: str) -> str:
             return kind
     raise ConfigError(
         f"{path!r} is not a file that doctor knows: it reads scripts, .htaccess, gateways.toml, and configurations of "
-        "nginx, Apache and lighttpd"
+        "nginx, Apache, lighttpd and h2o"
     )
 
 
