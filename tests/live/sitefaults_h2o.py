@@ -45,6 +45,11 @@ def cut(visit: Visit) -> bool:
     return b"last" not in visit("/page", {"Gateways-Probe": "stream 2"}).body
 
 
+def at_another(visit: Visit) -> bool:
+    """The first host answers in the place of the second."""
+    return visit("/page", {"Host": f"example.org:{visit.port}"}).status == 404
+
+
 def another_host(visit: Visit) -> bool:
     """The application is told of another host."""
     return visit("/page").environ["HTTP_HOST"] != "example.org"
@@ -120,6 +125,13 @@ H2O = (
     ),
     Fault("timeout-short", FASTCGI, (("timeout.io: .*", "timeout.io: 60"),), "fastcgi.timeout.io", cut),
     Fault("keepalive-crash", FASTCGI, _behind("fastcgi.timeout.keepalive: 5000"), "fastcgi.timeout.keepalive", fine),
+    Fault(
+        "host-port",
+        FASTCGI,
+        (('  "example.org":', '  "other.org":\n    paths: {}\n  "example.org":'),),
+        '"example.org"',
+        at_another,
+    ),
     Fault("host-lost", FASTCGI, HTTP, "proxy.reverse.url", another_host),
     Fault(
         "https-unseen",
@@ -145,6 +157,8 @@ H2O = (
     ),
     Fault("config-syntax", FASTCGI, (("  paths:", "\tpaths:"),), "paths:", STOPS, "tab"),
     Fault("config-syntax", FASTCGI, (('"example.org":', '"example.org"'),), "paths:", STOPS, "no-colon"),
+    Fault("config-syntax", FASTCGI, (("pid-file: ", "pid-file:"),), "pid-file", STOPS, "no-space"),
+    Fault("config-syntax", FASTCGI, (("file.dir: ", "file.dir:"),), '"/static/"', STOPS, "no-space-below"),
     Fault("config-syntax", FASTCGI, (('"example.org":', "*.example.org:"),), "*.example.org", STOPS, "star"),
     Fault("config-syntax", FASTCGI, (("listen:\n *port: 80\n", ""),), '"example.org"', STOPS, "no-listen"),
     Fault(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from gateways.doctor import faults
 from gateways.doctor.directives import read_text
 from gateways.doctor.findings import NOTE, Finding, declare
-from gateways.doctor.h2o import addresses, checks
+from gateways.doctor.h2o import addresses, checks, hosts
 from gateways.doctor.h2o.places import PASSES, levels, places
 from gateways.doctor.h2o.scanner import Beyond
 from gateways.doctor.h2o.syntax import Configuration, Reader
@@ -45,9 +45,9 @@ def _examine(path: str, options: Options) -> Iterator[Finding]:
     user = root.scalar("user") or ("nobody" if complete else "")
     backends = _SERVER.backends(user or None, options)
     if complete:
-        yield from checks.examine_root(root)
+        yield from hosts.examine(root, options.run)
     for level in levels(root):
-        yield from checks.examine_level(level, complete, options.run)
+        yield from checks.examine_level(level, options.run)
         for place in places(level):
             if place.entry.asked:
                 if place.entry.key in PASSES:

@@ -1,16 +1,15 @@
-"""What is wrong where h2o hands requests on: levels, paths, order, limits, timeouts."""
+"""What is wrong where h2o hands requests on: levels, paths, order, timeouts."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
 from gateways.doctor import faults
 from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
 from gateways.doctor.h2o.addresses import urls
-from gateways.doctor.h2o.nodes import Entry, Node
-from gateways.doctor.h2o.places import GLOBAL, HOST, LEVELS, PATH, Level, Place
+from gateways.doctor.h2o.nodes import Entry
+from gateways.doctor.h2o.places import LEVELS, PATH, Level, Place
 
 CRASHES = declare(
     "keepalive-crash", WARNING,
@@ -28,11 +27,10 @@ NO_FILES = declare(
 
 #: Milliseconds in which nearly every page is there.
 _SHORT = 10_000
-_NUMBER = re.compile("[0-9]{1,18}")
 
 
-def examine_level(level: Level, whole: bool, run: bool) -> Iterator[Finding]:
-    """Yield the directives that h2o refuses at this level, what it misses there, and the files that are not there."""
+def examine_level(level: Level, run: bool) -> Iterator[Finding]:
+    """Yield the directives that h2o refuses at this level, and the files that are not there."""
     for entry in level.node.entries or ():
         if not entry.asked:
             continue
@@ -45,7 +43,6 @@ def examine_level(level: Level, whole: bool, run: bool) -> Iterator[Finding]:
         if entry.key == "fastcgi.document_root" and entry.node.text and not entry.node.text.startswith("/"):
             what = f"{entry.node.text} does not begin with a slash, so h2o does not start"
             yield faults.SYNTAX.found(entry.node.where, what, "give the whole path")
-    yield from _examine_missing(level, whole)
     if level.kind == PATH and level.key is not None and level.key.asked and not level.key.key.startswith("/"):
         what = f"no path of a request begins with {level.key.key or 'nothing'}"
         yield NO_MATCH.found(level.key.where, what, f'"/{level.key.key}":')
@@ -64,36 +61,9 @@ def examine_place(place: Place) -> Iterator[Finding]:
     else:
         yield from _examine_timeout(place, "fastcgi.timeout.io")
         kept = place.level.setting("fastcgi.timeout.keepalive")
-        if kept is not None and _number(kept):
+        if kept is not None and kept.number():
             what = "with kept connections one upload that the application does not read ends h2o as a whole"
             yield CRASHES.found(kept.where, what, "leave fastcgi.timeout.keepalive out")
-
-
-def examine_root(root: Node) -> Iterator[Finding]:
-    """Yield what is wrong at the top of the file."""
-    limit = root.get("limit-request-body")
-    value = None if limit is None else _number(limit)
-    if limit is not None and value is not None and value < faults.USUAL_BODY:
-        written = limit.node.text
-        what = f"uploads of more than {value} bytes are answered 413 by h2o"
-        if not written.isdigit():
-            what += f": of {written} only the number is read"
-        yield faults.BODY_LIMIT.found(limit.where, what, "limit-request-body: 104857600")
-
-
-def _examine_missing(level: Level, whole: bool) -> Iterator[Finding]:
-    if level.kind == HOST and level.key is not None and level.key.asked and level.node.is_known():
-        if not level.node.get("paths"):
-            yield faults.SYNTAX.found(level.key.where, f"the host {level.key.key} has no paths:", 'paths: { "/": ... }')
-        outer = level.outer
-        if whole and outer is not None and not level.node.get("listen") and not outer.node.get("listen"):
-            yield faults.SYNTAX.found(level.key.where, f"nothing listens for {level.key.key}", "listen: { port: 80 }")
-    if level.kind == GLOBAL and whole:
-        hosts = level.node.get("hosts")
-        if hosts is not None and hosts.asked and not hosts.node.entries and hosts.node.is_known():
-            yield faults.SYNTAX.found(
-                hosts.where, "there are no hosts, so h2o does not start", 'hosts: { "example.org": ... }'
-            )
 
 
 def _examine_directory(entry: Entry, run: bool) -> Iterator[Finding]:
@@ -136,7 +106,7 @@ def _examine_proxy(place: Place) -> Iterator[Finding]:
         what = "the application gets the address of the backend as the host"
         yield faults.HOST.found((host or place.entry).where, what, "proxy.preserve-host: ON")
     kept = place.level.setting("proxy.timeout.keepalive")
-    value = _number(kept) if kept is not None else None
+    value = kept.number() if kept is not None else None
     if kept is not None and value is not None and value / 1000 >= faults.KEEPALIVE:
         held = f"{value / 1000:g} s, and by gateways {faults.KEEPALIVE:g} s (keepalive_timeout)"
         yield faults.KEEPALIVE_LONGER.found(
@@ -150,13 +120,7 @@ def _examine_proxy(place: Place) -> Iterator[Finding]:
 
 def _examine_timeout(place: Place, name: str) -> Iterator[Finding]:
     timeout = place.level.setting(name)
-    value = _number(timeout) if timeout is not None else None
+    value = timeout.number() if timeout is not None else None
     if timeout is not None and value is not None and value < _SHORT:
         what = f"a page that takes longer than {value / 1000:g} s is not waited for: h2o counts milliseconds"
         yield faults.TIMEOUT.found(timeout.where, what, f"{name}: 60000")
-
-
-def _number(entry: Entry) -> int | None:
-    """Return the number that h2o reads: what the value begins with."""
-    match = _NUMBER.match(entry.node.text.strip()) if entry.node.known else None
-    return int(match[0]) if match else None

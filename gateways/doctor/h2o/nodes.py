@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 @dataclass(eq=False)
@@ -52,6 +55,11 @@ class Entry:
     node: Node
     where: str
     asked: bool
+
+    def number(self) -> int | None:
+        """Return the number that h2o reads there, which is what the value begins with; None where there is none."""
+        match = _NUMBER.match(self.node.text.strip()) if self.node.known else None
+        return int(match[0]) if match else None
 
 
 def merged(own: list[Entry], others: list[Node]) -> list[Entry]:

@@ -68,7 +68,7 @@ class _File(Scanner):
             return Node(self.where, self.asked, entries=[])
         node = self._node(-1, False)
         if self.skip():
-            raise self.fault(f"this belongs to nothing, its indentation is wrong: {self.rest()}")
+            raise self.fault(f"{self.rest()} belongs to nothing: its indentation is wrong, or a colon is missing above")
         return node
 
     def _node(self, parent: int, inline: bool) -> Node:
@@ -155,7 +155,7 @@ class _File(Scanner):
 
     def _check_column(self, column: int) -> None:
         if self.column > column:
-            raise self.fault(f"this belongs to nothing, its indentation is wrong: {self.rest()}")
+            raise self.fault(f"{self.rest()} belongs to nothing: its indentation is wrong, or a colon is missing above")
 
     def _value(self, column: int) -> Node:
         """Read what stands behind the colon of a key in that column."""
@@ -191,7 +191,9 @@ class _File(Scanner):
         name = self.word()[1:]
         if name not in self._anchors:
             self.at = at
-            raise self.fault(f"there is no &{name} above; a text that begins with * has to be in quotation marks")
+            if not name.replace("-", "_").isidentifier():  # a host such as *.example.org
+                raise self.fault(f"what begins with * has to be in quotation marks: {self.rest()}")
+            raise self.fault(f"there is no &{name} above; what begins with * as a text has to be in quotation marks")
         return self._anchors[name]
 
     def _tagged(self, tag: str, node: Node, where: str) -> Node:

@@ -73,24 +73,9 @@ def test_mount_points(tmp_path):
     assert set(of(tmp_path, ["file.dir: /srv"], "/static/")) == READ
 
 
-def test_hosts(tmp_path):
+def test_levels(tmp_path):
     assert of(tmp_path, [FINE], host=FINE, top="listen: 80") == {"config-syntax": 4}
-    assert of(tmp_path, [FINE], host="access-log: x") == {"config-syntax": 3}
-    assert set(of(tmp_path, [FINE], host="access-log: x", top="listen: 80")) == READ
-    assert codes(tmp_path / "a.conf", "listen: 80\nhosts:\n  x:\n    user: root\n") == {"config-syntax": 3}
-    assert codes(tmp_path / "a.conf", "listen: 80\nhosts: {}\n") == {"config-syntax": 2}
-    assert codes(tmp_path / "a.conf", f"listen: 80\n{FINE}\nhosts:\n  x: !file y\n") == {
-        "config-syntax": 2,
-        "config-include": 4,
-    }
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [("1048576", None), ("2000", 1), ("100M", 1), ("x", None), ("0", 1), ("!env X", None)],
-)
-def test_the_limit_of_uploads(tmp_path, value, found):
-    assert of(tmp_path, [FINE], top=f"limit-request-body: {value}").get("body-limit") == found
+    assert of(tmp_path, [FINE], top=f"{FINE}") == {"config-syntax": 1}
 
 
 def test_what_is_said_further_out(tmp_path):

@@ -36,3 +36,9 @@ def test_what_is_not_known():
     assert not Node("a:1", True, "x", known=False).is_known()
     assert not Node("a:1", True, entries=[entry("port", known=False)]).is_known()
     assert not Node("a:1", True, items=[Node("a:1", True, known=False)]).is_known()
+
+
+def test_numbers():
+    for text, number in (("80", 80), ("100M", 100), (" 7", 7), ("x", None), ("", None)):
+        assert entry("a", text).number() == number
+    assert entry("a", "80", known=False).number() is None
