@@ -1,4 +1,4 @@
-"""Examines a configuration file: of nginx, Apache, lighttpd or h2o, or gateways.toml. What it is, its content says."""
+"""Examines a configuration file: of a web server, or gateways.toml. What it is, its content says."""
 
 from __future__ import annotations
 
