@@ -28,6 +28,7 @@ def of(tmp_path, text):
         ("listen: 80\nhosts:\n", {"config-syntax": 2}),
         ("listen: 80\nhosts: {}\n", {"config-syntax": 2}),
         (f"listen:\n  port:80\nhosts:\n  x:\n    {PATHS}\n", {"config-syntax": 2}),
+        (f"hosts:\n  x:\n    listen:\n      port:80\n    {PATHS}\n", {"config-syntax": 4}),
         (f"listen: [80, 443]\nhosts:\n  x:\n    {PATHS}\n", {}),
         ("listen: 80\nhosts:\n  x: !file y\n", {"config-include": 3}),
         ("listen: 80\nhosts:\n  x:\n    paths: !file y\n", {"config-include": 4}),

@@ -65,3 +65,12 @@ def test_a_whole_one(tmp_path):
 )
 def test_parts(tmp_path, text, kinds):
     assert [level.kind for level in of(tmp_path, text)] == kinds
+
+
+def test_endings_of_files(tmp_path):
+    handler = "file.custom-handler: { extension: .fcgi, fastcgi.connect: 9000 }"
+    text = f"hosts:\n  x:\n    {handler}\n    paths:\n      /a:\n        file.dir: /\n        {handler}\n"
+    found = of(tmp_path, text)
+    assert [level.kind for level in found] == [GLOBAL, HOST, EXTENSION, PATH, EXTENSION]
+    assert [level.path for level in found if level.kind == EXTENSION] == [None, None]
+    assert [len(list(places(level))) for level in found] == [0, 0, 1, 0, 1]

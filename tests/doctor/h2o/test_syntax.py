@@ -86,7 +86,7 @@ def test_where_things_are(tmp_path):
         ("a: {b: 1\n", 1, "is missing"),
         ('a: "x\n', 1, "not closed"),
         ("a: - 1\n", 1, "begins in the line of its key"),
-        ("hosts:\n  *.example.com:\n    x: 1\n", 2, "in quotation marks"),
+        ("hosts:\n  *.example.com:\n    x: 1\n", 2, "what begins with [*] has"),
         ("hosts:\n  a: 1\n  *.example.com:\n    x: 1\n", 3, "in quotation marks"),
         ("a: *x\n", 1, "there is no &x"),
         ("a: @x\n", 1, "no value begins with @"),
