@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.doctor.configuration import APACHE, CADDY, GATEWAYS, LIGHTTPD, NGINX, kind_of
+from gateways.doctor.configuration import APACHE, CADDY, GATEWAYS, H2O, LIGHTTPD, NGINX, kind_of
 from gateways.doctor.directives import read_text
 from gateways.doctor.findings import ERROR, WARNING
 from gateways.doctor.targets import Options, examine
@@ -18,7 +18,7 @@ from tests.support.source import CHECKOUT
 CONF = CHECKOUT / "conf"
 OURS = sorted(
     path
-    for pattern in ("nginx/*", "apache/*.conf", "lighttpd/*", "caddy/*")
+    for pattern in ("nginx/*", "apache/*.conf", "lighttpd/*", "caddy/*", "h2o/*")
     for path in CONF.glob(pattern)
     if path.is_file()
 )
@@ -47,6 +47,9 @@ def test_the_files_that_we_give_away(path: Path):
         ("a.org\nroot * /srv\nfile_server", CADDY),
         ("import sites/*\n", CADDY),
         ("a.org {\n\tproxy / a:1\n}\n", CADDY),
+        ('hosts:\n  "example.org":\n', H2O),
+        ("- file.dir: /srv\n- mruby.handler: |\n    a.b = 1\n", H2O),
+        ('{ "fastcgi.connect": { port: 9000 } }\n', H2O),
         ("[gateways]\nworkers = 2\n", GATEWAYS),
         ("[pool.shop]\n", GATEWAYS),
     ],
@@ -65,6 +68,7 @@ def test_what_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("server", ["haproxy", "h2o"])
+@pytest.mark.parametrize("server", ["haproxy", "caddy"])
 def test_other_web_servers(server):
     for path in (CONF / server).iterdir():
         with pytest.raises(ConfigError, match="haproxy -c -f" if path.suffix == ".cfg" else "not a file"):
@@ -78,13 +82,13 @@ def test_comments_are_passed_over_in_one_go(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["server { }\n", "<Directory />\n</Directory>\n", "server.port = 80\n", "file_server\n"]
+    "text", ["server { }\n", "<Directory />\n</Directory>\n", "server.port = 80\n", "file_server\n", "hosts: {}\n"]
 )
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, text):
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    for kind in (NGINX, APACHE, LIGHTTPD, CADDY):
+    for kind in (NGINX, APACHE, LIGHTTPD, CADDY, H2O):
         monkeypatch.setattr(importlib.import_module(f"gateways.doctor.{kind}.syntax"), "read_text", refuse)
     with pytest.raises(ConfigError, match="Permission denied; run as"):
         findings(tmp_path / "file", text)
@@ -97,6 +101,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, text):
         (APACHE, "<Directory />\n</Directory>\nInclude other\n<Directory />"),
         (LIGHTTPD, 'server.port = 80\ninclude "other"\nserver.port = {'),
         (CADDY, "file_server\nimport other\nhandle {"),
+        (H2O, "hosts: !file other\nuser: x\nuser"),
     ],
 )
 def test_an_included_file_that_may_not_be_read(tmp_path, monkeypatch, kind, text):
