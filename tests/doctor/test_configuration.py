@@ -67,14 +67,6 @@ def test_what_is_none(tmp_path):
         kind_of(str(tmp_path / "nothing"))
 
 
-@pytest.mark.parametrize("server", ["haproxy", "h2o"])
-@pytest.mark.parametrize("server", ["haproxy", "caddy"])
-def test_other_web_servers(server):
-    for path in (CONF / server).iterdir():
-        with pytest.raises(ConfigError, match="haproxy -c -f" if path.suffix == ".cfg" else "not a file"):
-            kind_of(str(path))
-
-
 def test_comments_are_passed_over_in_one_go(tmp_path):
     """With a mark that goes over empty lines it takes minutes."""
     (tmp_path / "file").write_text("# x\n" * 100_000 + "server { }\n")
