@@ -50,6 +50,10 @@ class ServerConnection(Protocol):
         """True between requests, with nothing received of the next: the time to close a kept connection."""
 
     @property
+    def draining(self) -> bool:
+        """True between requests, with something of the last one's body still to come, which nobody wants."""
+
+    @property
     def buffered(self) -> int:
         """How many received bytes wait to be parsed."""
 

@@ -101,6 +101,11 @@ class ServerConnection(Answer):
         return self._state == IDLE and self._position == len(self._buffer)
 
     @property
+    def draining(self) -> bool:
+        """True between requests, with something of the last one's input still to come, which nobody wants."""
+        return self._state == IDLE and self._draining != 0
+
+    @property
     def keep(self) -> bool:
         """Whether the web server wants the connection to stay open after the request in hand, or the last one."""
         return self._keep
