@@ -23,7 +23,7 @@ class ServerConnection(Protocol):
 
     @property
     def owed(self) -> bytes:
-        """What waits for the end of the last request's input, and is to be sent before our side ends."""
+        """What waits for the end of the last request's input, and is to be sent before our side ends at the latest."""
 
     @property
     def ends_by_close(self) -> bool:
