@@ -1,4 +1,4 @@
-"""Examines a configuration file: of nginx, Apache or lighttpd, or gateways.toml. What it is, its content says."""
+"""Examines a configuration file: of a web server, or gateways.toml. What it is, its content says."""
 
 from __future__ import annotations
 
@@ -18,12 +18,21 @@ READ = declare("configuration-read", OK, "The file was read, and nothing is wron
 SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with this setting of gateways.toml.")
 DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
 
-NGINX, APACHE, LIGHTTPD, GATEWAYS = "nginx", "apache", "lighttpd", "gateways.toml"
+NGINX, APACHE, LIGHTTPD, CADDY, GATEWAYS = "nginx", "apache", "lighttpd", "caddy", "gateways.toml"
 _HAPROXY = "HAProxy"
 
 #: The first that is found in a file decides, comments left out.
 _MARKS = (
     (GATEWAYS, re.compile(r"^[ \t]*\[(gateways|pool\.[^\]]+)\][ \t]*$", re.MULTILINE)),
+    (
+        CADDY,
+        re.compile(
+            r"^[ \t]*((reverse_proxy|php_fastcgi|file_server|handle_path|handle_errors|request_body)\b[^;\n]*"
+            r"|(handle|route)([ \t][^;\n]*)?\{|(proxy|fastcgi)[ \t]+/[^;\n]*|root[ \t]+\*[^;\n]*"
+            r"|(import|respond|redir|encode)[ \t][^;=\n]*)$",
+            re.MULTILINE,
+        ),
+    ),
     (
         LIGHTTPD,
         re.compile(r"^[ \t]*[\w-]+\.[\w-]+[ \t]*[+:]?=(?![=~>])|\$(HTTP|SERVER|REQUEST_HEADER)[ \t]*\[", re.MULTILINE),
@@ -84,6 +93,8 @@ def kind_of(path: str) -> str:
             text = _COMMENT.sub("", file.read(_BEGINNING))
     except OSError as error:
         raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
+    if os.path.basename(path).startswith("Caddyfile"):
+        return CADDY
     for kind, mark in _MARKS:
         if mark.search(text):
             if kind == _HAPROXY:
@@ -91,7 +102,7 @@ def kind_of(path: str) -> str:
             return kind
     raise ConfigError(
         f"{path!r} is not a file that doctor knows: it reads scripts, .htaccess, gateways.toml, and configurations of "
-        "nginx, Apache and lighttpd"
+        "nginx, Apache, lighttpd and Caddy"
     )
 
 
