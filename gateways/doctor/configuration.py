@@ -1,4 +1,4 @@
-"""Examines a configuration file: of nginx, Apache or lighttpd, or gateways.toml. What it is, its content says."""
+"""Examines a configuration file: of a web server, or gateways.toml. What it is, its content says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with 
 DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
 
 NGINX, APACHE, LIGHTTPD, GATEWAYS = "nginx", "apache", "lighttpd", "gateways.toml"
-_HAPROXY = "HAProxy"
+HAPROXY = "haproxy"
 
 #: The first that is found in a file decides, comments left out.
 _MARKS = (
@@ -28,7 +28,14 @@ _MARKS = (
         LIGHTTPD,
         re.compile(r"^[ \t]*[\w-]+\.[\w-]+[ \t]*[+:]?=(?![=~>])|\$(HTTP|SERVER|REQUEST_HEADER)[ \t]*\[", re.MULTILINE),
     ),
-    (_HAPROXY, re.compile(r"^(global|defaults|frontend|backend|fcgi-app)\b[^{;=\n]*$", re.MULTILINE)),
+    (
+        HAPROXY,
+        re.compile(
+            r"^((global|defaults)[ \t\r]*(#.*)?|(defaults|frontend|backend|fcgi-app)[ \t]+[^{;=\n]+"
+            r"|listen[ \t]+[A-Za-z][^{;=\n]*)$",
+            re.MULTILINE,
+        ),
+    ),
     (
         APACHE,
         re.compile(
@@ -86,12 +93,10 @@ def kind_of(path: str) -> str:
         raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
     for kind, mark in _MARKS:
         if mark.search(text):
-            if kind == _HAPROXY:
-                raise ConfigError(f"{path!r} is of HAProxy, whose language doctor does not know; haproxy -c -f {path}")
             return kind
     raise ConfigError(
         f"{path!r} is not a file that doctor knows: it reads scripts, .htaccess, gateways.toml, and configurations of "
-        "nginx, Apache and lighttpd"
+        "nginx, Apache, lighttpd and HAProxy"
     )
 
 

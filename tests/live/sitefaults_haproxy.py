@@ -1,0 +1,159 @@
+"""The faults in configurations of HAProxy; see ``sitefaults``."""
+
+from __future__ import annotations
+
+import http.client
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.live.sitefaults import STOPS, TOKEN, Fault, Visit, fine, status, told
+from tests.support.serving import until
+
+FASTCGI = "haproxy/fastcgi.cfg"
+SERVER = r"server app 127\.0\.0\.1:\d+ proto fcgi"
+#: The file for a backend that speaks HTTP.
+TO_HTTP = ((r"(?m)^ *use-fcgi-app example\n", ""), (SERVER, "server app 127.0.0.1:{http}"))
+BY_TLS = ("    # The application then sees", "    bind 127.0.0.1:{tls} ssl crt {pem}\n    # The application then sees")
+
+
+def _in_backend(lines: str) -> tuple[tuple[str, str], ...]:
+    return ((r"(?m)^    use-fcgi-app", f"{lines}\n    use-fcgi-app"),)
+
+
+def _in_frontend(lines: str) -> tuple[tuple[str, str], ...]:
+    return ((r"(?m)^    default_backend", f"{lines}\n    default_backend"),)
+
+
+def _in_application(lines: str) -> tuple[tuple[str, str], ...]:
+    return ((r"(?m)^    docroot", f"{lines}\n    docroot"),)
+
+
+def _server(address: str, more: str = "") -> tuple[tuple[str, str], ...]:
+    return ((SERVER, f"server app {address} proto fcgi{more}"),)
+
+
+def dead(visit: Visit) -> bool:
+    """The health check fails, and nobody is left to answer."""
+    until(lambda: visit("/page").status == 503)
+    return True
+
+
+def cut_off(visit: Visit) -> bool:
+    """A page that takes a while does not come to its end."""
+    try:
+        return visit("/page", {"Gateways-Probe": "stream 2"}).status == 504
+    except http.client.IncompleteRead:
+        return True
+
+
+def one_at_a_time(visit: Visit) -> bool:
+    """Of several requests at the same time some fail."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda number: visit(f"/{number}", {"Gateways-Probe": "stream 1"}).status, range(8))
+        return any(number != 200 for number in answers)
+
+
+HAPROXY = (
+    Fault("protocol-other", FASTCGI, _server("127.0.0.1:{http}"), "server app", lambda visit: visit("/").status >= 500),
+    Fault("protocol-other", FASTCGI, (TO_HTTP[0], (SERVER, "server app 127.0.0.1:{tcp}")), "server app", status(502), "http"),
+    Fault("port-closed", FASTCGI, _server("127.0.0.1:1"), "server app", status(503)),
+    Fault("port-elsewhere", FASTCGI, _server("127.0.0.2:{tcp}"), "server app", status(503)),
+    Fault("socket-absent", FASTCGI, _server("{run}/ap.fastcgi"), "server app", status(503)),
+    Fault("socket-stale", FASTCGI, _server("{run}/stale"), "server app", status(503)),
+    Fault("socket-mode", FASTCGI, _server("{run}/closed"), "server app", status(503)),
+    Fault("socket-directory", FASTCGI, _server("{run}/private/app"), "server app", status(503)),
+    Fault("pass-address", FASTCGI, _server("unix:{run}/app.fastcgi"), "server app", STOPS, "prefix"),
+    Fault("pass-address", FASTCGI, _server("http://127.0.0.1:{tcp}"), "server app", STOPS, "url"),
+    Fault("pass-address", FASTCGI, _server("127.0.0.1"), "server app", lambda visit: visit("/").status >= 500, "port"),
+    Fault("pass-address", FASTCGI, _server("abns@app"), "server app", status(503), "abstract"),
+    Fault("name-absent", FASTCGI, (("default_backend example_app", "default_backend example"),), "default_b", STOPS),
+    Fault("name-absent", FASTCGI, (("use-fcgi-app example", "use-fcgi-app exmple"),), "use-fcgi-app", STOPS, "app"),
+    Fault("name-absent", FASTCGI, _in_frontend("    http-request deny if bots"), "http-request deny", STOPS, "acl"),
+    Fault("route-absent", FASTCGI, ((r"(?m)^    default_backend.*$", ""),), "frontend", status(503)),
+    Fault(
+        "pass-order",
+        FASTCGI,
+        (*_in_frontend("    use_backend none if { path_beg / }\n    use_backend example_app if { path_beg /page/ }"),
+         ("backend example_app\n", "backend none\n    http-request deny deny_status 404\n\nbackend example_app\n")),
+        "path_beg /page/",
+        status(404, "/page/1"),
+    ),
+    Fault(
+        "mount-wide",
+        FASTCGI,
+        ((r"(?m)^    default_backend example_app", "    use_backend example_app if { path_beg /app }"),
+         (r"\^\(\)\(/\.\*\)\$", r"^(/app)(.*)$")),
+        "use_backend",
+        status(200, "/apple"),
+    ),
+    Fault("config-syntax", FASTCGI, (("    mode http\n", ""),), "use-fcgi-app", STOPS, "mode"),
+    Fault("config-syntax", FASTCGI, ((" proto fcgi", ""),), "server app", STOPS, "proto"),
+    Fault("config-syntax", FASTCGI, ((r"(?m)^    use-fcgi-app.*\n", ""),), "server app", STOPS, "application"),
+    Fault("config-syntax", FASTCGI, ((r"(?m)^    docroot.*\n", ""),), "fcgi-app example", STOPS, "docroot"),
+    Fault("config-syntax", FASTCGI, ((r"\n\Z", ""),), "log-stderr", STOPS, "cut"),
+    Fault("config-syntax", FASTCGI, (("(?m)^    docroot .*$", "    docroot '/srv"),), "docroot", STOPS, "quote"),
+    Fault("path-info-missing", FASTCGI, (("(?m)^    path-info.*$", ""),), "fcgi-app example", fine),
+    Fault("path-split", FASTCGI, ((r"\^\(\)\(/\.\*\)\$", r"^(/.+\\.php)(/.*)?$"),), "path-info", fine, "php"),
+    Fault(
+        "path-split",
+        FASTCGI,
+        ((r"\^\(\)\(/\.\*\)\$", "^(/[^/]*)(/.*)?$"),),
+        "path-info",
+        told("SCRIPT_NAME", "/page", "/page/1"),
+        "first",
+    ),
+    Fault(
+        "authorization-lost",
+        FASTCGI,
+        (("(?m)^    pass-header Authorization$", ""),),
+        "fcgi-app example",
+        told("HTTP_AUTHORIZATION", None, headers=TOKEN),
+    ),
+    Fault(
+        "authorization-lost",
+        FASTCGI,
+        (*_in_backend("    http-request del-header Authorization"), *TO_HTTP),
+        "del-header",
+        told("HTTP_AUTHORIZATION", None, headers=TOKEN),
+        "http",
+    ),
+    Fault(
+        "host-lost",
+        FASTCGI,
+        _in_backend("    http-request set-header Host backend.local"),
+        "set-header Host",
+        told("HTTP_HOST", "backend.local"),
+    ),
+    Fault("https-unseen", FASTCGI, (*TO_HTTP, BY_TLS), "_app", fine),
+    Fault(
+        "body-limit",
+        FASTCGI,
+        (("104857600", "2000"),),
+        "http-request deny",
+        status(413, body=b"x" * 3000),
+    ),
+    Fault(
+        "timeout-short",
+        FASTCGI,
+        (("timeout server 60s", "timeout server 60 "),),
+        "timeout server",
+        cut_off,
+    ),
+    Fault("keepalive-unused", FASTCGI, _in_backend("    http-reuse never"), "option keep-conn", fine),
+    Fault("keepalive-longer", FASTCGI, ((" proto fcgi", " proto fcgi pool-purge-delay 2m"),), "server app", fine),
+    Fault("request-repeated", FASTCGI, _in_backend("    retry-on all-retryable-errors"), "retry-on", fine),
+    Fault(
+        "health-check",
+        FASTCGI,
+        (*_in_backend("    option httpchk GET /\n    http-check expect status 204"),
+         (" proto fcgi", " proto fcgi check inter 50ms fall 1")),
+        "http-check expect",
+        dead,
+    ),
+    Fault(
+        "multiplex-refused",
+        FASTCGI,
+        (*_in_backend("    http-reuse always"), *_in_application("    option mpxs-conns\n    option max-reqs 8")),
+        "option mpxs-conns",
+        one_at_a_time,
+    ),
+)  # fmt: skip
