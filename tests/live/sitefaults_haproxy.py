@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
+from tests.live.site import PATIENCE
 from tests.live.sitefaults import STOPS, TOKEN, Fault, Visit, fine, status, told
 from tests.support.serving import until
 
@@ -12,6 +14,9 @@ FASTCGI = "haproxy/fastcgi.cfg"
 SERVER = r"server app 127\.0\.0\.1:\d+ proto fcgi"
 #: The file for a backend that speaks HTTP.
 TO_HTTP = ((r"(?m)^ *use-fcgi-app example\n", ""), (SERVER, "server app 127.0.0.1:{http}"))
+#: It usually tries three times, a second apart.
+AT_ONCE = ("(?m)^    mode http$", "    mode http\n    retries 0")
+TO_FASTCGI = (SERVER, "server app 127.0.0.1:{tcp}")
 BY_TLS = ("    # The application then sees", "    bind 127.0.0.1:{tls} ssl crt {pem}\n    # The application then sees")
 
 
@@ -46,17 +51,23 @@ def cut_off(visit: Visit) -> bool:
 
 
 def one_at_a_time(visit: Visit) -> bool:
-    """Of several requests at the same time some fail."""
-    with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(lambda number: visit(f"/{number}", {"Gateways-Probe": "stream 1"}).status, range(8))
-        return any(number != 200 for number in answers)
+    """A page waits for another, which has begun and takes its time."""
+    slow = http.client.HTTPConnection("127.0.0.1", visit.port, timeout=PATIENCE)
+    with closing(slow), ThreadPoolExecutor(1) as pool:
+        slow.request("GET", "/slow", headers={"Host": "example.org", "Gateways-Probe": "stream 3"})
+        response = slow.getresponse()
+        quick = pool.submit(visit, "/quick")
+        while response.read(1):
+            if quick.done():
+                return False
+        return quick.result().status == 200
 
 
 HAPROXY = (
     Fault("protocol-other", FASTCGI, _server("127.0.0.1:{http}"), "server app", lambda visit: visit("/").status >= 500),
-    Fault("protocol-other", FASTCGI, (TO_HTTP[0], (SERVER, "server app 127.0.0.1:{tcp}")), "server app", status(502), "http"),
-    Fault("port-closed", FASTCGI, _server("127.0.0.1:1"), "server app", status(503)),
-    Fault("port-elsewhere", FASTCGI, _server("127.0.0.2:{tcp}"), "server app", status(503)),
+    Fault("protocol-other", FASTCGI, (TO_HTTP[0], TO_FASTCGI), "server app", status(502), "http"),
+    Fault("port-closed", FASTCGI, (*_server("127.0.0.1:1"), AT_ONCE), "server app", status(503)),
+    Fault("port-elsewhere", FASTCGI, (*_server("127.0.0.2:{tcp}"), AT_ONCE), "server app", status(503)),
     Fault("socket-absent", FASTCGI, _server("{run}/ap.fastcgi"), "server app", status(503)),
     Fault("socket-stale", FASTCGI, _server("{run}/stale"), "server app", status(503)),
     Fault("socket-mode", FASTCGI, _server("{run}/closed"), "server app", status(503)),
@@ -73,7 +84,7 @@ HAPROXY = (
         "pass-order",
         FASTCGI,
         (*_in_frontend("    use_backend none if { path_beg / }\n    use_backend example_app if { path_beg /page/ }"),
-         ("backend example_app\n", "backend none\n    http-request deny deny_status 404\n\nbackend example_app\n")),
+         ("\nbackend example_app\n", "\nbackend none\n    http-request deny deny_status 404\n\nbackend example_app\n")),
         "path_beg /page/",
         status(404, "/page/1"),
     ),
@@ -144,15 +155,25 @@ HAPROXY = (
     Fault(
         "health-check",
         FASTCGI,
+        (*_in_backend("    option httpchk GET / HTTP/1.1"), *TO_HTTP,
+         (r"(server app \S+)", r"\1 check inter 50ms fall 1")),
+        "option httpchk",
+        dead,
+        "host",
+    ),
+    Fault(
+        "health-check",
+        FASTCGI,
         (*_in_backend("    option httpchk GET /\n    http-check expect status 204"),
          (" proto fcgi", " proto fcgi check inter 50ms fall 1")),
         "http-check expect",
         dead,
     ),
     Fault(
-        "multiplex-refused",
+        "multiplex-unsupported",
         FASTCGI,
-        (*_in_backend("    http-reuse always"), *_in_application("    option mpxs-conns\n    option max-reqs 8")),
+        (*_in_backend("    http-reuse always"), *_in_application("    option mpxs-conns\n    option max-reqs 8"),
+         ("(?m)^global$", "global\n    nbthread 1")),
         "option mpxs-conns",
         one_at_a_time,
     ),

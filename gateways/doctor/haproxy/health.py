@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gateways.addresses import connect, parse_address
 from gateways.client import Body, Client, variables_for
 from gateways.doctor.findings import ERROR, Finding, declare
 from gateways.doctor.haproxy.places import Place, Server
 from gateways.doctor.haproxy.syntax import Line
 from gateways.doctor.targets import LONGEST, Options
-from gateways.errors import GatewayError
+from gateways.errors import GatewayError, ProtocolError
 
 HEALTH = declare(
     "health-check", ERROR, "The health check is not answered as it should be: HAProxy takes the server for dead, 503."
 )
 
 _RANGE = re.compile(r"([0-9]{3})(?:-([0-9]{3}))?")
+_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})")
+#: Bytes of an answer that hold its status.
+_BEGINNING = 64
 #: What makes the check another one than the requests, so that it cannot be told from here.
 _OTHERWISE = ("port", "addr", "agent-check", "check-send-proxy", "check-ssl", "check-proto", "ssl", "send-proxy")
 
@@ -28,6 +32,7 @@ class Question:
 
     method: str
     target: str
+    version: str
     headers: list[tuple[str, str]]
     expected: list[tuple[int, int]]
     negated: bool
@@ -45,8 +50,8 @@ def question(place: Place) -> Question | None:
         return None
     words = [*check.words[2:]]
     method = words.pop(0) if len(words) > 1 else "OPTIONS"
-    target = words[0] if words else "/"
-    made = Question(method, target, [], [(200, 399)], False, check.where)
+    target, version = words[0] if words else "/", words[1] if len(words) > 1 else "HTTP/1.0"
+    made = Question(method, target, version, [], [(200, 399)], False, check.where)
     for line in place.section.inherited("http-check"):
         if line.word(1) == "send":
             _read_send(line, made)
@@ -78,10 +83,31 @@ def examine(place: Place, server: Server, address: str, options: Options) -> Ite
 
 
 def _ask(asked: Question, protocol: str, address: str, options: Options) -> int:
+    if protocol == "http":
+        return _ask_http(asked, address, options)
     pairs = dict(variables_for(asked.method, asked.target, asked.headers, None))
     client = Client(protocol, address, timeout=options.timeout, keep=False, limit=LONGEST * options.timeout)
     with client.send(list(pairs.items()), Body(b"")) as response:
         return response.status
+
+
+def _ask_http(asked: Question, address: str, options: Options) -> int:
+    """Send the request as it is, with or without a Host."""
+    headers = "".join(f"{name}: {value}\r\n" for name, value in asked.headers)
+    data = b""
+    with connect(parse_address(address), options.timeout) as sock:
+        try:
+            sock.sendall(f"{asked.method} {asked.target} {asked.version}\r\n{headers}\r\n".encode("latin-1"))
+            while not (match := _STATUS.match(data)) and len(data) < _BEGINNING:
+                block = sock.recv(_BEGINNING)
+                if not block:
+                    break
+                data += block
+        except OSError as error:
+            raise ProtocolError(f"{address}: {error}") from None
+    if match is None:
+        raise ProtocolError(f"{address} does not answer in HTTP")
+    return int(match[1])
 
 
 def _read_send(line: Line, made: Question) -> None:
@@ -90,6 +116,8 @@ def _read_send(line: Line, made: Question) -> None:
         word = words.pop(0)
         if word == "meth" and words:
             made.method = words.pop(0)
+        elif word == "ver" and words:
+            made.version = words.pop(0)
         elif word in ("uri", "uri-lf") and words:
             made.target = words.pop(0)
         elif word == "hdr" and len(words) > 1:

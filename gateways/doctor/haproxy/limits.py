@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gateways.doctor import faults
 from gateways.doctor.findings import WARNING, Finding, declare
 from gateways.doctor.haproxy.conditions import alternatives, number_above
-from gateways.doctor.haproxy.places import Place, Server, seconds
+from gateways.doctor.haproxy.places import Place, seconds
 from gateways.doctor.haproxy.syntax import Line, Section
 
 REPEATED = declare(
@@ -89,8 +89,8 @@ def _examine_keepalive(place: Place) -> Iterator[Finding]:
         if application is not None and _is_off(application):
             return
         if asked_for is not None and asked_for.asked and closing is not None:
-            what = f"connections are to be kept (option keep-conn), and {closing.text} closes each of them"
-            yield faults.KEEPALIVE_UNUSED.found(asked_for.where, what, "leave one of the two lines out")
+            what = f"connections are to be kept, and {closing[1]} ({closing[0].where.rpartition(':')[2]}) closes them"
+            yield faults.KEEPALIVE_UNUSED.found(asked_for.where, what, "leave one of the two out")
             return
         kept = server.option("pool-purge-delay")
         value = seconds(kept)
@@ -99,14 +99,16 @@ def _examine_keepalive(place: Place) -> Iterator[Finding]:
             yield faults.KEEPALIVE_LONGER.found(server.line.where, what, "leave pool-purge-delay out (5s)")
 
 
-def _closing(place: Place) -> Line | None:
-    """Return the line that has a connection closed after its request."""
+def _closing(place: Place) -> tuple[Line, str] | None:
+    """Return the line that has connections closed, and its words. Options such as httpclose leave those of FastCGI."""
     reuse = place.section.setting("http-reuse")
     if reuse is not None and reuse.word(1) == "never":
-        return reuse
-    section = place.section
-    none: list[Server] = [server for server in place.servers if server.option("pool-max-conn") == "0"]
-    return section.setting("option", "httpclose") or (none[0].line if none else None)
+        return reuse, "http-reuse never"
+    for name in ("pool-max-conn", "pool-purge-delay"):
+        for server in place.servers:
+            if server.option(name) in ("0", "0s"):
+                return server.line, f"{name} 0"
+    return None
 
 
 def _is_off(application: Section) -> bool:

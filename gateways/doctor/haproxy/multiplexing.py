@@ -8,15 +8,16 @@ from time import monotonic
 
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.addresses import connect, parse_address
-from gateways.doctor.findings import ERROR, Finding, declare
+from gateways.doctor.findings import WARNING, Finding, declare
 from gateways.doctor.haproxy.syntax import Section
 from gateways.doctor.targets import Options
 from gateways.errors import GatewayError
 
 MULTIPLEX = declare(
-    "multiplex-refused",
-    ERROR,
-    "Several requests come at a time on a connection, and the backend takes one: as soon as there are two, one fails.",
+    "multiplex-unsupported",
+    WARNING,
+    "Several requests come at a time on a connection, and the backend takes them one by one: each waits for the one "
+    "before, or fails.",
 )
 
 _NAMES = (b"FCGI_MPXS_CONNS", b"FCGI_MAX_REQS")

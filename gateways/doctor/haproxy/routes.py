@@ -26,18 +26,22 @@ _RULES = (
     *("use_backend", "use-server", "http-request", "http-response", "http-after-response", "tcp-request", "redirect"),
     *("set-param", "pass-header"),
 )
-#: What answers a request without a backend.
-_ANSWERS = ("return", "deny", "redirect", "use-service", "tarpit", "reject", "silent-drop", "auth")
+#: What answers a request without a backend; with a condition, those that refuse leave others.
+_ANSWERS = ("return", "redirect", "use-service")
+_REFUSALS = ("deny", "tarpit", "reject", "silent-drop")
 
 
 def examine(configuration: Configuration, found: list[Place]) -> Iterator[Finding]:
     """Yield what is wrong with the way from frontends to backends."""
     for section in configuration.sections:
         yield from _examine_names(section, configuration)
+    lost = False
     for frontend in configuration.all("frontend", "listen"):
         yield from _examine_order(frontend)
-        yield from _examine_frontend(frontend, configuration)
-    for place in found:
+        for finding in _examine_frontend(frontend, configuration):
+            lost = lost or finding.code == ROUTE.name
+            yield finding
+    for place in () if lost else found:  # what nothing leads to, they should
         yield from _examine_backend(place, configuration)
 
 
@@ -108,7 +112,10 @@ def _examine_frontend(frontend: Section, configuration: Configuration) -> Iterat
     target = frontend.setting("default_backend")
     used = list(frontend.all("use_backend"))
     answers = frontend.inherited("http-request", "redirect", "stats", "monitor-uri")
-    answering = any(line.name != "http-request" or line.word(1) in _ANSWERS for line in answers)
+    answering = any(
+        line.name != "http-request" or line.word(1) in _ANSWERS or (line.word(1) in _REFUSALS and not line.condition)
+        for line in answers
+    )
     has_servers = any(frontend.all("server", "server-template", "dispatch")) or frontend.setting(
         "option", "transparent"
     )

@@ -59,7 +59,7 @@ def test_uploads(tmp_path, rule, wrong):
         ("option keep-conn", "", "", None),
         ("option keep-conn", "http-reuse always", "", None),
         ("option keep-conn", "http-reuse never", "", "keepalive-unused"),
-        ("option keep-conn", "option httpclose", "", "keepalive-unused"),
+        ("option keep-conn", "option httpclose", "", None),
         ("option keep-conn", "", "pool-max-conn 0", "keepalive-unused"),
         ("", "http-reuse never", "", None),
         ("no option keep-conn", "http-reuse never", "", None),

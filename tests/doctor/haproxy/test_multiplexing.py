@@ -32,7 +32,7 @@ def of(tmp_path, address, lines=ON):
 def test_a_backend(tmp_path, settings, lines, wrong):
     with serving(Recorder(), **settings) as served:
         found = of(tmp_path, f"unix:{served.address}", lines)
-    assert [finding.code for finding in found] == (["multiplex-refused"] if wrong else [])
+    assert [finding.code for finding in found] == (["multiplex-unsupported"] if wrong else [])
     assert not wrong or "--fcgi-multiplex 8" in found[0].remedy
 
 

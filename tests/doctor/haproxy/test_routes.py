@@ -67,6 +67,7 @@ def test_a_mount_point(tmp_path):
     ("old", "new", "line"),
     [
         (PAGES, "", "frontend www"),
+        (PAGES, "    http-request deny if { path /x }\n", "frontend www"),
         ("    bind :80\n", "", "frontend www"),
         ("fcgi-app app\n", "backend other\n    server one 127.0.0.1:1\nfcgi-app app\n", "backend other"),
         ("    server one 127.0.0.1:9000 proto fcgi\n", "", "backend app"),
@@ -91,6 +92,6 @@ def test_what_needs_no_server(tmp_path, text):
 
 
 def test_modes_that_do_not_fit(tmp_path):
-    text = changed(HTTP, ("backend app\n", "backend app\n    mode tcp\n"))
+    text = changed(HTTP, ("\nbackend app\n", "\nbackend app\n    mode tcp\n"))
     assert found(tmp_path, text) == {"config-syntax": "default_backend app"}
     assert "config-syntax" not in found(tmp_path, changed(text, ("www\n", "www\n    mode tcp\n")))
