@@ -18,6 +18,8 @@ CHROOT = declare(
 
 _FAMILY = re.compile(r"((?:stream\+)?(?:ip|ipv4|ipv6|tcp|tcp4|tcp6))@(.*)")
 _URL = re.compile(r"(\w+)://(?:[^/@]*@)?([^/]*)")
+#: Requests go where the client meant them to go.
+_TRANSPARENT = ("", "*", "0.0.0.0", "::")
 #: Those that a backend cannot be asked at from here.
 _ELSEWHERE = ("fd@", "sockpair@", "rhttp@", "udp@", "quic4@", "quic6@", "dgram+", "rev@")
 
@@ -62,12 +64,13 @@ def _examine_server(
             remedy = f"{_written(server, '127.0.0.1:9000')} (HAProxy finds no other program's socket)"
             yield CHROOT.found(where, what, remedy, severity=ERROR if sure else WARNING)
             return
-    if not address or server.has_any("ssl", "send-proxy", "send-proxy-v2", "disabled") or not _is_http(place, server):
+    hidden = not server.protocol or server.has_any("ssl", "send-proxy", "send-proxy-v2", "disabled")
+    if not address or hidden or not _is_http(place):
         return
     yield from backends.check(server.protocol, address, where, lambda found: _spoken(server, found))
 
 
-def _is_http(place: Place, server: Server) -> bool:
+def _is_http(place: Place) -> bool:
     """Say whether what arrives at the server is known: in mode tcp it is what the client speaks."""
     if place.mode == "http":
         return True
@@ -97,7 +100,7 @@ def _wrong_port(text: str, server: Server, place: Place) -> tuple[str, str] | No
     host, port = _parts(text)
     if "/" in text:
         return f"{text} has a path, and HAProxy wants an address", text.partition("/")[0]
-    if not port and place.mode == "http" and server.protocol:
+    if not port and host not in _TRANSPARENT and place.mode == "http" and server.protocol:
         what = f"{text} has no port: HAProxy takes that to which the client came"
         return what, f"{text.rstrip(':')}:{9000 if server.protocol == 'fastcgi' else 8000}"
     if port and not re.fullmatch(r"[+-]?[0-9]+", port):

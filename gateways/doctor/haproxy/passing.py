@@ -45,6 +45,8 @@ def examine_applications(configuration: Configuration, found: list[Place]) -> It
             what = f"fcgi-app {application.name} has no docroot, without which HAProxy does not start"
             yield faults.SYNTAX.found(where, what, "docroot /srv/example/public")
         users = [place for place in found if place.application is application]
+        if _is_php(application, users):
+            continue
         mounts = set().union(*(place.mounts for place in users)) or {""}
         yield from _examine_path(application, sorted(mounts))
         if not any(line.word(1).lower() == "authorization" for line in application.all("pass-header")):
@@ -53,6 +55,12 @@ def examine_applications(configuration: Configuration, found: list[Place]) -> It
         for line in application.all("pass-header"):
             if line.word(1).lower() == "proxy":
                 yield faults.HTTPOXY.found(line.where, "a Proxy: header becomes HTTP_PROXY", "leave that line out")
+
+
+def _is_php(application: Section, users: list[Place]) -> bool:
+    """Say whether it is no application of Python's. An ``index.php`` says nothing: the manual's example has it."""
+    words = [application.name, *(server.address for place in users for server in place.servers)]
+    return any("php" in word.lower() for word in words)
 
 
 def _examine_start(place: Place, protocols: set[str]) -> Iterator[Finding]:
@@ -149,4 +157,7 @@ def _examine_headers(place: Place) -> Iterator[Finding]:
 def _tells_scheme(place: Place) -> bool:
     if place.section.setting("option", "forwarded") is not None:
         return True
-    return any(line.word(1) in _CHANGES and _SCHEME.fullmatch(line.word(2)) for line in _rules(place))
+    if any(line.word(1) in _CHANGES and _SCHEME.fullmatch(line.word(2)) for line in _rules(place)):
+        return True
+    older = [line for section in [*place.frontends, place.section] for line in section.inherited("reqadd", "reqset")]
+    return any(_SCHEME.match(line.word(1)) for line in older)

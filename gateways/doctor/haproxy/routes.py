@@ -58,7 +58,8 @@ def _examine_names(section: Section, configuration: Configuration) -> Iterator[F
             if line.asked and name and configuration.named(name, *kinds) is None:
                 near = nearest(name, [other.name for other in configuration.all(*kinds)])
                 remedy = f"{line.text.replace(name, near)}" if near else f"add a section: {kinds[0]} {name}"
-                yield NAME.found(line.where, f"there is no {kinds[0]} {name}", remedy)
+                severity = "" if configuration.whole else WARNING
+                yield NAME.found(line.where, f"there is no {kinds[0]} {name}", remedy, severity=severity)
     for line in section.all(*_RULES):
         for name in unknown_names(line, section) if line.asked else ():
             near = nearest(name, [acl.word(1) for acl in section.all("acl")])

@@ -138,7 +138,7 @@ class Reader(Files):
         """Return all that the file says, or that it is a part of. Raises ``Fault`` and ``OSError``."""
         self._into(self._path)
         if self.configuration.whole or os.path.realpath(path) == self._asked:
-            return self.configuration
+            return self._completed()
         self.configuration = Configuration()
         self._into(path)
         directory = os.path.dirname(os.path.abspath(self._path))
@@ -149,6 +149,14 @@ class Reader(Files):
                 self._into(other)
             except OSError as error:
                 self.not_included.append(NotIncluded(f"{other}:1", f"-f {directory}", False, error))
+        return self._completed()
+
+    def _completed(self) -> Configuration:
+        """Return what was read. Where the rest is not there, it is taken to say what it usually says."""
+        if not self.configuration.whole:
+            usual = Section(Line(("defaults",), self._path, False), None, [Line(("mode", "http"), self._path, False)])
+            for section in self.configuration.all(*PROXIES):
+                section.defaults = usual
         return self.configuration
 
     def _into(self, path: str) -> None:

@@ -62,7 +62,7 @@ def test_not_written_as_haproxy_reads_it(tmp_path, address, remedy):
     assert (finding.code, finding.remedy, finding.where[-3:]) == ("pass-address", remedy, ":12")
 
 
-@pytest.mark.parametrize("address", ["ipv6@[::1]:9000", "10.0.0.1:+1", "fd@3", '"${APP}:9000"', "/run/a"])
+@pytest.mark.parametrize("address", ["ipv6@[::1]:9000", "10.0.0.1:+1", "fd@3", '"${APP}:9000"', "/run/a", "*", "ipv4@"])
 def test_others_are_let_be(tmp_path, address):
     assert set(found(tmp_path, changed(FASTCGI, (SERVER, address)))) == {"configuration-read"}
 
@@ -100,6 +100,7 @@ def test_a_socket_in_the_chroot(tmp_path):
     [
         (HTTP, True),
         (changed(HTTP, ("8000", "8000 ssl")), False),
+        (changed(HTTP, ("8000", "8000 proto h2")), False),
         (changed(HTTP, ("8000", "8000 send-proxy")), False),
         (changed(HTTP, ("8000", "8000 disabled")), False),
         (changed(HTTP, ("mode http", "mode tcp")), True),

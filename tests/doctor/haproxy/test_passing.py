@@ -97,6 +97,7 @@ def test_headers(tmp_path, rule, code):
         ("http-request set-header X-Forwarded-Proto https if { ssl_fc }", True),
         ("http-request add-header x-forwarded-ssl on", True),
         ("option forwarded", True),
+        ("reqadd X-Forwarded-Proto:\\ https", True),
     ],
 )
 def test_https(tmp_path, line, seen):
@@ -105,6 +106,12 @@ def test_https(tmp_path, line, seen):
     assert result == ({"configuration-read": ""} if seen else {"https-unseen": "backend app"})
     if "http-request" in line:
         assert found(tmp_path, changed(by_tls, ("    default", f"    {line}\n    default"))) == result
+
+
+def test_php(tmp_path):
+    text = changed(FASTCGI, (SPLIT, "path-info ^(/.+\\.php)(/.*)?$\n    index index.php"))
+    assert set(found(tmp_path, text)) == {"path-split"}
+    assert set(found(tmp_path, changed(text, ("127.0.0.1:9000", "/run/php/fpm.sock")))) == {"configuration-read"}
 
 
 def test_https_by_fastcgi(tmp_path):

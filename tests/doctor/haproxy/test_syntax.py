@@ -115,6 +115,14 @@ def test_a_part_of_a_directory(tmp_path):
     assert [error.where for error in reader.not_included] == [f"{tmp_path / 'conf.d' / '3.cfg'}:1"]
 
 
+def test_a_part_alone(tmp_path):
+    """What is in the other files is not known."""
+    [finding] = findings(tmp_path / "a.cfg", "frontend a\n bind :80\n default_backend b\n")
+    assert (finding.code, finding.severity) == ("name-absent", "warning")
+    text = "frontend a\n bind :80\n default_backend b\nbackend b\n use-fcgi-app c\n server x 10.0.0.1:80 proto fcgi\n"
+    assert {finding.code for finding in findings(tmp_path / "a.cfg", text)} == {"name-absent"}
+
+
 def test_a_whole_one_beside_another(tmp_path):
     (tmp_path / "haproxy.cfg").write_text("defaults\n mode http\n")
     reader = Reader(str(tmp_path / "a.cfg"))
