@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ COMMANDS = {
     "stop": "have a master finish what is in hand, and end",
     "resident": "show and stop the processes that stay for CGI scripts",
 }
+#: Nobody reads any more, or a file system is full or broken.
+_UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
 
 
@@ -65,21 +68,33 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0, that of the ``GatewayError``, 130 for Ctrl-C, 1 where nobody reads."""
+    """Run one command.
+
+    Returns the exit code: 0, that of the ``GatewayError``, 130 for Ctrl-C, 1 where nobody reads or the disk is full.
+    """
     try:
         code = _run(sys.argv[1:] if argv is None else list(argv))
-        print(end="", flush=True)  # what is still buffered fails here, and not when Python exits
+        _flush()  # what is still buffered fails here, and not when Python exits
         return code
-    except BrokenPipeError:
-        from gateways.commands.arguments import reader_is_gone  # a server need not load it
-
-        reader_is_gone()
-        return 1
     except GatewayError as error:
         print(f"gateways: error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        from gateways.commands.arguments import reader_is_gone  # a server need not load it
+
+        reader_is_gone()
+        if error.errno != errno.EPIPE:
+            print(f"gateways: error: cannot write: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _flush() -> None:
+    if sys.stdout is not None and not sys.stdout.closed:  # an application may have closed it
+        sys.stdout.flush()
 
 
 def _run(argv: list[str]) -> int:

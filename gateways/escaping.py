@@ -7,6 +7,7 @@ def escape(text: str, keep: str = "") -> str:
     """Escape all that is not printable: controls, line ends of any script, marks that reverse the direction of text.
 
     The characters of ``keep`` stay as they are. A surrogate that stands for a byte which is no text becomes ``\\xff``.
+    So does a character below U+0100: what was decoded as Latin-1, as PEP 3333 has it, stands for bytes as well.
     """
     if text.isprintable():
         return text

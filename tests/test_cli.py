@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import subprocess
@@ -15,6 +17,7 @@ from gateways.adapters import speedups
 from gateways.cli import COMMANDS, main
 from gateways.errors import BindError, BootError, ConfigError, GatewayError
 from tests.support import source
+from tests.support.corpus import CORPUS
 from tests.support.serving import PATIENCE
 
 MANUAL = source.CHECKOUT / "docs" / "reference" / "command-line.md"
@@ -154,6 +157,37 @@ def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path, arguments: lis
         result = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
     assert result.returncode == 1
     assert b"BrokenPipe" not in result.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+@pytest.mark.parametrize("arguments", [["--version"], ["trace", "--read", str(CORPUS / "nginx-fastcgi/root.captures")]])
+def test_a_disk_that_is_full_is_one_line(arguments: list[str]) -> None:
+    """Whether it is noticed at the end, or before."""
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "gateways", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "gateways: error: cannot write: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_without_a_standard_output_nothing_is_flushed(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
+    """An application may have closed it, and a service manager given none."""
+    output = io.StringIO() if closed else None
+    if output is not None:
+        output.close()
+    monkeypatch.setattr(cli, "_run", lambda argv: 7)
+    monkeypatch.setattr(sys, "stdout", output)
+    assert main([]) == 7
+
+
+def test_an_error_of_the_system_that_is_not_about_writing_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(argv: list[str]) -> int:
+        raise OSError(errno.ENOTDIR, "not there")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    with pytest.raises(OSError, match="not there"):
+        main([])
 
 
 def test_the_module_is_the_command() -> None:

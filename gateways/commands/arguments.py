@@ -58,10 +58,12 @@ def backend_or_none(arguments: argparse.Namespace) -> tuple[str, str] | tuple[No
 
 
 def reader_is_gone() -> None:
-    """Let standard output lead nowhere: its reader, such as head(1), has what it wants.
+    """Let standard output lead nowhere: its reader, such as head(1), has what it wants, or the disk is full.
 
     Python flushes at exit, and would complain once more.
     """
+    if sys.stdout is None or sys.stdout.closed:
+        return
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from gateways.commands.arguments import add_backend, backend_or_none, kind, secret
+from gateways.doctor.apache.facts import read_once
 from gateways.doctor.findings import ERROR, Finding
 from gateways.doctor.report import as_json, as_line, summary, worst_first
 from gateways.doctor.targets import Options, examine
@@ -51,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found; return the exit status."""
     refused: list[str] = []
-    findings = worst_first(_examine(arguments, refused))
+    with read_once():
+        findings = worst_first(_examine(arguments, refused))
     if arguments.json and (findings or not refused):
         print(as_json(findings))
     elif not arguments.json:

@@ -96,14 +96,16 @@ def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress,
         # Until it is known how to undo what is done here, a signal waits.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
-        place = TakeOver(address) if arguments.take_over else _Beside(arguments.listen, address)
-        stack.callback(place.release)
-        writer = None
-        if arguments.write:
-            writer = Writer(arguments.write)
-            stack.callback(writer.close)
-        output = Output(printer, _print, writer)
-        tracer = Tracer(place.sock, protocol, place.backend, output)
+        with ExitStack() as failed:  # a start that fails leaves no file, which the next would not overwrite
+            writer = Writer(arguments.write) if arguments.write else None
+            if writer is not None:
+                stack.callback(writer.close)
+                failed.callback(writer.remove)
+            place = TakeOver(address) if arguments.take_over else _Beside(arguments.listen, address)
+            stack.callback(_release, place)
+            output = Output(printer, _print, writer)
+            tracer = Tracer(place.sock, protocol, place.backend, output)
+            failed.pop_all()
 
         def stop(number: int, frame: FrameType | None) -> None:
             signal.signal(number, signal.SIG_DFL)
@@ -121,8 +123,7 @@ def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress,
             broken = tracer.finish(PATIENCE)
             place.release()  # only now: those in the backlog were still passed on to it
             unseen = output.close()
-    if problem:
-        print(f"gateways trace: {problem}", file=sys.stderr)
+    _say(problem)
     if broken:
         print(f"gateways trace: {broken} connections were broken off", file=sys.stderr)
     if unseen:
@@ -132,6 +133,16 @@ def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress,
     if output.failed is not None:
         print(f"gateways trace: cannot write what passes: {output.failed.strerror}", file=sys.stderr)
     return int(bool(broken or unseen or output.failed))
+
+
+def _release(place: TakeOver | _Beside) -> None:
+    """Leave the place of a trace that did not begin."""
+    _say(place.release())
+
+
+def _say(problem: str) -> None:
+    if problem:
+        print(f"gateways trace: {problem}", file=sys.stderr)
 
 
 class _Beside:
@@ -173,9 +184,10 @@ class _Beside:
         self._listener.remove_file()
         return ""
 
-    def release(self) -> None:
+    def release(self) -> str:
         """Close the socket."""
         self._listener.close()
+        return ""
 
 
 def _same(one: ParsedAddress, other: ParsedAddress) -> bool:

@@ -9,6 +9,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
+from gateways.compat.gateway import Gateway
 from gateways.compat.loops import ServerLoop
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class AcceptingServer(ServerLoop):
         self._begin()
         try:
             setCloseOnExec(sock)
-            if self._is_for_engine():
+            if isinstance(self, Gateway) and self._is_for_engine():
                 from gateways.compat.engine import serve
 
                 serve(self, sock, timeout)

@@ -35,7 +35,8 @@ def bind(address: Any, umask: int | None = None) -> tuple[socket.socket, SocketF
     elif isinstance(address, (tuple, list)) and 2 <= len(address) <= 4 and isinstance(address[0], str):
         host, port = address[:2]
         family = socket.AF_INET6 if len(address) > 2 or ":" in host else socket.AF_INET
-        return _bind(family, tuple(address), Address("tcp", host=host or "0.0.0.0", port=port)), None
+        everywhere = "::" if family == socket.AF_INET6 else "0.0.0.0"
+        return _bind(family, tuple(address), Address("tcp", host=host or everywhere, port=port)), None
     raise ConfigError(f"bindAddress: {address!r} is neither a path nor a tuple such as ('127.0.0.1', 9000)")
 
 

@@ -92,8 +92,8 @@ class LoggedRequest(Logged):
         self._end()
         environ = self.environ
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") or environ.get("REQUEST_URI", "")
-        seconds = time.monotonic() - started
-        self.logger.debug("%s %s done (%.3f secs)", environ.get("REQUEST_METHOD"), escape(path), seconds)
+        method = escape(str(environ.get("REQUEST_METHOD")))
+        self.logger.debug("%s %s done (%.3f secs)", method, escape(path), time.monotonic() - started)
 
     def _has_begun(self) -> bool:
         """Say whether something of the answer has left."""

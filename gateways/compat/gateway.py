@@ -137,8 +137,10 @@ class Gateway:
             os.dup2(sock.fileno(), 0)
         sock.close()
 
-    def run(self) -> bool:
-        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+    def _serve(self) -> bool:
+        """Serve as ``run`` of a complete server does.
+
+        That is until SIGHUP, SIGINT, SIGTERM or the program ends it; returns whether it was SIGHUP.
 
         Requests in hand are finished. A CGI script serves its request by FastCGI's servers, and exits. Raises
         ``ConfigError`` and ``BindFailed``, an ``OSError``.

@@ -42,15 +42,17 @@ class LoggedGateway(Gateway):
             path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") or environ.get("REQUEST_URI", "")
             self.logger.info("%s %s", escape(environ["REQUEST_METHOD"]), escape(path))
 
-    def run(self) -> bool:
-        """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
+    def _serve(self) -> bool:
+        """Serve as ``run`` of a complete server does.
+
+        That is until SIGHUP, SIGINT, SIGTERM or the program ends it; returns whether it was SIGHUP.
 
         False, too, where the address cannot be listened on; the log says why.
         """
         name = type(self).__name__
         self.logger.info("%s starting up", name)
         try:
-            reload = super().run()
+            reload = super()._serve()
         except BindFailed as error:
             self.logger.error("Failed to bind socket (%s), exiting", error)
             return False

@@ -46,10 +46,6 @@ class ServerLoop:
         if not self._going:
             engine.stop()
 
-    def _is_for_engine(self) -> bool:
-        """Say whether the engine may serve, and not this loop: a ``Gateway`` knows."""
-        return False
-
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._hupReceived = False

@@ -24,7 +24,10 @@ GROUPS = {"caddy": "caddy", "h2o": "debian-h2o", "haproxy": "haproxy"}
 ACCOUNTS = {"supervisor": "www-data"}
 """The accounts of applications where it is not one of their own, with the name of the deployment."""
 
-SHARED = ("/run", "/tmp", "/var/run")
+TEMPORARY = ("/tmp", "/var/tmp")
+"""Of these a service of systemd may have others of its own."""
+
+SHARED = ("/run", "/run/lock", "/var/run", *TEMPORARY)
 """Directories of many programs, which nobody makes for a socket, or gives to one program."""
 
 SIZE = Size(0, 1 << 50)

@@ -113,12 +113,12 @@ spec:
 
 
 def words(items: list[str], indent: str = "") -> str:
-    """Return a command as a YAML list of texts. ``$(`` would begin a variable there."""
+    """Return a command as a YAML list of texts. ``$(`` would begin a variable there, and ``$$`` is one dollar."""
     lines: list[list[str]] = [[]]
     for item in items:
         if item.startswith("--") and sum(map(len, lines[-1])) > 60:
             lines.append([])  # a flag and its value stay together
-        lines[-1].append(json.dumps(item.replace("$(", "$$("), ensure_ascii=False))
+        lines[-1].append(json.dumps(item.replace("$", "$$"), ensure_ascii=False))
     return "[" + f",\n{indent}".join(", ".join(line) for line in lines) + "]"
 
 

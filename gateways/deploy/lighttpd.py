@@ -254,10 +254,12 @@ def _one(deployment: Deployment, address: str) -> list[str]:
 
 
 def _spawned(deployment: Deployment) -> list[str]:
-    if not SIMPLE.fullmatch(deployment.script_path):
+    odd = next((char for char in deployment.script_path if not SIMPLE.fullmatch(char)), "")
+    if odd:
+        why = "lighttpd splits it at spaces" if odd == " " else "letters, digits and . _ - + , = @ ~ can"
         raise ConfigError(
-            f"--root {deployment.root!r}: lighttpd splits the command of its script at spaces; "
-            "give --script /path/without/spaces/app.fcgi"
+            f"--root {deployment.root!r}: {odd!r} cannot be in the command of the script ({why}); "
+            "give --script with another path, such as /srv/example/app.fcgi"
         )
     return [
         f'"bin-path" => "{deployment.script_path}",',

@@ -189,10 +189,15 @@ def describe(server: str, transport: str = "", addresses: Sequence[str] = (), **
     given = {
         "transport": "fastcgi" if chosen == "spawn" else chosen,
         "addresses": tuple(_canonical(text) for text in addresses),
-        "given": frozenset(name for name, value in values.items() if value is not False and value not in ("", ())),
+        "given": frozenset(name for name, value in values.items() if not _is_left_out(value)),
         **values,
     }
     return Deployment(server, **given)  # type: ignore[arg-type]
+
+
+def _is_left_out(value: object) -> bool:
+    """Say whether a value is that of a flag that was not given; 0 is one of those that may be."""
+    return value is None or value is False or value in ("", ())
 
 
 def _canonical(text: str) -> str:

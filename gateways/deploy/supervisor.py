@@ -59,7 +59,8 @@ def _install(deployment: Deployment, owner: str) -> list[str]:
     lines = [f"Copy to /etc/supervisor/conf.d/{name}.conf, then"]
     if directory in ("", *SHARED):
         return [*lines, "  supervisorctl update"]
-    lines += [f"  install -d {f'-o {owner} ' if owner != 'root' else ''}{directory}", "  supervisorctl update"]
+    made = f"install -d {f'-o {owner} ' if owner != 'root' else ''}{directory}"
+    lines += [f"  [ -d {directory} ] || {made}", "  supervisorctl update"]
     if directory.startswith("/run/"):
         lines += [
             "/run is empty after each start of the machine: to make the directory again, put the line",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from gateways.deploy import served
-from gateways.deploy.description import Deployment
+from gateways.deploy.description import SHARED, TEMPORARY, Deployment
 from gateways.deploy.overlaps import is_below
 from gateways.deploy.text import File, comment, heading, joined
 from gateways.errors import ConfigError
@@ -22,6 +22,7 @@ CapabilityBoundingSet="""
 
 _RIGHTS_OF_ROOT = """\
 # All that root may do here: give sockets to a group, become the users of the pools, signal their workers.
+# This and what follows holds for the applications, too. Take out the line that one objects to.
 CapabilityBoundingSet=CAP_CHOWN CAP_SETUID CAP_SETGID CAP_KILL CAP_DAC_OVERRIDE"""
 
 _LOCKS = """\
@@ -63,8 +64,12 @@ WatchdogSec=30"""
 #: What ProtectHome= hides.
 _HOMES = ("/home", "/root", "/run/user")
 
-#: What PrivateTmp= has another one of for each service.
-_TEMPORARY = ("/tmp", "/var/tmp")
+#: Directories of other programs, which RuntimeDirectory= would give to the service, and delete when it stops.
+_OF_OTHERS = (
+    "/run/apache2", "/run/caddy", "/run/credentials", "/run/dbus", "/run/haproxy", "/run/lighttpd", "/run/log",
+    "/run/mount", "/run/mysqld", "/run/network", "/run/nginx", "/run/php", "/run/postgresql", "/run/redis", "/run/sshd",
+    "/run/sudo", "/run/systemd", "/run/udev", "/run/user",
+)  # fmt: skip
 
 
 def write(deployment: Deployment) -> list[File]:
@@ -157,10 +162,8 @@ def _standalone(deployment: Deployment) -> list[str]:
         "restarts.",
     ]
     parent = served.parent(deployment)
-    if parent == "/run" or _is_below(parent, _TEMPORARY):
-        wrong = "the account of the application may not write to /run itself"
-        if parent != "/run":
-            wrong = f"{parent} is another directory for the service (PrivateTmp), and nobody would find the socket"
+    wrong = _why_not_in(parent)
+    if wrong:
         raise ConfigError(
             f"{deployment.addresses[0]}: {wrong}; "
             f"give unix:/run/{deployment.name}/app.sock, or leave --variant {STANDALONE} out"
@@ -176,6 +179,17 @@ def _standalone(deployment: Deployment) -> list[str]:
     return _unit(deployment, title, _install(deployment), service, "" if below else parent)
 
 
+def _why_not_in(parent: str) -> str:
+    """Return why a service cannot make its socket in a directory, or ""."""
+    if _is_below(parent, TEMPORARY):
+        return f"{parent} is another directory for the service (PrivateTmp), and nobody would find the socket"
+    if parent == "/run":
+        return "the account of the application may not write to /run itself"
+    if parent in SHARED or parent in _OF_OTHERS or _is_below(parent, ("/run/systemd", "/run/user")):
+        return f"{parent} is there for others, and systemd would delete it with the service (RuntimeDirectory)"
+    return ""
+
+
 def _master(deployment: Deployment) -> list[str]:
     title = [
         "One master for several applications, as /etc/gateways.toml says (gateways conf toml writes one). Each pool",
@@ -183,7 +197,7 @@ def _master(deployment: Deployment) -> list[str]:
     ]
     command = served.program(deployment)
     service = [
-        "# Makes /run/gateways for the sockets, as that file has them, and /var/log/gateways.",
+        "# Makes /var/log/gateways, and /run/gateways for the sockets. ReadWritePaths= names any other directory.",
         "RuntimeDirectory=gateways",
         "LogsDirectory=gateways",
         f"ExecStart={command} serve --config /etc/gateways.toml",
@@ -259,7 +273,7 @@ def _unit(
         "",
         *(_RIGHTS_OF_ROOT if master else _RIGHTS).split("\n"),
         *_LOCKS.split("\n"),
-        *_home(deployment, writable),
+        *_home(deployment, writable, master),
         f"# What {'the applications' if master else 'it'} may write to{'' if master else ', besides its own /tmp'}",
         f"ReadWritePaths={value(writable)}" if writable else f"# ReadWritePaths={value(deployment.root)}/data",
         "",
@@ -268,12 +282,13 @@ def _unit(
     ]
 
 
-def _home(deployment: Deployment, writable: str) -> list[str]:
+def _home(deployment: Deployment, writable: str, master: bool) -> list[str]:
     """Return the line about homes, which are hidden unless the application is in one."""
     places = (deployment.root, deployment.python_path, *(deployment.tls or ()), writable)
     if any(_is_below(place, _HOMES) for place in places):
         return ["# Not yes, which hides homes: what is served lies in one.", "ProtectHome=read-only"]
-    return ["ProtectHome=yes"]
+    about = ["# Hides homes. If an application of the file lies in one: read-only."] if master else []
+    return [*about, "ProtectHome=yes"]
 
 
 def _is_below(path: str, places: Sequence[str]) -> bool:

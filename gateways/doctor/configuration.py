@@ -18,12 +18,21 @@ READ = declare("configuration-read", OK, "The file was read, and nothing is wron
 SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with this setting of gateways.toml.")
 DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
 
-NGINX, APACHE, LIGHTTPD, GATEWAYS = "nginx", "apache", "lighttpd", "gateways.toml"
-HAPROXY = "haproxy"
+NGINX, APACHE, LIGHTTPD, CADDY, HAPROXY = "nginx", "apache", "lighttpd", "caddy", "haproxy"
+GATEWAYS = "gateways.toml"
 
 #: The first that is found in a file decides, comments left out.
 _MARKS = (
     (GATEWAYS, re.compile(r"^[ \t]*\[(gateways|pool\.[^\]]+)\][ \t]*$", re.MULTILINE)),
+    (
+        CADDY,
+        re.compile(
+            r"^[ \t]*((reverse_proxy|php_fastcgi|file_server|handle_path|handle_errors|request_body)\b[^;\n]*"
+            r"|(handle|route)([ \t][^;\n]*)?\{|(proxy|fastcgi)[ \t]+/[^;\n]*|root[ \t]+\*[^;\n]*"
+            r"|(import|respond|redir|encode)[ \t][^;=\n]*)$",
+            re.MULTILINE,
+        ),
+    ),
     (
         LIGHTTPD,
         re.compile(r"^[ \t]*[\w-]+\.[\w-]+[ \t]*[+:]?=(?![=~>])|\$(HTTP|SERVER|REQUEST_HEADER)[ \t]*\[", re.MULTILINE),
@@ -91,12 +100,14 @@ def kind_of(path: str) -> str:
             text = _COMMENT.sub("", file.read(_BEGINNING))
     except OSError as error:
         raise ConfigError(f"{path!r}: {error.strerror}; run as a user who may read it") from None
+    if os.path.basename(path).startswith("Caddyfile"):
+        return CADDY
     for kind, mark in _MARKS:
         if mark.search(text):
             return kind
     raise ConfigError(
         f"{path!r} is not a file that doctor knows: it reads scripts, .htaccess, gateways.toml, and configurations of "
-        "nginx, Apache, lighttpd and HAProxy"
+        "nginx, Apache, lighttpd, Caddy and HAProxy"
     )
 
 

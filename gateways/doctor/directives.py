@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 MAX_SIZE = 4 << 20
 #: Files that include each other must end somewhere.
 DEEPEST = 16
+#: Files that are read, one that is included several times as often: a host has one for each of its sites.
+MOST_FILES = 10_000
 #: Blocks in one another; what has more was made to do harm.
 MOST_NESTED = 100
 
@@ -84,6 +86,7 @@ class Files:
 
     def __init__(self, asked: str) -> None:
         self._asked = os.path.realpath(asked)
+        self._entered = 0
         self.met = False
         self.not_included: list[NotIncluded] = []
 
@@ -91,6 +94,9 @@ class Files:
         """Say whether what a file says is asked for, as that is which includes it. Raises ``Fault`` without an end."""
         if depth > DEEPEST:
             raise Fault(f"{path}:1", "files include each other without an end")
+        self._entered += 1
+        if self._entered > MOST_FILES:
+            raise Fault(f"{path}:1", f"more than {MOST_FILES} files are included")
         asked = asked or os.path.realpath(path) == self._asked
         self.met = self.met or asked
         return asked

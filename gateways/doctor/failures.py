@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from gateways.doctor.findings import ERROR, WARNING, Finding, declare, one_line, place
+from gateways.doctor.findings import ERROR, WARNING, Finding, appended, declare, one_line, place
 
 MODULE = declare(
     "module-absent",
@@ -115,8 +115,8 @@ def _of_ours(path: str, interpreter: str, application: str, text: str) -> Findin
         )
     if re.search(r"has no '|is of type|callable", text):
         return ATTRIBUTE.found(path, f"application {application!r}: {text}", f"mend the name in {path}")
-    place = re.match(r"(.+?, line \d+): (.*)$", text)
-    where, what = (place[1], place[2]) if place else (path, text)
+    told = re.match(r"(.+?), line (\d+): (.*)$", text)
+    where, what = (place(told[1], int(told[2])), told[3]) if told else (path, text)
     missing = re.match(r"No module named '([^']+)'", what)
     if missing:
         return _module(where, interpreter, missing[1], path)
@@ -143,7 +143,7 @@ def _of_exception(where: str, interpreter: str, name: str, text: str, path: str)
     if file and name in ("PermissionError", "FileNotFoundError"):
         return _of_file(where, name, file[3], file[2])
     if name in ("UnicodeEncodeError", "UnicodeDecodeError"):
-        remedy = f"echo 'SetEnv PYTHONUTF8 1' >> {shlex.quote(os.path.join(os.path.dirname(path), '.htaccess'))}"
+        remedy = appended(os.path.join(os.path.dirname(path), ".htaccess"), "SetEnv PYTHONUTF8 1")
         return ENCODED.found(where, one_line(text, 160), remedy)
     if name == "MemoryError":
         return _memory(where, "MemoryError")
@@ -176,7 +176,7 @@ def _memory(where: str, line: str) -> Finding:
 def _where(path: str, lines: list[str]) -> str:
     """Return the last place of a traceback that is not in an installed package, else its last, else the script."""
     places = [(match[1], match[2]) for match in map(_ENTRY.match, lines) if match]
-    own = [place for place in places if not re.search(r"/(site|dist)-packages/|/lib/python3|<", place[0])]
+    own = [entry for entry in places if not re.search(r"/(site|dist)-packages/|/lib/python3|<", entry[0])]
     for file, number in reversed(own or places):
         return place(file, int(number))
     return path

@@ -6,7 +6,9 @@ from gateways.doctor.directives import NotIncluded
 from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
 
 SYNTAX = declare("config-syntax", ERROR, "The web server cannot read the file, so it does not start with it.")
-INCLUDE = declare("config-include", WARNING, "A file that is included is not there: nginx and lighttpd do not start.")
+INCLUDE = declare(
+    "config-include", WARNING, "A file that is included is not there: nginx, lighttpd and Caddy do not start."
+)
 UNREAD = declare(
     "config-unread",
     WARNING,
@@ -26,8 +28,10 @@ NO_CHECK_LOCAL = declare(
 )
 DENIED = declare("access-denied", ERROR, "Nothing allows access to the directory, so Apache answers 403.")
 FILES_ONLY = declare(
-    "try-files-404", ERROR, "nginx looks for a file of that name first, and answers 404 where there is none."
-)
+    "try-files-404", ERROR,
+    "nginx (`try_files`) or Caddy (`php_fastcgi`) looks for a file of that name first, and answers without the "
+    "application where there is none.",
+)  # fmt: skip
 INTERNAL = declare(
     "location-internal", ERROR, "`internal` keeps clients from the location, and the application has no other."
 )

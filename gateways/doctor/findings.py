@@ -8,6 +8,7 @@ A module declares each fault that it looks for once, and that is also its entry 
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from gateways.escaping import escape
@@ -67,6 +68,11 @@ def declare(name: str, severity: str, meaning: str) -> Code:
 def place(path: str, line: int = 0) -> str:
     """Return FILE:LINE, as editors and compilers write it; the file alone where no line is known."""
     return f"{path}:{line}" if line else path
+
+
+def appended(path: str, *lines: str) -> str:
+    """Return the command that puts lines at the end of a file; an empty one before them ends what has no end there."""
+    return f"printf '%s\\n' '' {' '.join(map(shlex.quote, lines))} >> {shlex.quote(path)}"
 
 
 def one_line(text: object, limit: int = 0) -> str:

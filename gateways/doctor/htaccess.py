@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from gateways.deploy.hosting.applications import is_for_scripts
 from gateways.deploy.htaccess import SECRET
 from gateways.doctor import rewriting
-from gateways.doctor.accounts import READ, Account, allowed, described, web_account
+from gateways.doctor.accounts import READ, allowed, described, web_account
 from gateways.doctor.apache.facts import allows_scripts, look
 from gateways.doctor.directives import Directive
-from gateways.doctor.findings import ERROR, WARNING, Finding, declare
+from gateways.doctor.findings import ERROR, WARNING, Finding, appended, declare
 from gateways.doctor.htaccessfile import HANDLERS, Read, files_for, read_file, read_files
 from gateways.doctor.targets import Options
 
@@ -69,10 +69,10 @@ def examine_htaccess(path: str, options: Options) -> Iterator[Finding]:
     yield from rewriting.examine(read.named("rewriteengine", "rewritecond", "rewriterule", "rewritebase"), path)
     handlers = _handlers(read)
     if handlers and not _allows_cgi(whole, directory):
-        remedy = f"sed -i '1i Options +ExecCGI' {shlex.quote(path)}"
+        remedy = appended(path, "Options +ExecCGI")  # the last line counts
         yield NO_EXECCGI.found(handlers[0].where, "scripts are not allowed here: Options has no +ExecCGI", remedy)
     if handlers and not _passes_authorization(whole):
-        remedy = f"echo 'CGIPassAuth On' >> {shlex.quote(path)}"
+        remedy = appended(path, "CGIPassAuth On")
         yield NO_AUTHORIZATION.found(path, "the Authorization header does not reach the script", remedy)
     yield from _source(path, read, whole)
 
@@ -86,7 +86,7 @@ def examine_all(script: str, options: Options) -> Iterator[Finding]:
                 yield finding
 
 
-def examine_beside(script: str, account: Account) -> Iterator[Finding]:
+def examine_beside(script: str) -> Iterator[Finding]:
     """Look at what the files beside and above a script leave out for it."""
     directory = os.path.dirname(os.path.abspath(script))
     name = os.path.basename(script)
@@ -99,7 +99,7 @@ def examine_beside(script: str, account: Account) -> Iterator[Finding]:
     elif not read_files(files).handler(name):
         ending = os.path.splitext(name)[1]
         handler = "fcgid-script" if ending == ".fcgi" else "cgi-script"
-        remedy = f"echo 'AddHandler {handler} {ending}' >> {shlex.quote(files[-1])}"
+        remedy = appended(files[-1], f"AddHandler {handler} {ending}")
         yield NO_HANDLER.found(files[-1], f"nothing makes {name} a script: its source is sent", remedy)
 
 
@@ -124,9 +124,11 @@ def _passes_authorization(read: Read) -> bool:
 
 
 def _source(path: str, read: Read, whole: Read) -> Iterator[Finding]:
-    directory = os.path.dirname(os.path.abspath(path))
-    sources = sorted(name for name in os.listdir(directory) if name.endswith(".py"))
+    try:
+        names = os.listdir(os.path.dirname(os.path.abspath(path)))
+    except OSError:  # a directory that may be entered, and not listed
+        return
+    sources = sorted(name for name in names if name.endswith(".py"))
     if sources and _handlers(read) and not whole.denies(sources[0]) and not read.handler(sources[0]):
-        section = shlex.join([f'<FilesMatch "{SECRET}">', "Require all denied", "</FilesMatch>"])
-        remedy = f"printf '%s\\n' {section} >> {shlex.quote(path)}"
+        remedy = appended(path, f'<FilesMatch "{SECRET}">', "Require all denied", "</FilesMatch>")
         yield SOURCE.found(path, f"everybody can read the source, {sources[0]} for one", remedy)

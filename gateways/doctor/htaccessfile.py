@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from gateways.declared import nearest
 from gateways.doctor.apache.syntax import handler_of, is_for_file, lines, words
 from gateways.doctor.directives import Directive
-from gateways.doctor.findings import ERROR, Finding, declare
+from gateways.doctor.findings import ERROR, Finding, appended, declare
 from gateways.doctor.starting import Surroundings
 
 BOM = declare(
@@ -62,6 +62,8 @@ _SERVER_ONLY = frozenset((
 _SERVER_SECTIONS = frozenset(("directory", "directorymatch", "location", "locationmatch", "virtualhost", "proxy"))
 _LIMITS = {"rlimitcpu": resource.RLIMIT_CPU, "rlimitmem": resource.RLIMIT_AS}
 HANDLERS = ("cgi-script", "fcgid-script")
+#: With these a file is sent. Others may be those of modules that nobody knows here, such as wsgi-script.
+_SENDERS = ("none", "default-handler")
 
 
 @dataclass
@@ -76,8 +78,9 @@ class Read:
         return [directive for directive in self.directives if directive.name in names]
 
     def handler(self, name: str) -> str:
-        """Return the handler of scripts that a file gets, "" where it gets none."""
-        return handler_of(name, self.named("addhandler", "sethandler"))
+        """Return the handler that a file gets, "" where it gets none and is sent as it is."""
+        handler = handler_of(name, self.named("addhandler", "sethandler"))
+        return "" if handler in _SENDERS else handler
 
     def denies(self, name: str) -> bool:
         """Say whether a file of that name is sent to nobody, or not to all."""
@@ -178,8 +181,8 @@ class _Reading:
 
     def end(self) -> None:
         """Take the end of the file."""
-        for section in [self._block, *self._block.up()][-2::-1]:
-            remedy = f"echo '</{section.name}>' >> {self._quoted}"
+        for section in [self._block, *self._block.up()][:-1]:
+            remedy = appended(self._path, f"</{section.name}>")
             self.findings.append(UNCLOSED.found(section.where, f"<{section.name}> is not closed", remedy))
 
 
@@ -197,5 +200,5 @@ def _check(directive: Directive, written: str) -> Iterator[Finding]:
         signed = {word[0] in "+-" for word in directive.args if word}
         if len(signed) > 1:
             all_signed = " ".join(word if word[0] in "+-" else f"+{word}" for word in directive.args)
-            remedy = f"sed -i '{number}s/Options.*/Options {all_signed}/' {file}"
+            remedy = f"sed -i '{number}s/{written}.*/{written} {all_signed}/' {file}"
             yield MIXED.found(directive.where, "Options has words with and without a sign", remedy)

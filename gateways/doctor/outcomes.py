@@ -12,7 +12,7 @@ from gateways.adapters.cgiresponse import HeadParser
 from gateways.doctor import source
 from gateways.doctor.accounts import Account
 from gateways.doctor.failures import explain_log, last_words
-from gateways.doctor.findings import ERROR, NOTE, OK, Finding, declare, one_line, place, quoted
+from gateways.doctor.findings import ERROR, NOTE, OK, Finding, appended, declare, one_line, place, quoted
 from gateways.doctor.starting import Outcome
 from gateways.errors import ProtocolError
 
@@ -146,7 +146,7 @@ def _silent(trial: Trial, outcome: Outcome) -> Finding:
     tree = source.parse(trial.data)
     if tree is not None and not source.serves(tree):
         name = source.application(tree)
-        remedy = f"printf 'from gateways import run\\nrun({name})\\n' >> {shlex.quote(trial.path)}"
+        remedy = appended(trial.path, "from gateways import run", f"run({name})")
         what = f"it defines {name} and does not serve it" if name else "it serves nothing"
         return NO_RUN.found(
             trial.path, what, remedy if name else 'end it with: from gateways import run; run("app:application")'

@@ -63,7 +63,7 @@ def _around(path: str, account: Account, options: Options) -> Iterator[Finding]:
         refused = refused or finding.severity == ERROR
         yield finding
     if not refused:  # what Apache refuses may have been meant as what is missing
-        yield from examine_beside(path, account)
+        yield from examine_beside(path)
     yield from examine_host(path, is_fastcgi(path))
 
 

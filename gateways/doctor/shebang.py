@@ -161,15 +161,7 @@ def replace_line(path: str, interpreter: str, command: str = "1c", limit: int = 
     except ConfigError as error:
         return str(error)
     text = lines.rstrip("\n").replace("\n", r"\n")
-    return f"sed -i {_quoted(f'{command} {text}')} {shlex.quote(path)}"
-
-
-def _quoted(text: str) -> str:
-    """Return a word of a shell, in double quotation marks where single ones are in it: a person is to read it."""
-    if "'" not in text:
-        return f"'{text}'"
-    escaped = re.sub(r'(["$`])', r"\\\1", text)
-    return f'"{escaped}"'
+    return f"sed -i {shlex.quote(f'{command} {text}')} {shlex.quote(path)}"
 
 
 def _without(path: str, data: bytes, suggestion: str) -> Finding:

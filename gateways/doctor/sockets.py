@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import grp
+import ipaddress
 import os
 import re
 import socket
@@ -123,18 +124,36 @@ def entering(directory: str, path: str, account: Account) -> tuple[str, str]:
 
 
 def listeners(address: Address) -> list[str]:
-    """Return where a port of this machine is listened on instead of ``address``, which is free; [] if it is not so."""
+    """Return where a port of this machine is listened on instead of ``address``, which is free; [] if it is not so.
+
+    A name such as localhost may have several addresses: one of them is enough, since web servers try them all.
+    """
     try:
-        family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.bind((place[0], 0))  # only an address of this machine can be
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except OSError:
         return []
-    wanted = str(place[0])
+    wanted = [str(place[0]) for _, _, _, _, place in found]
     hosts = _listening(address.port)
-    if not hosts or wanted in hosts or "::" in hosts or ("0.0.0.0" in hosts and family == socket.AF_INET):
+    if not hosts or not all(_is_ours(host) for host in wanted) or any(_takes(host, hosts) for host in wanted):
         return []
     return [str(Address("tcp", host=host, port=address.port)) for host in hosts]
+
+
+def _is_ours(host: str) -> bool:
+    """Say whether an address is one of this machine; ::1 is, even where there is no IPv6."""
+    if ipaddress.ip_address(host).is_loopback:
+        return True
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.bind((host, 0))  # only an address of this machine can be
+    except OSError:
+        return False
+    return True
+
+
+def _takes(host: str, listening: list[str]) -> bool:
+    """Say whether somebody who listens at these addresses gets what is sent to ``host``."""
+    return host in listening or "::" in listening or (":" not in host and "0.0.0.0" in listening)
 
 
 def _listening(port: int) -> list[str]:

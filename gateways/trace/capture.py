@@ -9,6 +9,7 @@ In the corpus of the tests the first is a name, and the third all that a backend
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ class Writer:
         except OSError as error:
             raise ConfigError(f"cannot write captures to {path}: {error.strerror}") from None
         self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._path = os.path.abspath(path)
 
     def write(self, piece: Piece) -> None:
         """Write one piece."""
@@ -67,6 +69,11 @@ class Writer:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def remove(self) -> None:
+        """Remove the file, where nothing will be written to it."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
 
 
 def read(path: str) -> Iterator[Piece]:

@@ -22,7 +22,7 @@ _NAMES = (
 #: is shown record by record.
 _MOST_REQUESTS = 256
 _MOST_KEPT = 8 << 20
-_NOT_FOLLOWED = "not followed: too many requests at once"
+_NOT_FOLLOWED = "not followed: too much at once"
 
 
 class _Request:

@@ -201,19 +201,22 @@ class HTTPDecoder:
 
     @property
     def idle(self) -> bool:
-        """True between requests."""
+        """True between requests. Where a direction is not followed, nobody knows what is in hand."""
+        if self._requests.failed or self._responses.failed:
+            return False
         return self._requests.idle and self._responses.idle and not self._responses.methods
 
     def to_backend(self, data: bytes) -> list[Item]:
         """Take bytes of the client."""
         items = self._requests.feed(data)
+        if self._responses.failed:
+            return items
         requests = [item for item in items if item.what == "request"]
         self._responses.methods += [item.facts[0].partition(" ")[0][:_METHOD].encode("latin-1") for item in requests]
         if len(self._responses.methods) > _MOST_DUE:
-            del self._responses.methods[_MOST_DUE:]
-            if not self._responses.failed:
-                self._responses.failed = f"more than {_MOST_DUE} requests wait for their responses"
-                items.append(Item("not followed", [self._responses.failed]))
+            self._responses.methods.clear()
+            self._responses.failed = f"more than {_MOST_DUE} requests wait for their responses"
+            items.append(Item("not followed", [self._responses.failed]))
         return items
 
     def from_backend(self, data: bytes) -> list[Item]:

@@ -10,6 +10,10 @@ from gateways.trace.conversation import DECODERS, Conversation, protocol_of
 from gateways.trace.items import Item
 from gateways.trace.printing import Printer
 
+#: Connections that are decoded at once: more than a trace relays (``MOST_CONNECTIONS``). Of those that were reset, or
+#: closed by one side, a file has no end: whichever has been silent longest is forgotten.
+_MOST_OPEN = 1000
+
 
 class _Open:
     """A connection that at least one side has not ended."""
@@ -39,12 +43,12 @@ def replay(path: str, printer: Printer) -> Iterator[str]:
         if not piece.connection:
             yield from _whole(number, piece, printer)
             continue
-        connection = connections.get(piece.connection)
-        if connection is None:
-            connection = connections[piece.connection] = _Open(piece)
+        connection = connections.pop(piece.connection, None) or _Open(piece)
         seconds, items = connection.take(piece)
-        if len(connection.ended) == 2:
-            del connections[piece.connection]
+        if len(connection.ended) < 2:
+            connections[piece.connection] = connection
+        if len(connections) > _MOST_OPEN:
+            del connections[next(iter(connections))]
         for item in items:
             yield from printer.lines(piece.connection, seconds, piece.backend, item)
 

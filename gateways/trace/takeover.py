@@ -59,6 +59,7 @@ class TakeOver:
         self._identity = _identity(self._path)
         self._is_back = False
         self._is_over = False
+        self._is_released = False
 
     def put_back(self) -> str:
         """Put the backend's socket back; ``backend`` reaches it until ``release``. Returns ``""``, or what is wrong."""
@@ -81,17 +82,21 @@ class TakeOver:
         self._is_back = True
         return ""
 
-    def release(self) -> None:
+    def release(self) -> str:
         """Remove the other name of the backend's socket, unless that is the only one of a socket that answers.
 
-        Where the trace did not even begin, the socket is put back before.
+        Where the trace did not even begin, the socket is put back before: what is wrong with that is returned, or
+        ``""``. Only the first call does anything: from then on that name may be another trace's.
         """
-        if not self._is_over:
-            self.put_back()
+        if self._is_released:
+            return ""
+        self._is_released = True
+        problem = "" if self._is_over else self.put_back()
         self.sock.close()
         with contextlib.suppress(OSError):
             if self._is_back or os.path.lexists(self._path) or not _answers(self._behind):
                 os.unlink(self._behind)
+        return problem
 
 
 def _left(path: str, behind: str) -> str:

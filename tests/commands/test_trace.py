@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from gateways.cli import main
+from gateways.errors import ConfigError
 from gateways.trace.output import Output
 from tests.support import wire
 from tests.support.backends import Answering, scripted
@@ -85,17 +86,39 @@ def test_in_the_place_of_the_backend(socket_dir: Path) -> None:
     assert read == re.sub(times, r"\1", re.sub("#1 .* closed\n", "", out))
 
 
-def test_a_failed_start_leaves_all_as_it_was(socket_dir: Path) -> None:
+def test_a_failed_start_leaves_all_as_it_was(socket_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted(Answering()) as backend:
         path, inode = backend.address[5:], os.stat(backend.address[5:]).st_ino
         (socket_dir / "there").touch()
-        assert main(["trace", "--fastcgi", backend.address, "--take-over", "--write", f"{socket_dir}/there"]) == 2
+        with monkeypatch.context() as patch:
+            patch.setattr("gateways.commands.trace.TakeOver", None)  # the socket is not even touched
+            assert main(["trace", "--fastcgi", backend.address, "--take-over", "--write", f"{socket_dir}/there"]) == 2
+        assert (socket_dir / "there").exists()
         assert os.stat(path).st_ino == inode
         assert ask(path) == b"hello"
         arguments = ["trace", "--fastcgi", backend.address, "--listen", backend.address]
         assert main([*arguments, "--write", f"{socket_dir}/new"]) == 2
         assert not (socket_dir / "new").exists()
         assert not os.path.lexists(f"{path}.behind-trace")
+
+
+def test_what_a_failed_start_cannot_put_back_is_said(
+    socket_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    with scripted(Answering()) as backend:
+
+        def fail(*given: Any) -> Output:
+            os.unlink(f"{backend.address[5:]}.behind-trace")
+            raise ConfigError("no output")
+
+        monkeypatch.setattr("gateways.commands.trace.Output", fail)
+        arguments = ["trace", "--fastcgi", backend.address, "--take-over", "--write", f"{socket_dir}/file"]
+        assert main(arguments) == 2
+    problem, error = capsys.readouterr().err.splitlines()
+    assert problem.startswith("gateways trace: cannot put ")
+    assert problem.endswith("; restart the backend")
+    assert error == "gateways: error: no output"
+    assert not (socket_dir / "file").exists(), "or the next start would not overwrite it"
 
 
 def test_a_signal_while_it_starts_leaves_all_as_it_was(socket_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import stat
 
@@ -87,6 +88,18 @@ def test_ipv6(address):
         pytest.skip(f"no IPv6: {error}")
     with sock:
         assert sock.family == socket.AF_INET6
+
+
+@pytest.mark.parametrize(("address", "named"), [(("", 0), "0.0.0.0"), (("", 0, 0, 0), "[::]")])
+def test_everywhere_is_named_as_it_was_asked_for(address, named):
+    try:
+        sock, _ = bind(address)
+    except BindError as error:
+        pytest.skip(f"no IPv6: {error}")
+    with sock:
+        port = sock.getsockname()[1]
+        with pytest.raises(BindFailed, match=re.escape(f"cannot listen on {named}:{port}")):
+            bind(("", port, *address[2:]))
 
 
 def test_a_port_that_is_taken():

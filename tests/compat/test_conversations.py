@@ -81,6 +81,15 @@ def test_what_cannot_be_answered_any_more_is_raised(fault, begun):
     assert not request.calls
 
 
+def test_what_the_log_says_is_one_line(caplog):
+    caplog.set_level("DEBUG")
+    request = Request(None, False)
+    request.environ = {"REQUEST_METHOD": "GET\n", "PATH_INFO": "/\x1b"}
+    request.run()
+    [record] = caplog.records
+    assert record.getMessage().startswith("GET\\n /\\x1b done (")
+
+
 def test_a_time_that_is_over(caplog):
     with pytest.raises(TimeoutException):
         Logged().timeout_handler(0, None)

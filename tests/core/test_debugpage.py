@@ -176,7 +176,9 @@ def test_what_cannot_be_shown_is_said_to_be_so() -> None:
     assert "(10000 characters)" in page.text
 
 
-@pytest.mark.parametrize("large", [b"x" * 5000, "x" * 5000, bytearray(5000), [1] * 5000])
+@pytest.mark.parametrize(
+    "large", [b"x" * 5000, "x" * 5000, bytearray(5000), [1] * 5000], ids=lambda value: type(value).__name__
+)
 def test_of_what_is_large_a_part_is_looked_at(large: Any) -> None:
     """The text of an upload would take up to four times its size."""
 

@@ -51,9 +51,15 @@ def text(server: str, transport: str = "", addresses: tuple[str, ...] = (), **va
     return file.text
 
 
-def check_that_values_stay_values(server: str, transport: str, fields: tuple[str, ...], quote: str = '"') -> None:
-    """Write files with texts of all kinds: refused, or of the same shape as with harmless ones."""
-    usual = sorted(shape(text(server, transport, **{name: _HARMLESS[name] for name in fields}), quote))
+def check_that_values_stay_values(
+    server: str, transport: str, fields: tuple[str, ...], quote: str = '"', **others: Any
+) -> None:
+    """Write files with texts of all kinds: refused, or of the same shape as with harmless ones.
+
+    ``others`` are values that stay as they are.
+    """
+    harmless = {**{name: _HARMLESS[name] for name in fields}, **others}
+    usual = sorted(shape(text(server, transport, **harmless), quote))
     seen: list[str] = []
     refused: list[str] = []
 
@@ -68,7 +74,7 @@ def check_that_values_stay_values(server: str, transport: str, fields: tuple[str
                 (url, f"{directory}{text}") if second else (f"{url}{text}", directory) for url, directory in value
             )
         )
-        values = {**{name: _HARMLESS[name] for name in fields}, field: given}
+        values = {**harmless, field: given}
         try:
             (file,) = generate(describe(server, transport, **values))
         except ConfigError as error:

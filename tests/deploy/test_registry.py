@@ -27,6 +27,12 @@ def test_an_address_has_its_host() -> None:
     )
 
 
+def test_what_is_none_was_not_given() -> None:
+    deployment = describe("nginx", tls=None, upload_limit=0)
+    assert (deployment.has("tls"), deployment.has("upload_limit")) == (False, True)
+    assert generate(deployment)
+
+
 @pytest.mark.parametrize(
     ("server", "values", "said"),
     [

@@ -43,11 +43,22 @@ def test_supervisor_makes_the_socket() -> None:
     assert "socket_owner" not in values
 
 
-@pytest.mark.parametrize("address", ["unix:/run/gateways/a.sock", "127.0.0.1:9000", "unix:/srv/x/a.sock"])
-def test_the_directory_is_made_where_there_is_one(address: str) -> None:
+@pytest.mark.parametrize("address", ["unix:/run/gateways/a.sock", "127.0.0.1:9000", "unix:/home/you/a.sock"])
+def test_the_directory_is_made_where_there_is_none(address: str) -> None:
+    """One that is there may be a home."""
     [file] = generate(describe("supervisor", "fastcgi", [address]))
-    assert ("install -d -o www-data" in file.text) == address.startswith("unix:")
+    directory = address[5:].rpartition("/")[0]
+    command = f";   [ -d {directory} ] || install -d -o www-data {directory}\n"
+    assert (command in file.text) == address.startswith("unix:")
+    assert file.text.count("install -d") == address.startswith("unix:")
     assert ("/etc/tmpfiles.d/" in file.text) == address.startswith("unix:/run/")
+
+
+@pytest.mark.parametrize("directory", ["/tmp", "/var/tmp", "/run/lock"])
+def test_a_directory_of_all_is_not_given_to_one(directory: str) -> None:
+    [file] = generate(describe("supervisor", "fastcgi", [f"unix:{directory}/app.sock"]))
+    assert "install -d" not in file.text
+    assert "tmpfiles.d" not in file.text
 
 
 @given(app=hostile.apps, mount=hostile.mounts)

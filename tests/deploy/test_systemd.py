@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import subprocess
 from pathlib import Path
@@ -58,6 +59,8 @@ def test_a_port() -> None:
         ("unix:/run/a/b/app.sock", "a/b", None),
         ("unix:/var/run/a/app.sock", "a", None),
         ("unix:/srv/x/app.sock", "example", "/srv/x"),
+        ("unix:/run/users/app.sock", "users", None),
+        ("unix:/run/php/a/app.sock", "php/a", None),
         ("127.0.0.1:9000", "example", None),
     ],
 )
@@ -79,15 +82,25 @@ def test_the_master_has_the_control_socket_of_its_file() -> None:
     assert service["RuntimeDirectory"] == "gateways"
 
 
+def test_the_master_says_what_its_applications_may_object_to() -> None:
+    """Where they are is in another file."""
+    [file] = generate(describe("systemd", variant="master"))
+    lines = file.text.splitlines()
+    assert "read-only" in lines[lines.index("ProtectHome=yes") - 1]
+    assert any("Take out the line that one objects to" in line for line in lines)
+    [about] = [line for line in lines if line.startswith("# Makes ")]
+    assert "ReadWritePaths" in about
+
+
 @pytest.mark.parametrize(
     ("addresses", "values", "home"),
     [
         ([], {}, "yes"),
-        ([], {"root": "/home/joe/site"}, "read-only"),
+        ([], {"root": "/home/you/site"}, "read-only"),
         ([], {"root": "/homes/joe"}, "yes"),
-        ([], {"python": "/root/venv/bin/python"}, "read-only"),
-        (["unix:/home/joe/run/app.sock"], {"variant": "standalone"}, "read-only"),
-        ([], {"variant": "master", "python": "/home/joe/venv/bin/python"}, "read-only"),
+        ([], {"python": posixpath.join("/root", "venv/bin/python")}, "read-only"),
+        (["unix:/home/you/run/app.sock"], {"variant": "standalone"}, "read-only"),
+        ([], {"variant": "master", "python": "/home/you/venv/bin/python"}, "read-only"),
     ],
 )
 def test_what_lies_in_a_home_is_not_hidden(addresses: list[str], values: dict[str, object], home: str) -> None:
@@ -141,6 +154,9 @@ def test_systemd_accepts_it(variant: str, tmp_path: Path) -> None:
         ("fastcgi", ["unix:/var/run/app.sock"], {"variant": "standalone"}, "may not write to /run itself"),
         ("fastcgi", ["unix:/tmp/app.sock"], {"variant": "standalone"}, "nobody would find the socket"),
         ("fastcgi", ["unix:/var/tmp/a/app.sock"], {"variant": "standalone"}, "give unix:/run/example/app.sock"),
+        ("fastcgi", ["unix:/run/user/1000/app.sock"], {"variant": "standalone"}, "is there for others"),
+        ("fastcgi", ["unix:/run/lock/app.sock"], {"variant": "standalone"}, "is there for others"),
+        ("fastcgi", ["unix:/var/run/systemd/a/app.sock"], {"variant": "standalone"}, "give unix:/run/example/app.sock"),
         ("fastcgi", [], {"root": "/srv/a b"}, "give --python /path/without/spaces"),
         ("fastcgi", [], {"tls": ("/c", "/k")}, "speaks TLS by --http only"),
         ("fastcgi", [], {"ajp_secret": "x"}, "only AJP13 has a secret"),

@@ -1,7 +1,10 @@
-"""Reads and examines configurations that a test has written, without looking at what they name."""
+"""Reads and examines configurations that a test has written, without looking at what they name; a port to ask."""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, TypeVar
 
@@ -51,3 +54,14 @@ def shown(block: Directive) -> list[tuple[object, ...]]:
         (one.name, *one.args, shown(one)) if one.children is not None else (one.name, *one.args)
         for one in block.children or ()
     ]
+
+
+@contextmanager
+def listened_at_another() -> Iterator[int]:
+    """A port that is listened on at 127.0.0.2. At 127.0.0.1 nobody does, nor can anybody begin to."""
+    with socket.socket() as held, socket.socket() as listener:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        listener.bind(("127.0.0.2", port))
+        listener.listen()
+        yield port

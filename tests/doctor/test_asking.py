@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 
 import pytest
@@ -12,7 +11,7 @@ from gateways.doctor import asking
 from gateways.doctor.asking import ask
 from gateways.doctor.targets import Options
 from gateways.errors import BackendTimeout
-from tests.support.backends import HEAD, dripping, ended, saying, scripted, stdout
+from tests.support.backends import HEAD, dripping, ended, greet, saying, scripted, stdout
 from tests.support.serving import PATIENCE, Recorder, serving
 
 PROTOCOLS = ("fastcgi", "scgi", "uwsgi", "ajp", "http")
@@ -26,13 +25,6 @@ def patient(monkeypatch):
 def close(peer):
     """Read some of what comes, and go."""
     peer.sock.recv(1000)
-
-
-def greet(peer):
-    """Say what no web server understands."""
-    with contextlib.suppress(OSError):  # it goes in the midst of it
-        peer.sock.recv(1000)
-        peer.send(b"220 mail.example.org ESMTP\r\n")
 
 
 def asked(address, protocol=None, timeout=PATIENCE):

@@ -10,6 +10,7 @@ from gateways.doctor import asking, sockets
 from gateways.doctor.accounts import account_of
 from gateways.doctor.backends import Backends
 from gateways.doctor.targets import Options
+from tests.doctor.asked import listened_at_another
 from tests.support.backends import scripted
 from tests.support.serving import PATIENCE, Recorder, serving
 
@@ -72,8 +73,6 @@ def test_a_file_in_the_place_of_a_socket(tmp_path):
 
 
 def test_a_port_at_another_address():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.2", 0))
-        listener.listen()
-        [finding] = check("fastcgi", f"127.0.0.1:{listener.getsockname()[1]}")
+    with listened_at_another() as port:
+        [finding] = check("fastcgi", f"127.0.0.1:{port}")
     assert finding.code == "port-elsewhere"

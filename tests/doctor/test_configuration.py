@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.doctor.configuration import APACHE, GATEWAYS, HAPROXY, LIGHTTPD, NGINX, kind_of
+from gateways.doctor.configuration import APACHE, CADDY, GATEWAYS, HAPROXY, LIGHTTPD, NGINX, kind_of
 from gateways.doctor.directives import read_text
 from gateways.doctor.findings import ERROR, WARNING
 from gateways.doctor.targets import Options, examine
@@ -16,7 +16,7 @@ from tests.doctor.asked import ONLY_READ, findings
 from tests.support.source import CHECKOUT
 
 CONF = CHECKOUT / "conf"
-PATTERNS = ("nginx/*", "apache/*.conf", "lighttpd/*", "haproxy/*")
+PATTERNS = ("nginx/*", "apache/*.conf", "lighttpd/*", "caddy/*", "haproxy/*")
 OURS = sorted(path for pattern in PATTERNS for path in CONF.glob(pattern) if path.is_file())
 
 
@@ -39,6 +39,10 @@ def test_the_files_that_we_give_away(path: Path):
         ("server.port=80\nindex-file.names+=( )\n", LIGHTTPD),
         ("global {\nserver.port := 80\n}\n", LIGHTTPD),
         ('$HTTP["url"] =~ "^/" {\n}\n', LIGHTTPD),
+        ("a.org {\n\treverse_proxy unix//run/app.sock\n}\n", CADDY),
+        ("a.org\nroot * /srv\nfile_server", CADDY),
+        ("import sites/*\n", CADDY),
+        ("a.org {\n\tproxy / a:1\n}\n", CADDY),
         ("# server { }\nglobal # all\n    maxconn 9\n", HAPROXY),
         ("backend app from usual\n", HAPROXY),
         ("fcgi-app app\n", HAPROXY),
@@ -60,7 +64,7 @@ def test_what_is_none(tmp_path):
         kind_of(str(tmp_path / "nothing"))
 
 
-@pytest.mark.parametrize("server", ["caddy", "h2o"])
+@pytest.mark.parametrize("server", ["h2o"])
 def test_other_web_servers(server):
     for path in (CONF / server).iterdir():
         with pytest.raises(ConfigError, match="not a file"):
@@ -73,12 +77,14 @@ def test_comments_are_passed_over_in_one_go(tmp_path):
     assert kind_of(str(tmp_path / "file")) == NGINX
 
 
-@pytest.mark.parametrize("text", ["server { }\n", "<Directory />\n</Directory>\n", "server.port = 80\n", "global\n"])
+@pytest.mark.parametrize(
+    "text", ["server { }\n", "<Directory />\n</Directory>\n", "server.port = 80\n", "file_server\n", "global\n"]
+)
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, text):
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    for kind in (NGINX, APACHE, LIGHTTPD, HAPROXY):
+    for kind in (NGINX, APACHE, LIGHTTPD, CADDY, HAPROXY):
         monkeypatch.setattr(importlib.import_module(f"gateways.doctor.{kind}.syntax"), "read_text", refuse)
     with pytest.raises(ConfigError, match="Permission denied; run as"):
         findings(tmp_path / "file", text)
@@ -90,6 +96,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, text):
         (NGINX, "server { }\ninclude other;\nserver {"),
         (APACHE, "<Directory />\n</Directory>\nInclude other\n<Directory />"),
         (LIGHTTPD, 'server.port = 80\ninclude "other"\nserver.port = {'),
+        (CADDY, "file_server\nimport other\nhandle {"),
     ],
 )
 def test_an_included_file_that_may_not_be_read(tmp_path, monkeypatch, kind, text):

@@ -7,7 +7,7 @@ import pytest
 from gateways.doctor.failures import explain_log, last_words
 
 PATH = "/srv/app.cgi"
-LINE_1, LINE_2 = "/srv/app.py, line 1", "/srv/app.py, line 2"
+LINE_1, LINE_2 = "/srv/app.py:1", "/srv/app.py:2"
 PYTHON = "/srv/venv/bin/python"
 TRACE = 'Traceback (most recent call last):\n  File "/srv/app.cgi", line 3, in <module>\n    import x\n'
 INSTALLED = '  File "/srv/venv/lib/python3.11/site-packages/x/__init__.py", line 9, in <module>\n    y\n'

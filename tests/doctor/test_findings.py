@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from gateways.doctor import findings
-from gateways.doctor.findings import ERROR, WARNING, Finding, declare, one_line, quoted
+from gateways.doctor.findings import ERROR, WARNING, Finding, appended, declare, one_line, quoted
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +47,14 @@ def test_what_a_program_said_cannot_reach_the_terminal() -> None:
 )
 def test_one_line(text: str, limit: int, line: str) -> None:
     assert one_line(text, limit) == line
+
+
+@pytest.mark.parametrize("text", ["", "one\n", "one"])
+def test_lines_are_appended_as_lines(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "it's a file"
+    path.write_text(text)
+    subprocess.run(["sh", "-c", appended(str(path), "it's 2", r"%s\n")], check=True)
+    assert path.read_text().split("\n") == [*text.split("\n"), "it's 2", r"%s\n", ""]
 
 
 def test_a_quotation_is_bounded() -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from gateways.deploy.htaccess import SECRET
 from gateways.doctor import htaccess as module
-from gateways.doctor.accounts import account_of
 from gateways.doctor.apache import facts
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.htaccess import examine_all, examine_beside, examine_htaccess
@@ -41,10 +40,28 @@ def test_nothing_is_wrong(htaccess: Path) -> None:
     [("Options +ExecCGI\n", "htaccess-no-execcgi"), ("CGIPassAuth On\n", "htaccess-no-authorization")],
 )
 def test_a_line_is_missing(htaccess: Path, without: str, code: str) -> None:
-    htaccess.write_text(GOOD.replace(without, ""))
+    htaccess.write_text(GOOD.replace(without, "").rstrip("\n"))  # many editors leave the last line without an end
     [finding] = examine(htaccess)
     assert finding.code == code
     subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert examine(htaccess) == []
+
+
+def test_options_that_are_set_anew_further_down(htaccess: Path) -> None:
+    htaccess.write_text(GOOD.replace("+ExecCGI", "Indexes FollowSymLinks"))
+    [finding] = examine(htaccess)
+    assert finding.code == "htaccess-no-execcgi"
+    subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert examine(htaccess) == []
+
+
+def test_a_directory_that_cannot_be_listed(htaccess: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mode 711, which does not keep root from it."""
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(module.os, "listdir", refuse)
     assert examine(htaccess) == []
 
 
@@ -83,6 +100,7 @@ def test_other_ways_to_pass_authorization(htaccess: Path, line: str) -> None:
 
 def test_source_that_everybody_can_read(htaccess: Path) -> None:
     (htaccess.parent / "app.py").touch()
+    htaccess.write_text(GOOD.rstrip("\n"))
     [finding] = examine(htaccess)
     assert finding.code == "htaccess-source-readable"
     subprocess.run(["sh", "-c", finding.remedy], check=True)
@@ -98,14 +116,15 @@ def test_a_file_of_other_things_only(htaccess: Path) -> None:
     assert examine(htaccess) == []
 
 
-def test_a_script_without_a_handler(htaccess: Path) -> None:
-    us = account_of(os.geteuid())
+@pytest.mark.parametrize("text", ["", GOOD, GOOD.rstrip("\n"), f"{GOOD}SetHandler None\n"])
+def test_a_script_without_a_handler(htaccess: Path, text: str) -> None:
+    htaccess.write_text(text)
     script = htaccess.parent / "app.fcgi"
-    [finding] = examine_beside(str(script), us)
+    [finding] = examine_beside(str(script))
     assert finding.code == "htaccess-no-handler"
     subprocess.run(["sh", "-c", finding.remedy], check=True)
-    assert htaccess.read_text().endswith("AddHandler fcgid-script .fcgi\n")
-    assert list(examine_beside(str(script), us)) == []
+    assert htaccess.read_text().endswith("\nAddHandler fcgid-script .fcgi\n")
+    assert list(examine_beside(str(script))) == []
 
 
 def test_what_is_said_further_up_holds_too(htaccess: Path) -> None:
@@ -136,9 +155,8 @@ def test_a_script_has_every_file_looked_at(htaccess: Path) -> None:
 
 
 def test_no_htaccess(tmp_path: Path) -> None:
-    us = account_of(os.geteuid())
     (tmp_path / "site").mkdir()
-    [finding] = examine_beside(str(tmp_path / "site" / "app.cgi"), us)
+    [finding] = examine_beside(str(tmp_path / "site" / "app.cgi"))
     assert finding.code == "htaccess-absent"
-    assert list(examine_beside(str(tmp_path / "cgi-bin" / "app.cgi"), us)) == []
-    assert list(examine_beside(str(tmp_path / "site" / "app.py"), us)) == []
+    assert list(examine_beside(str(tmp_path / "cgi-bin" / "app.cgi"))) == []
+    assert list(examine_beside(str(tmp_path / "site" / "app.py"))) == []

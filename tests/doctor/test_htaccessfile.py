@@ -26,7 +26,9 @@ def write(directory: Path, text: str | bytes) -> str:
         ("<Directory /srv>\n</Directory>\n", "htaccess-not-allowed", ":1"),
         ("<Files x>\n", "htaccess-unclosed", ":1"),
         ("\n</Files>\n", "htaccess-unclosed", ":2"),
+        ("<Files x>", "htaccess-unclosed", ":1"),
         ("Options ExecCGI -Indexes\n", "htaccess-options-mixed", ":1"),
+        ("  options ExecCGI -Indexes\n", "htaccess-options-mixed", ":1"),
     ],
 )
 def test_what_apache_refuses(tmp_path: Path, text: str | bytes, code: str, line: str) -> None:
@@ -36,6 +38,18 @@ def test_what_apache_refuses(tmp_path: Path, text: str | bytes, code: str, line:
     if not text.startswith("<Dir" if isinstance(text, str) else b"<Dir"):
         subprocess.run(["sh", "-c", finding.remedy], check=True)
         assert read_file(path).findings == []
+
+
+def test_sections_are_closed_from_the_innermost_on(tmp_path: Path) -> None:
+    path = write(tmp_path, "<IfModule mod_x.c>\n<Files x>\nSetEnv A 1\n")
+    found = read_file(path).findings
+    assert [(finding.code, finding.where) for finding in found] == [
+        ("htaccess-unclosed", f"{path}:2"),
+        ("htaccess-unclosed", f"{path}:1"),
+    ]
+    for finding in found:
+        subprocess.run(["sh", "-c", finding.remedy], check=True)
+    assert read_file(path).findings == []
 
 
 @pytest.mark.parametrize(
@@ -77,6 +91,11 @@ def test_what_ends_a_line_is_a_line_feed_alone(tmp_path: Path, character: str) -
         ('<Files "*.cgi">\nSetHandler cgi-script\n</Files>\n', "app.fcgi", ""),
         ('<Files ~ "\\.cgi$">\nSetHandler cgi-script\n</Files>\n', "app.cgi", "cgi-script"),
         ('<Files ~ "\\.cgi$">\nSetHandler cgi-script\n</Files>\n', "app.py", ""),
+        ("AddHandler cgi-script .cgi\n", "cgi", ""),
+        ("AddHandler cgi-script .\n", "app", ""),
+        ("AddHandler cgi-script .cgi\nSetHandler None\n", "app.cgi", ""),
+        ("SetHandler default-handler\n", "app.cgi", ""),
+        ("AddHandler wsgi-script .py\n", "app.py", "wsgi-script"),
         ('FcgidWrapper "/srv/app.fcgi" .fcgi\n', "app.fcgi", ""),  # says with what, and not that it is a script
         ('AddHandler cgi-script .cgi\nFcgidWrapper "/srv/php" .php\n', "app.cgi", "cgi-script"),
     ],

@@ -124,7 +124,9 @@ def test_a_remedy_makes_a_script_that_runs(tmp_path: Path, limit: int) -> None:
     script = tmp_path / "app it's.cgi"
     script.write_bytes(b"#!/nowhere\nimport sys\nprint('fine', sys.argv[1:])\n")
     script.chmod(0o755)
-    subprocess.run(["sh", "-c", replace_line(str(script), PYTHON, limit=limit)], check=True)
+    # Typed into a shell with a history, which takes an exclamation mark in double quotes for a command of before.
+    typed = f"set -o history -o histexpand\n{replace_line(str(script), PYTHON, limit=limit)}\n"
+    subprocess.run(["bash", "--norc", "-s"], input=typed, env={"HISTFILE": ""}, text=True, check=True)
     result = subprocess.run([script, "one", "two words"], capture_output=True, text=True, check=False)
     assert result.stdout == "fine ['one', 'two words']\n", (script.read_text(), result.stderr)
     found = examine_shebang(str(script), script.read_bytes(), PYTHON)

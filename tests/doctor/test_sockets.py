@@ -14,6 +14,7 @@ from gateways.doctor.accounts import Account
 from gateways.doctor.sockets import examine_socket, look
 from gateways.doctor.targets import Options
 from gateways.errors import ConfigError
+from tests.doctor.asked import listened_at_another
 from tests.support.serving import PATIENCE, Recorder, serving
 
 STRANGER = Account("stranger", 60_001, 60_001, frozenset((60_001,)))
@@ -153,13 +154,31 @@ def test_nothing_is_asked_if_nothing_may_run():
 
 
 def test_a_port_that_is_listened_on_elsewhere():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.2", 0))
-        listener.listen()
-        port = listener.getsockname()[1]
+    with listened_at_another() as port:
         [finding] = examine_socket(f"127.0.0.1:{port}", Options(timeout=PATIENCE))
         assert finding.code == "port-elsewhere"
         assert f"127.0.0.2:{port}" in finding.what
+
+
+def test_one_address_of_a_name_is_enough(monkeypatch):
+    """As of localhost, which may be ::1 first, where the application listens at 127.0.0.1 alone."""
+
+    def resolve(host, port, type):
+        return [(socket.AF_INET, type, 0, "", (f"127.0.0.{last}", port)) for last in (1, 2)]
+
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", resolve)
+    with listened_at_another() as port:
+        assert sockets.listeners(sockets.parse_address(f"app.example:{port}")) == []
+
+
+@pytest.mark.parametrize("addresses", [("192.0.2.1",), ("127.0.0.1", "192.0.2.1")])
+def test_another_machine_may_listen(monkeypatch, addresses):
+    def resolve(host, port, type):
+        return [(socket.AF_INET, type, 0, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", resolve)
+    with listened_at_another() as port:
+        assert sockets.listeners(sockets.parse_address(f"app.example:{port}")) == []
 
 
 def test_a_port_that_is_listened_on_at_every_address():

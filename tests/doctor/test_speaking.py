@@ -7,8 +7,7 @@ import pytest
 from gateways.addresses import parse_address
 from gateways.doctor.speaking import names, speaks, spoken
 from gateways.errors import BackendTimeout, ConnectError
-from tests.doctor.test_asking import greet
-from tests.support.backends import scripted
+from tests.support.backends import greet, scripted
 from tests.support.serving import PATIENCE, Recorder, serving
 
 PROTOCOLS = ("fastcgi", "scgi", "uwsgi", "ajp", "http")

@@ -82,10 +82,10 @@ def test_limits(tmp_path: Path) -> None:
 
 def test_limits_above_those_that_hold_for_us(tmp_path: Path) -> None:
     """Only root may raise them, and the account of a web server is another one."""
-    name, soft = resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    name, hard = resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     text = f"import resource\nprint(resource.getrlimit({name}))"
-    outcome = run_cgi(write(tmp_path, text), US, Surroundings({}, {name: soft + 1}), PATIENCE)
-    assert outcome.output == f"{(soft, soft)}\n".encode()
+    outcome = run_cgi(write(tmp_path, text), US, Surroundings({}, {name: hard + 1}), PATIENCE)
+    assert outcome.output == f"{(hard, hard)}\n".encode()
 
 
 @pytest.mark.parametrize("run", [run_cgi, run_fastcgi])

@@ -14,11 +14,11 @@ from gateways.doctor import asking, sockets
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.targets import Options, examine
 from tests.live.deployments import DEPLOYMENTS, LIGHTTPD, SRV, UNIX
+from tests.live.publicvenv import make_venv
 from tests.live.sandbox import ACCOUNT, PROJECT, Sandbox, free_port
 from tests.live.servers import WEB_SERVERS, WebServer, start_backend
 from tests.live.site import PATIENCE
 from tests.live.sitefaults import Fault, Visit
-from tests.live.test_doctor_scripts import _make_venv as make_venv
 from tests.support.tls import CERTIFICATE, KEY
 
 TRANSPORTS = ("fastcgi", "scgi", "uwsgi", "http", "ajp")
@@ -129,6 +129,7 @@ class Bench:
         port = self.ports[case]
         # Names that may be there only once in a server.
         text = text.replace("example_", f"v{number}_").replace("listen 80;", f"listen 127.0.0.1:{port};")
+        text = text.replace("example.org {", f"http://:{port} {{")
         if "<VirtualHost *:80>" in text:
             listen = "" if number == 0 else f"Listen 127.0.0.1:{port}\n"
             text = text.replace("<VirtualHost *:80>", f"{listen}<VirtualHost 127.0.0.1:{port}>")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+from tests.live.answers import ask
 from tests.live.site import PATIENCE
 from tests.live.sitefaults import STOPS, TOKEN, Fault, Visit, fine, status, told
 from tests.support.serving import until
@@ -17,7 +19,6 @@ TO_HTTP = ((r"(?m)^ *use-fcgi-app example\n", ""), (SERVER, "server app 127.0.0.
 #: It usually tries three times, a second apart.
 AT_ONCE = ("(?m)^    mode http$", "    mode http\n    retries 0")
 TO_FASTCGI = (SERVER, "server app 127.0.0.1:{tcp}")
-BY_TLS = ("    # The application then sees", "    bind 127.0.0.1:{tls} ssl crt {pem}\n    # The application then sees")
 
 
 def _in_backend(lines: str) -> tuple[tuple[str, str], ...]:
@@ -40,6 +41,19 @@ def dead(visit: Visit) -> bool:
     """The health check fails, and nobody is left to answer."""
     until(lambda: visit("/page").status == 503)
     return True
+
+
+def taken_for_plain(visit: Visit) -> bool:
+    """A client comes by https, and the application sees http."""
+    connection = http.client.HTTPSConnection("127.0.0.1", visit.port, timeout=PATIENCE, context=_trusting())
+    answer = ask(connection, "GET", "/page", headers={"Host": "example.org", "Gateways-Probe": "echo"})
+    return bool(answer.environ["wsgi.url_scheme"] == "http")
+
+
+def _trusting() -> ssl.SSLContext:
+    made = ssl.create_default_context()
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    return made
 
 
 def cut_off(visit: Visit) -> bool:
@@ -134,7 +148,21 @@ HAPROXY = (
         "set-header Host",
         told("HTTP_HOST", "backend.local"),
     ),
-    Fault("https-unseen", FASTCGI, (*TO_HTTP, BY_TLS), "_app", fine),
+    Fault("https-unseen", FASTCGI, (*TO_HTTP, ("bind :80", "bind :80 ssl crt {pem}")), "_app", taken_for_plain),
+    Fault(
+        "remote-address",
+        FASTCGI,
+        (*_in_backend("    source 127.0.0.5"), *TO_HTTP),
+        "_app",
+        told("REMOTE_ADDR", "127.0.0.5"),
+    ),
+    Fault(
+        "body-unmeasured",
+        FASTCGI,
+        (),
+        "use-fcgi-app",
+        lambda visit: visit("/", body=iter([b"x" * 20000]), chunked=True).status == 400,
+    ),
     Fault(
         "body-limit",
         FASTCGI,

@@ -16,10 +16,10 @@ from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.report import worst_first
 from gateways.doctor.targets import Options, examine
 from tests.live.faults import FAULTS, PAGE, Fault, Place, mount_noexec
-from tests.live.sandbox import ACCOUNT, PACKAGE, PROJECT, Sandbox
+from tests.live.publicvenv import make_venv
+from tests.live.sandbox import ACCOUNT, PROJECT, Sandbox
 from tests.live.servers import Apache
 from tests.live.site import PATIENCE
-from tests.support.publicpython import interpreter
 from tests.support.serving import until
 
 pytestmark = [pytest.mark.live, pytest.mark.alike]
@@ -39,7 +39,7 @@ class Host:
         self.sandbox = sandbox
         self.user = ACCOUNT if sandbox.account else None
         self.root = sandbox.srv / "hosting"
-        self.python = _make_venv(sandbox)
+        self.python = make_venv(sandbox)
         self.server = Apache(sandbox, "doctor")
         conf = HOST.read_text()
         places = {"/srv/example": str(sandbox.srv), **self.server.replacements()}
@@ -90,17 +90,6 @@ def host() -> Iterator[Host]:
     finally:
         host.server.stop()
         sandbox.close()
-
-
-def _make_venv(sandbox: Sandbox) -> Path:
-    venv = sandbox.srv / "venv"
-    subprocess.run([interpreter(), "-m", "venv", "--without-pip", venv], check=True, stdout=subprocess.DEVNULL)
-    library = sandbox.root / "lib"
-    shutil.copytree(PACKAGE, library / "gateways", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    sandbox.own(*(path for path in (library, *library.rglob("*")) if path.is_dir()))
-    (packages,) = (venv / "lib").glob("python*/site-packages")
-    (packages / "example.pth").write_text(f"{library}\n")
-    return venv / "bin" / "python3"
 
 
 def _type(command: str, host: Host) -> None:

@@ -64,7 +64,7 @@ class Running:
         return processes_of(self.master, str(self.directory))
 
     @property
-    def is_running(self) -> bool:
+    def alive(self) -> bool:
         """Whether the master runs."""
         return self.process.poll() is None
 

@@ -174,7 +174,7 @@ def test_more_requests_than_are_followed_are_not_malformed() -> None:
     items = decoder.to_backend(begin(*range(1, last + 1)) + wire.record(wire.PARAMS, last))
     items += decoder.from_backend(wire.record(wire.STDOUT, last, HEAD) + wire.record(wire.END, last, bytes(8)))
     assert wrong(items) == []
-    assert [item.facts[-1] for item in items[-3:-1]] == ["not followed: too many requests at once"] * 2
+    assert [item.facts[-1] for item in items[-3:-1]] == ["not followed: too much at once"] * 2
     assert "no END_REQUEST" in wrong(decoder.ended(True))[0]
     assert decoder.idle
 
@@ -186,7 +186,7 @@ def test_what_is_kept_of_all_requests_together_is_bounded(monkeypatch: pytest.Mo
     decoder.from_backend(wire.record(wire.STDOUT, 1, b"X-A: " + bytes(1000)))
     assert decoder._open[1] is not None
     items = decoder.to_backend(wire.record(wire.PARAMS, 2, bytes(1000)) + wire.record(wire.PARAMS, 2))
-    assert items[-1].facts == ["id 2", "not followed: too many requests at once"]
+    assert items[-1].facts == ["id 2", "not followed: too much at once"]
     assert [id for id, request in decoder._open.items() if request] == [1]
 
 

@@ -75,16 +75,22 @@ def test_a_protocol_that_is_unknown_is_decoded_by_its_bytes(tmp_path: Path, prot
     assert any("request" in line for line in replay(str(tmp_path / "file"), Printer(Style())))
 
 
-def test_a_connection_that_has_ended_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alive: weakref.WeakSet[Conversation] = weakref.WeakSet()
-    most = 0
+@pytest.fixture
+def alive(monkeypatch: pytest.MonkeyPatch) -> weakref.WeakSet[Conversation]:
+    """The conversations that are followed."""
+    found: weakref.WeakSet[Conversation] = weakref.WeakSet()
 
     def make(protocol: str) -> Conversation:
         conversation = Conversation(protocol)
-        alive.add(conversation)
+        found.add(conversation)
         return conversation
 
     monkeypatch.setattr("gateways.trace.replay.Conversation", make)
+    return found
+
+
+def test_a_connection_that_has_ended_is_forgotten(tmp_path: Path, alive: weakref.WeakSet[Conversation]) -> None:
+    most = 0
     writer = Writer(str(tmp_path / "file"))
     for connection in range(1, 11):
         for backend, data in ((False, wire.scgi()), (True, b"Status: 200 OK\r\n\r\n"), (True, b""), (False, b"")):
@@ -93,3 +99,24 @@ def test_a_connection_that_has_ended_is_forgotten(tmp_path: Path, monkeypatch: p
     for _ in replay(str(tmp_path / "file"), Printer(Style())):
         most = max(most, len(alive))
     assert most <= 2
+
+
+def test_of_those_without_an_end_the_most_silent_is_forgotten(
+    tmp_path: Path, alive: weakref.WeakSet[Conversation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No side has sent its end where a connection was reset."""
+    monkeypatch.setattr("gateways.trace.replay._MOST_OPEN", 3)
+    most = 0
+    writer = Writer(str(tmp_path / "file"))
+    data = wire.request(wire.post(10), b"x" * 10)
+    for connection in range(1, 11):
+        writer.write(Piece("", data[connection - 1 : connection], 99, False, connection, "fastcgi"))
+        writer.write(Piece("", data, connection, False, connection, "fastcgi"))
+    writer.write(Piece("", data[10:], 99, False, 11.0, "fastcgi"))
+    writer.close()
+    heads = []
+    for line in replay(str(tmp_path / "file"), Printer(Style())):
+        most = max(most, len(alive))
+        heads += [line.split()[:4]] if line.startswith("#99 ") else []
+    assert most <= 4
+    assert [head[3] for head in heads] == ["BEGIN_REQUEST", "PARAMS", "PARAMS", "STDIN", "STDIN"]

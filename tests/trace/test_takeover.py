@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,15 +62,15 @@ def test_taken_and_put_back(socket_dir: Path, listener: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("over", [1, 12])
-def test_a_path_that_leaves_no_room_for_the_other_name(tmp_path: Path, over: int) -> None:
+def test_a_path_that_leaves_no_room_for_the_other_name(socket_dir: Path, over: int) -> None:
     """Nobody could connect to the backend any more."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as sock:
-        path = f"{directory}/".ljust(MAX_PATH - len(BEHIND) + over, "a")
+    with socket.socket(socket.AF_UNIX) as sock:
+        path = f"{socket_dir}/".ljust(MAX_PATH - len(BEHIND) + over, "a")
         sock.bind(path)
         sock.listen()
         with pytest.raises(ConfigError, match="too long for a socket"):
             TakeOver(parse_address(f"unix:{path}"))
-        assert len(os.listdir(directory)) == 1
+        assert len(os.listdir(socket_dir)) == 1
 
 
 def test_a_trace_that_did_not_begin_gives_it_back(socket_dir: Path, listener: socket.socket) -> None:
@@ -79,6 +78,27 @@ def test_a_trace_that_did_not_begin_gives_it_back(socket_dir: Path, listener: so
     TakeOver(address).release()
     assert reaches(address, listener)
     assert os.listdir(socket_dir) == ["app.sock"]
+
+
+def test_it_is_left_only_once(socket_dir: Path, listener: socket.socket) -> None:
+    """Another trace may have taken the place by then."""
+    address = parse_address(f"unix:{socket_dir}/app.sock")
+    first = TakeOver(address)
+    assert first.put_back() == ""
+    assert first.release() == ""
+    second = TakeOver(address)
+    with second.sock:
+        assert first.release() == ""
+        assert reaches(second.backend, listener)
+        assert second.put_back() == ""
+        assert second.release() == ""
+    assert os.listdir(socket_dir) == ["app.sock"]
+
+
+def test_a_trace_that_did_not_begin_says_what_it_cannot_give_back(socket_dir: Path, listener: socket.socket) -> None:
+    place = TakeOver(parse_address(f"unix:{socket_dir}/app.sock"))
+    os.unlink(place.backend.path)
+    assert place.release().endswith("restart the backend")
 
 
 def test_a_backend_that_made_a_new_socket_keeps_it(socket_dir: Path, listener: socket.socket) -> None:

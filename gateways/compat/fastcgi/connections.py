@@ -16,7 +16,7 @@ from gateways.adapters.fastcgi import records as wire
 from gateways.compat import waiting
 from gateways.compat.fastcgi import records as fcgi
 from gateways.compat.fastcgi.records import Record
-from gateways.compat.fastcgi.streams import InputStream, MultiplexedInputStream
+from gateways.compat.fastcgi.streams import Inputs, InputStream, MultiplexedInputStream
 from gateways.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -198,6 +198,7 @@ class MultiplexedConnection(Connection):
     def __init__(self, sock: socket.socket, addr: Any, server: Any, timeout: float | None) -> None:
         super().__init__(sock, addr, server, timeout)
         self._lock = threading.Condition(threading.RLock())
+        self.inputs = Inputs()
 
     def _cleanupSocket(self) -> None:
         with self._lock:
@@ -211,7 +212,8 @@ class MultiplexedConnection(Connection):
         super()._cleanupSocket()
 
     def _expects(self) -> bool:
-        return bool(self._params)  # what others wait for, their threads may be working on
+        # Of a request that waits for nothing, the thread may be working.
+        return bool(self._params or self.inputs.hungry)
 
     def writeRecord(self, rec: Record) -> None:
         """Send a record, between those of other requests."""

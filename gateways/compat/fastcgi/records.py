@@ -55,7 +55,7 @@ FCGI_EndRequestBody_LEN = wire.END_BODY.size
 FCGI_UnknownTypeBody_LEN = wire.UNKNOWN_BODY.size
 
 #: The roles, as FCGI_ROLE and people call them.
-ROLE_NAMES = {FCGI_RESPONDER: "RESPONDER", FCGI_AUTHORIZER: "AUTHORIZER", FCGI_FILTER: "FILTER"}
+ROLE_NAMES = {role: name.decode("ascii") for role, name in wire.ROLES.items()}
 
 
 def decode_pair(s: bytes, pos: int = 0) -> tuple[int, tuple[bytes, bytes]]:

@@ -86,29 +86,50 @@ class InputStream:
             self._eof = True
 
 
+class Inputs:
+    """What the streams of a connection share: their lock, and how many of them have a reader that waits."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        #: For who receives: notified when it may go on.
+        self.room = threading.Condition(self.lock)
+        self.hungry = 0
+
+
 class MultiplexedInputStream(InputStream):
     """The same, where one thread receives and another reads.
 
     Who receives waits while MOST bytes are here that nobody reads: the web server, and memory, must not pay for a slow
-    application. The end of the stream ends that.
+    application. It does not wait where this stream's reader does, where the stream has ended, nor, up to FAR_MOST
+    bytes, where the reader of another stream of the connection waits for what comes behind: a filter may read its file
+    before its input. And in no case for longer than PATIENCE: a request may wait for another, or be aborted, by a
+    record that comes behind.
     """
 
     MOST = 1 << 20
+    FAR_MOST = 64 << 20
+    #: Seconds for each record, which has 64 KiB at the most.
+    PATIENCE = 1.0
 
     def __init__(self, conn: Any) -> None:
         super().__init__(conn)
-        self._lock = threading.Condition(threading.RLock())
+        self._inputs: Inputs = conn.inputs
+        self._lock = threading.Condition(self._inputs.lock)
         self._hungry = False
 
     def _waitForData(self) -> None:
         self._hungry = True
-        self._lock.notify_all()
-        self._lock.wait()
-        self._hungry = False
+        self._inputs.hungry += 1
+        self._inputs.room.notify_all()
+        try:
+            self._lock.wait()
+        finally:
+            self._inputs.hungry -= 1
+            self._hungry = False
 
     def _take(self, count: int) -> bytes:
         data = super()._take(count)
-        self._lock.notify_all()
+        self._inputs.room.notify_all()
         return data
 
     def read(self, n: int = -1) -> bytes:
@@ -121,13 +142,19 @@ class MultiplexedInputStream(InputStream):
         with self._lock:
             return super().readline(length)
 
+    def _has_room(self) -> bool:
+        unread = self._avail - self._pos
+        return unread < self.MOST or self._hungry or self._eof or (bool(self._inputs.hungry) and unread < self.FAR_MOST)
+
     def add_data(self, data: bytes) -> None:
         """Take what has come; nothing is the end."""
         with self._lock:
-            while data and self._avail - self._pos >= self.MOST and not (self._hungry or self._eof):
-                self._lock.wait()
+            if data:
+                self._inputs.room.wait_for(self._has_room, self.PATIENCE)
             super().add_data(data)
             self._lock.notify_all()
+            if not data:
+                self._inputs.room.notify_all()
 
 
 class OutputStream:

@@ -6,9 +6,13 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Callable
 
-from gateways.doctor.apache.syntax import Reader, covers
+from gateways.doctor.apache.syntax import Reader, covers, merging
 from gateways.doctor.directives import Directive, Fault
 
 #: Where Debian, Red Hat and Arch, SUSE, and FreeBSD keep it.
@@ -40,24 +44,53 @@ class ApacheFacts:
         return bool(self.modules)
 
 
-def look(directory: str) -> ApacheFacts:
-    """Read what there is: the configuration of each Apache that runs with one of its own, or else the system's."""
-    directory = os.path.abspath(directory)
+@dataclass(frozen=True)
+class _Whole:
+    """What counts of all configurations: modules, and the sections of directories in the order of their merging."""
+
+    modules: frozenset[str]
+    sections: tuple[Directive, ...]
+
+
+def _read() -> _Whole:
     modules: set[str] = set()
     sections: list[Directive] = []
     for root in _configurations(running_configurations() or CONFIGURATIONS):
         for directive in root.walk():
             if directive.name == "loadmodule":
                 modules.add(re.sub("_module$", "", directive.value.lower()))
-            elif directive.name == "directory" and covers(directive, directory):
+            elif directive.name in ("directory", "directorymatch"):
                 sections.append(directive)
+    return _Whole(frozenset(modules), tuple(sorted(sections, key=merging)))
+
+
+_WHOLE: ContextVar[Callable[[], _Whole]] = ContextVar("whole", default=_read)
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Within this the configurations are read once, however many directories are looked at."""
+    token = _WHOLE.set(lru_cache(maxsize=None)(_read))
+    try:
+        yield
+    finally:
+        _WHOLE.reset(token)
+
+
+def look(directory: str) -> ApacheFacts:
+    """Read what there is: the configuration of each Apache that runs with one of its own, or else the system's."""
+    directory = os.path.abspath(directory)
+    whole = _WHOLE.get()()
     override, scripts = "", False
-    for section in sorted(sections, key=lambda one: len(one.value)):  # as Apache does, the outermost first
-        for line in section.all("allowoverride"):
-            override = " ".join(line.args)
+    for section in whole.sections:
+        if not covers(section, directory):
+            continue
+        if section.name == "directory" and section.value != "~":  # with an expression, Apache does not heed it
+            for line in section.all("allowoverride"):
+                override = " ".join(line.args)
         for line in section.all("options"):
             scripts = allows_scripts(line.args, scripts)
-    return ApacheFacts(frozenset(modules), override, scripts)
+    return ApacheFacts(whole.modules, override, scripts)
 
 
 def allows_scripts(options: Iterable[str], before: bool) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from gateways.doctor import faults
 from gateways.doctor.apache.places import SCHEMES, Place, excluded
-from gateways.doctor.apache.syntax import covers, is_for_file
+from gateways.doctor.apache.syntax import covers, is_for_file, merging
 from gateways.doctor.backends import Backends
 from gateways.doctor.directives import Directive
 from gateways.doctor.findings import WARNING, Finding
@@ -18,9 +18,8 @@ _PASSES_AUTHORIZATION = ("ajp", "http", "")
 #: Beside CGIPassAuth: SetEnvIf Authorization ..., RewriteRule ... [E=HTTP_AUTHORIZATION:...] and mod_fcgid's own.
 _MARKS = re.compile("HTTP_AUTHORIZATION|^Authorization$", re.IGNORECASE)
 
-
-#: The sections that access can be allowed in, in the order in which Apache merges them: the last counts.
-_ORDER = {"directory": 1, "directorymatch": 2, "files": 3, "filesmatch": 3, "location": 4, "locationmatch": 4}
+#: The sections that access can be allowed in.
+_ALLOWING = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch")
 
 
 def examine(place: Place, backends: Backends) -> Iterator[Finding]:
@@ -87,28 +86,24 @@ def _examine_script(place: Place, backends: Backends) -> Iterator[Finding]:
 
 
 def _may_be_got(place: Place, script: str) -> bool:
-    """Say whether the innermost section with a word about it lets anybody in.
+    """Say whether the section that Apache merges last, of those with a word about it, lets anybody in.
 
     Where there is none, it counts that the directory is mentioned: a site's file is seldom all that Apache reads.
     """
-    innermost = (0, 0)
+    last: list[Directive] = []
     lines: list[Directive] = []
     for line in place.in_force("require", "allow", "deny", "satisfy"):
-        rank = _rank(place, line, script)
-        if rank >= innermost:
-            innermost, lines = rank, [*(lines if rank == innermost else ()), line]
+        sections = [block for block in line.up() if block.name in _ALLOWING]
+        if sections == last:
+            lines.append(line)
+        elif [*map(merging, sections)] >= [*map(merging, last)] and all(
+            _is_about(one, place, script) for one in sections
+        ):
+            last, lines = sections, [line]
     if lines:
         return not all(_denies(line) for line in lines)
     root = [*place.directive.up()][-1]
     return any(block.name == "directory" and covers(block, script) for block in root.walk())
-
-
-def _rank(place: Place, line: Directive, script: str) -> tuple[int, int]:
-    """Return how late Apache merges the section around a line; something below (0, 0) if it is about another path."""
-    sections = [block for block in line.up() if block.name in _ORDER]
-    if not all(_is_about(section, place, script) for section in sections):
-        return -1, 0
-    return (_ORDER[sections[0].name], len(sections[-1].value)) if sections else (0, 0)
 
 
 def _is_about(section: Directive, place: Place, script: str) -> bool:

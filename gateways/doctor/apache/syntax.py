@@ -114,20 +114,22 @@ class Reader(Files):
 
 
 def lines(text: str) -> Iterator[tuple[int, str]]:
-    """Give the lines that say something, with their numbers; what a backslash continues is one line."""
+    """Give the lines that say something, with their numbers; what a backslash continues is one line, without a space.
+
+    So Apache reads them: a backslash that no line feed follows is one of the text.
+    """
     pending, start = "", 0
-    for number, line in enumerate(text.split("\n"), 1):
+    rows = text.split("\n")
+    for number, line in enumerate(rows, 1):
         line = line.rstrip("\r")
         start = start or number
-        if line.endswith("\\"):
-            pending += line[:-1] + " "
+        if line.endswith("\\") and number < len(rows):
+            pending += line[:-1]
             continue
         whole = (pending + line).strip()
         if whole and not whole.startswith("#"):
             yield start, whole
         pending, start = "", 0
-    if pending.strip():
-        yield start, pending.strip()
 
 
 def words(text: str) -> Iterator[str]:
@@ -144,6 +146,17 @@ def covers(section: Directive, path: str) -> bool:
     return re.match(f"{glob_expression(section.value.rstrip('/'))}/", f"{path.rstrip('/')}/") is not None
 
 
+def merging(section: Directive) -> tuple[int, int]:
+    """Return how late Apache merges a section, to be compared; those of the same are merged in the order of the file.
+
+    A <Directory> with fewer names in its path comes before one with more; one of a regular expression comes later.
+    """
+    kind = section.name.partition("match")[0]
+    if kind == "directory" and section.name == kind and section.value != "~":
+        return 0, len([name for name in section.value.split("/") if name])
+    return {"directory": 1, "files": 2, "location": 3}[kind], 0
+
+
 def is_for_file(section: Directive, name: str) -> bool:
     """Say whether a section may be about a file of that name: all but a <Files> or <FilesMatch> of others are."""
     if section.name == "filesmatch" or (section.name == "files" and section.value == "~"):
@@ -153,10 +166,10 @@ def is_for_file(section: Directive, name: str) -> bool:
 
 def handler_of(name: str, directives: Iterable[Directive]) -> str:
     """Return the handler that a file of that name gets by SetHandler and AddHandler, "" where it gets none."""
-    found = ""
+    found, ending = "", os.path.splitext(name.lower())[1]
     for directive in directives:
-        endings = [word.lower().lstrip(".") for word in directive.args[1:]]
-        applies = directive.name == "sethandler" or name.lower().rpartition(".")[2] in endings
+        endings = [f".{word.lower().lstrip('.')}" for word in directive.args[1:]]
+        applies = directive.name == "sethandler" or ending in endings
         if applies and directive.args and all(is_for_file(section, name) for section in directive.up()):
             found = directive.value.lower()  # as Apache has them
     return found

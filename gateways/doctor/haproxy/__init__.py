@@ -31,7 +31,7 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         yield from _examine_servers(place, configuration, backends)
         yield from passing.examine(place)
     yield from passing.examine_applications(configuration, found)
-    yield from limits.examine_all(found)
+    yield from limits.examine_all(configuration, found)
 
 
 def _examine_servers(place: Place, configuration: Configuration, backends: Backends) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from gateways.doctor import faults
 from gateways.doctor.findings import WARNING, Finding, declare
 from gateways.doctor.haproxy.conditions import alternatives, number_above
 from gateways.doctor.haproxy.places import Place, seconds
-from gateways.doctor.haproxy.syntax import Line, Section
+from gateways.doctor.haproxy.syntax import Configuration, Line, Section
 
 REPEATED = declare(
     "request-repeated",
@@ -28,28 +28,35 @@ _TIMEOUTS = (
 _USUAL = {"server": "60s", "connect": "2s", "client": "60s", "http-request": "15s", "queue": "60s"}
 #: Failures after which the application has the request, and may have done what it asks for.
 _BEGUN = {"empty-response", "junk-response", "response-timeout", "all-retryable-errors", "500", "502", "503", "504"}
+#: Bytes that HAProxy collects of a request, where nothing else is said.
+_BUFFER = "16 KiB"
 _REFUSALS = ("deny", "reject", "tarpit", "silent-drop", "return")
 #: Criteria that are the length of an upload.
 _LENGTH = re.compile(r"req\.body_(size|len)\b.*|(req\.)?f?hdr(_val)?\(content-length\).*", re.IGNORECASE)
 
 
-def examine(place: Place) -> Iterator[Finding]:
-    """Yield what hits requests for this backend, in its frontends too."""
+def examine(place: Place, measured: bool) -> Iterator[Finding]:
+    """Yield what hits requests for this backend, in its frontends too. ``measured``: the size of buffers was chosen."""
     sections = list(dict.fromkeys([*place.frontends, place.section]))
     if place.mode == "http":
         for section in sections:
             yield from _examine_body(section)
         yield from _examine_keepalive(place)
         yield from _examine_retries(place)
+        used = place.section.setting("use-fcgi-app")
+        if used is not None and used.asked and not measured:
+            what = f"an upload without a length (chunked) of more than {_BUFFER} is answered 400 by HAProxy"
+            yield faults.UNMEASURED.found(used.where, what, "in global: tune.bufsize 65536 (memory of each connection)")
     for section in sections:
         yield from _examine_timeouts(section)
 
 
-def examine_all(found: list[Place]) -> Iterator[Finding]:
+def examine_all(configuration: Configuration, found: list[Place]) -> Iterator[Finding]:
     """Yield what is wrong with the limits of all places, each line once."""
+    measured = bool(configuration.word("tune.bufsize"))
     seen = set()
     for place in found:
-        for finding in examine(place):
+        for finding in examine(place, measured):
             if (finding.code, finding.where) not in seen:
                 seen.add((finding.code, finding.where))
                 yield finding

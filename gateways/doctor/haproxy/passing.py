@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 from gateways.doctor import faults
-from gateways.doctor.findings import ERROR, Finding
+from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.haproxy.places import Place
 from gateways.doctor.haproxy.syntax import Configuration, Line, Section
+from gateways.doctor.live.roundtrips import REMOTE
 
 #: An application that is a whole site.
 _ROOT = "path-info ^()(/.*)$"
@@ -17,6 +18,8 @@ _PAGE = "/page"
 _SCHEME = re.compile(
     r"x-forwarded-(proto|protocol|scheme|ssl)|x-(url-)?scheme|front-end-https|forwarded", re.IGNORECASE
 )
+#: Headers that hold the address of the client.
+_ADDRESS = re.compile(r"x-forwarded-for|x-real-ip|x-client-ip|forwarded", re.IGNORECASE)
 _CHANGES = ("set-header", "add-header", "replace-header", "replace-value")
 
 
@@ -29,10 +32,17 @@ def examine(place: Place) -> Iterator[Finding]:
     if place.mode != "http":
         return
     yield from _examine_headers(place)
-    if "fastcgi" not in protocols and "http" in protocols and place.by_tls and not _tells_scheme(place):
+    if place.section.setting("use-fcgi-app") is not None or protocols != {"http"} or not place.leads:
+        return
+    where = place.section.head.where
+    if place.by_tls and not _tells(place, _SCHEME, "forwarded"):
         what = "X-Forwarded-Proto is not passed, and clients come by https"
         remedy = "http-request set-header X-Forwarded-Proto https if { ssl_fc }"
-        yield faults.HTTPS.found(place.section.head.where, what, remedy)
+        yield faults.HTTPS.found(where, what, remedy)
+    if not _tells(place, _ADDRESS, "forwarded", "forwardfor"):
+        what = "the application takes HAProxy for the client: no header has the client's address"
+        remedy = "http-request set-header X-Forwarded-For %[src]"
+        yield REMOTE.found(where, what, remedy, severity=WARNING)
 
 
 def examine_applications(configuration: Configuration, found: list[Place]) -> Iterator[Finding]:
@@ -136,12 +146,6 @@ def _remedy(mount: str) -> str:
     return f"path-info ^({re.escape(mount)})(/.*)?$" if mount else _ROOT
 
 
-def _rules(place: Place) -> Iterator[Line]:
-    """Give the rules for requests that the backend and its frontends have."""
-    for section in dict.fromkeys([*place.frontends, place.section]):
-        yield from section.inherited("http-request")
-
-
 def _examine_headers(place: Place) -> Iterator[Finding]:
     for line in place.section.inherited("http-request"):
         action, header, value = line.word(1), line.word(2).lower(), line.word(3)
@@ -154,10 +158,12 @@ def _examine_headers(place: Place) -> Iterator[Finding]:
             yield faults.AUTHORIZATION.found(line.where, "the Authorization header is taken out", "leave that line out")
 
 
-def _tells_scheme(place: Place) -> bool:
-    if place.section.setting("option", "forwarded") is not None:
+def _tells(place: Place, header: re.Pattern[str], *options: str) -> bool:
+    """Say whether a header is written, by a rule, a line of older versions or an option."""
+    sections = list(dict.fromkeys([*place.frontends, place.section]))
+    if any(section.setting("option", option) is not None for section in sections for option in options):
         return True
-    if any(line.word(1) in _CHANGES and _SCHEME.fullmatch(line.word(2)) for line in _rules(place)):
-        return True
-    older = [line for section in [*place.frontends, place.section] for line in section.inherited("reqadd", "reqset")]
-    return any(_SCHEME.match(line.word(1)) for line in older)
+    rules = [line for section in sections for line in section.inherited("http-request", "reqadd", "reqset")]
+    return any(
+        header.fullmatch(line.word(2)) if line.word(1) in _CHANGES else header.match(line.word(1)) for line in rules
+    )

@@ -21,6 +21,8 @@ ROUTE = declare(
     "Nothing leads from where clients connect to a server of the backend: HAProxy answers 503, or nobody comes.",
 )  # fmt: skip
 
+TLS = declare("tls-absent", WARNING, "Clients come by https, and HAProxy speaks plain HTTP at that port: 400.")
+
 #: Lines whose conditions are about ACLs of their own section.
 _RULES = (
     *("use_backend", "use-server", "http-request", "http-response", "http-after-response", "tcp-request", "redirect"),
@@ -125,6 +127,11 @@ def _examine_frontend(frontend: Section, configuration: Configuration) -> Iterat
         yield ROUTE.found(frontend.head.where, what, "default_backend NAME", severity=ERROR)
     if frontend.kind == "frontend" and not any(frontend.all("bind")) and ":" not in frontend.head.word(2):
         yield ROUTE.found(frontend.head.where, f"frontend {frontend.name} listens nowhere", "bind :80")
+    for bind in frontend.all("bind") if mode(frontend) == "http" else ():
+        if bind.asked and bind.word(1).endswith(":443") and not {"ssl", "accept-proxy"} & {*bind.words}:
+            more = bind.words[2:] if "crt" in bind.words else ("crt", "/etc/haproxy/site.pem", *bind.words[2:])
+            what = "port 443 is bound without ssl, so that HAProxy expects plain HTTP there"
+            yield TLS.found(bind.where, what, " ".join(["bind", bind.word(1), "ssl", *more]))
     for line in [*used, *filter(None, [target])]:
         backend = configuration.named(line.word(1), "backend", "listen")
         if backend is not None and line.asked and mode(frontend) == "http" and mode(backend) == "tcp":

@@ -21,7 +21,7 @@ _SECTIONS = frozenset(
 )
 _PIECE = re.compile(
     r"""(?P<space>[ \t\r]+) | (?P<comment>\#.*) | '(?P<strong>[^']*)' | "(?P<weak>(?:\\.|[^"\\])*)"
-    | \\(?P<escape>x[0-9a-fA-F]{2}|.) | (?P<plain>[^\ \t\r\#'"\\]+)""",
+    | \\(?P<escape>x[0-9a-fA-F]{2}|.) | (?P<plain>[^\ \t\r\#'"\\]+|\\\Z)""",
     re.VERBOSE | re.DOTALL,
 )
 _BACKSLASH = re.compile(r"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
@@ -205,7 +205,7 @@ def split(text: str, where: str) -> list[str]:
     while at < len(text):
         match = _PIECE.match(text, at)
         if match is None:
-            raise Fault(where, f"a quote is not closed, or a backslash has nothing behind it: {text[at : at + 40]}")
+            raise Fault(where, f"a quote is not closed: {text[at : at + 40]}")
         at = match.end()
         kind, piece = match.lastgroup or "", match[match.lastgroup or 0]
         if kind in ("space", "comment"):

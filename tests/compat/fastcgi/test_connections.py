@@ -8,11 +8,12 @@ import threading
 import pytest
 
 from gateways.compat.fastcgi.connections import MAX_PARAMS, Connection, MultiplexedConnection
+from gateways.compat.fastcgi.streams import MultiplexedInputStream
 from gateways.compat.flup.server import fcgi
 from gateways.compat.waiting import wait
 from tests.support import wire
 from tests.support.compat import TEXT, running
-from tests.support.serving import PATIENCE
+from tests.support.serving import PATIENCE, until
 
 
 def application(environ, start_response):
@@ -108,6 +109,44 @@ def test_errors(served):
 def test_a_peer_that_stays_silent_in_the_middle(served, monkeypatch, data):
     monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.1)
     assert ask(served, data) == []
+
+
+def test_a_peer_that_stays_silent_in_the_middle_of_a_body(served, monkeypatch):
+    monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.1)
+    data = wire.begin() + wire.stream(4, 1, wire.pairs(wire.post(5))) + wire.record(5, 1, b"x")
+    assert ask(served, data)[-1].type == 3, "the connection ends, whatever the application makes of that"
+
+
+def test_a_filter_that_reads_its_file_first(request, served):
+    """There is more of the input before it than a connection keeps."""
+    size = MultiplexedInputStream.MOST * 3
+    stdin = wire.stream(5, 1, bytes(size))
+    data = wire.begin(role=3) + wire.stream(4, 1, wire.pairs(wire.get())) + stdin + wire.stream(8, 1, b"file")
+
+    def handler(req):
+        req.stdout.write(b"Status: 200 OK\r\n\r\n%s %d" % (req.data.read(), len(req.stdin.read())))
+        return 0, 0
+
+    served.server.handler = handler
+    request.addfinalizer(lambda: delattr(served.server, "handler"))
+    assert wire.answer(ask(served, data)).body == b"file %d" % size
+
+
+def test_an_abort_behind_more_than_anybody_reads(request, served, monkeypatch):
+    if served.server._jobClass is Mine:
+        pytest.skip("it hears of an abort when the request reads")
+    monkeypatch.setattr(MultiplexedInputStream, "PATIENCE", 0.01)
+    stdin = wire.stream(5, 1, bytes(MultiplexedInputStream.MOST * 2), end=False)
+
+    def handler(req):
+        until(lambda: req.aborted)
+        req.stdout.write(b"Status: 200 OK\r\n\r\nheard")
+        return 0, 0
+
+    served.server.handler = handler
+    request.addfinalizer(lambda: delattr(served.server, "handler"))
+    data = wire.begin() + wire.stream(4, 1, wire.pairs(wire.get())) + stdin + wire.record(2, 1)
+    assert wire.answer(ask(served, data)).body == b"heard"
 
 
 def test_one_that_is_silent_between_requests_is_waited_for(served, monkeypatch):

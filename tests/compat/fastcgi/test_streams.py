@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateways.compat.fastcgi.streams import (
+    Inputs,
     InputStream,
     MultiplexedInputStream,
     OutputStream,
     StdoutWrapper,
     TeeOutputStream,
 )
-from tests.support.serving import until
+from tests.support.serving import PATIENCE, until
 
 
 class Feeding:
@@ -48,8 +49,17 @@ def test_lines():
     assert Feeding([b"a\nbb\nc"]).stream.readlines(3) == [b"a\n", b"bb\n"]
 
 
+def multiplexed():
+    """A connection, and one of its streams; its thread waits as long as the test does."""
+    conn = SimpleNamespace(server=SimpleNamespace(inputStreamShrinkThreshold=4), inputs=Inputs())
+    stream = MultiplexedInputStream(conn)
+    stream.MOST = 4
+    stream.PATIENCE = PATIENCE
+    return conn, stream
+
+
 def test_one_thread_receives_and_another_reads():
-    stream = MultiplexedInputStream(SimpleNamespace(server=SimpleNamespace(inputStreamShrinkThreshold=4)))
+    _, stream = multiplexed()
     read = []
     thread = threading.Thread(target=lambda: read.extend([stream.readline(), stream.read()]))
     thread.start()
@@ -61,12 +71,11 @@ def test_one_thread_receives_and_another_reads():
 
 def full_stream():
     """A stream that holds what it may, and a thread that waits to add more."""
-    stream = MultiplexedInputStream(SimpleNamespace(server=SimpleNamespace(inputStreamShrinkThreshold=4)))
-    stream.MOST = 4
+    _, stream = multiplexed()
     stream.add_data(b"abcd")
     thread = threading.Thread(target=stream.add_data, args=(b"ef",))
     thread.start()
-    until(lambda: len(stream._lock._waiters) == 1)
+    until(lambda: len(stream._inputs.room._waiters) == 1)
     return stream, thread
 
 
@@ -87,6 +96,51 @@ def test_who_receives_does_not_wait_where_nobody_will_read():
     stream.add_data(b"")
     thread.join(45)
     assert not thread.is_alive()
+
+
+def test_who_receives_does_not_wait_where_another_stream_is_waited_for():
+    """What is waited for comes behind."""
+    conn, stream = multiplexed()
+    other = MultiplexedInputStream(conn)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(other.read()))
+    reader.start()
+    until(lambda: conn.inputs.hungry == 1)
+    stream.PATIENCE = None  # for ever
+    receiver = threading.Thread(target=lambda: [stream.add_data(b"abcd") for _ in range(3)], daemon=True)
+    receiver.start()
+    receiver.join(PATIENCE)
+    assert not receiver.is_alive()
+    stream.FAR_MOST = 12
+    assert not stream._has_room(), "nor is that without a limit"
+    other.add_data(b"x")
+    other.add_data(b"")
+    reader.join(PATIENCE)
+    assert read == [b"x"]
+    assert conn.inputs.hungry == 0
+
+
+def test_readers_do_not_wake_each_other():
+    conn, stream = multiplexed()
+    streams = (stream, MultiplexedInputStream(conn))
+    readers = [threading.Thread(target=one.read) for one in streams]
+    for thread in readers:
+        thread.start()
+    until(lambda: conn.inputs.hungry == 2)
+    assert [len(one._lock._waiters) for one in streams] == [1, 1]
+    for one in streams:
+        one.add_data(b"")
+    for thread in readers:
+        thread.join(PATIENCE)
+
+
+def test_who_receives_does_not_wait_for_ever():
+    """What ends the wait may come behind: an ABORT_REQUEST, or another request."""
+    _, stream = multiplexed()
+    stream.PATIENCE = 0.01
+    for _ in range(3):
+        stream.add_data(b"abcd")
+    assert stream._avail == 12
 
 
 @pytest.fixture

@@ -68,3 +68,34 @@ def test_options_as_apache_puts_them_together(configure: Path) -> None:
 def test_a_configuration_that_apache_would_not_read(configure: Path) -> None:
     (configure / "apache2.conf").write_text("LoadModule cgid_module /x.so\n<Directory /home>\n")
     assert not look("/home/you").known
+
+
+def test_sections_of_regular_expressions_come_last(configure: Path) -> None:
+    (configure / "apache2.conf").write_text(
+        '<DirectoryMatch "^/home/.*/public_html">\nOptions +ExecCGI\n</DirectoryMatch>\n'
+        '<Directory ~ "^/home/user/">\nOptions -ExecCGI\nAllowOverride All\n</Directory>\n'
+        "<Directory /home/user/public_html>\nOptions None\n</Directory>\n"
+        "<Directory />\nAllowOverride None\nOptions None\n</Directory>\n"
+    )
+    assert look("/home/you/public_html").scripts
+    assert not look("/home/you").scripts
+    assert not look("/home/user/public_html").scripts
+    assert look("/home/user/public_html").override == "None", "Apache heeds no AllowOverride in such a section"
+
+
+def test_sections_of_as_many_names_come_in_the_order_of_the_file(configure: Path) -> None:
+    (configure / "apache2.conf").write_text(
+        "<Directory /home/you/public_html>\nAllowOverride FileInfo\n</Directory>\n"
+        '<Directory "/home/*/public_html">\nAllowOverride All\n</Directory>\n'
+    )
+    assert look("/home/you/public_html").override == "All"
+
+
+def test_the_files_are_read_once_where_it_is_asked_for(configure: Path) -> None:
+    conf = configure / "apache2.conf"
+    with facts.read_once():
+        conf.write_text("LoadModule cgid_module /x.so\n")
+        assert look("/home/you").known
+        conf.write_text("")
+        assert look("/home/user").known
+    assert not look("/home/user").known

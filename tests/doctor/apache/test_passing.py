@@ -120,6 +120,15 @@ GRANTED = section("Directory /srv/app", "Require all granted")
         DENIED + section("Directory /srv/app/static", "Require all granted"),
         DENIED + section("Location /b", "Require all granted"),
         DENIED + section("LocationMatch ^/b", "Require all granted"),
+        section("Location /", "Require all granted") + section("Location /a", "Require all denied"),
+        section("Location /a", "Require all granted") + section("Location /", "Require all denied"),
+        section("Directory ~ ^/srv", "Require all denied") + GRANTED,
+        section("DirectoryMatch ^/srv", "Require all denied") + GRANTED,
+        GRANTED + section("Directory /srv/app", "Require all denied"),
+        GRANTED + section("Directory /srv/*", "Require all denied"),
+        section("Files a.cgi", "Require all granted") + section("Files a.*", "Require all denied"),
+        section("Directory /srv", section("Files a.cgi", "Require all granted"))
+        + section("Directory /srv/app", section("Files *", "Require all denied")),
     ],
 )
 def test_a_script_that_nobody_gets(tmp_path, text):
@@ -140,6 +149,10 @@ def test_a_script_that_nobody_gets(tmp_path, text):
         DENIED + section("Location /a", "Require all granted"),
         GRANTED + section("Location /a/admin", "Require all denied"),
         GRANTED + section("LocationMatch ^/admin", "Require all denied"),
+        section("Location /a", "Require all denied") + section("Location /", "Require all granted"),
+        GRANTED + section("Files a.*", "Require all denied") + section("Files *", "Require all granted"),
+        section("DirectoryMatch ^/srv", "Require all granted") + DENIED,
+        section("Directory /srv/app", "Require all denied") + GRANTED,
         section("Directory /srv/app", "Options +ExecCGI"),
     ],
 )

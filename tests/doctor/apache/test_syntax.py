@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from gateways.doctor import directives
 from gateways.doctor.apache.syntax import Reader
 from gateways.doctor.directives import Fault
 from tests.doctor.asked import check_refusal, read_with, shown
@@ -21,6 +22,8 @@ read = partial(read_with, Reader)
         ("<Location />\n A b\n</Location>", [("location", "/", [("a", "b")])]),
         ('<Proxy "fcgi://x" ttl=60>\n</Proxy>', [("proxy", "fcgi://x", "ttl=60", [])]),
         ("A b \\\n  c\nD", [("a", "b", "c"), ("d",)]),
+        ("A b\\\nc \\\r\n d\n# e\\\nf\nG \\", [("a", "bc", "d"), ("g", "\\")]),
+        ("A\n# b \\", [("a",)]),
         ("<IfModule mod_x.c>\nA\n<Else>\nB\n</Else>\n</IfModule>", [("a",)]),
         ("<IfModule !mod_x.c>\nA\n</IfModule>\n<IfDefine X>\nB\n</IfDefine>\n<IfDefine !X>\nC\n</IfDefine>", [("c",)]),
         ("<IfVersion >= 2.4>\n<Location /a>\nA\n</Location>\n</IfVersion>", [("location", "/a", [("a",)])]),
@@ -67,6 +70,14 @@ def test_included_files_stand_in_their_places(tmp_path):
     assert shown(root) == [("a",), ("user", "web"), ("c",)]
     assert [one.name for one in root.walk() if one.asked] == ["user"]
     assert [one.line for one in reader.not_included] == ["Include nothing.conf"]
+
+
+def test_too_many_files(tmp_path, monkeypatch):
+    (tmp_path / "b.conf").write_text("A\n")
+    monkeypatch.setattr(directives, "MOST_FILES", 3)
+    assert shown(read(tmp_path / "a.conf", "Include b.conf\n" * 2)) == [("a",), ("a",)]
+    with pytest.raises(Fault, match="more than 3 files"):
+        read(tmp_path / "a.conf", "Include b.conf\n" * 3)
 
 
 def test_files_that_include_each_other(tmp_path):

@@ -77,16 +77,20 @@ def test_a_chroot(tmp_path):
     from tests.doctor.asked import findings
 
     for path, severity in (("/run/a", "warning"), ("/srv/run/a", "error")):
-        text = changed(FASTCGI, ("maxconn 100", "chroot /srv/"), (SERVER, path))
+        text = changed(FASTCGI, ("tune.bufsize 65536", "tune.bufsize 65536\n    chroot /srv/"), (SERVER, path))
         [finding] = findings(tmp_path / "a.cfg", text)
-        assert (finding.code, finding.severity, finding.where[-3:]) == ("socket-chroot", severity, ":12")
+        assert (finding.code, finding.severity, finding.where[-3:]) == ("socket-chroot", severity, ":13")
         assert f"/srv{path}" in finding.what
 
 
 def test_a_socket_in_the_chroot(tmp_path):
     (tmp_path / "root").mkdir()
     path = tmp_path / "a.cfg"
-    path.write_text(changed(FASTCGI, ("maxconn 100", f"chroot {tmp_path / 'root'}"), (SERVER, "/app")))
+    path.write_text(
+        changed(
+            FASTCGI, ("tune.bufsize 65536", f"tune.bufsize 65536\n    chroot {tmp_path / 'root'}"), (SERVER, "/app")
+        )
+    )
     user = None if os.geteuid() == 0 else __import__("pwd").getpwuid(os.geteuid()).pw_name
     options = Options(user=user or "root", timeout=1.0)
     assert [finding.code for finding in haproxy.examine(str(path), options)] == ["socket-chroot"]

@@ -53,6 +53,12 @@ def test_uploads(tmp_path, rule, wrong):
     assert result == ({"body-limit": rule.rpartition("\n")[2].strip()} if wrong else {"configuration-read": ""})
 
 
+def test_uploads_without_a_length(tmp_path):
+    result = found(tmp_path, changed(FASTCGI, ("    tune.bufsize 65536\n", "")))
+    assert result == {"body-unmeasured": "use-fcgi-app app"}
+    assert "body-unmeasured" not in found(tmp_path, HTTP)
+
+
 @pytest.mark.parametrize(
     ("options", "backend", "server", "code"),
     [

@@ -108,6 +108,16 @@ def test_https(tmp_path, line, seen):
         assert found(tmp_path, changed(by_tls, ("    default", f"    {line}\n    default"))) == result
 
 
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [("", False), ("option forwardfor except 127.0.0.1", True), ("http-request add-header X-Real-IP %[src]", True)],
+)
+def test_the_address_of_the_client(tmp_path, line, seen):
+    text = changed(HTTP, ("    option forwardfor\n", ""), ("    server", f"    {line}\n    server"))
+    assert found(tmp_path, text) == ({"configuration-read": ""} if seen else {"remote-address": "backend app"})
+    assert "remote-address" not in found(tmp_path, changed(FASTCGI, ("    use", f"    {line}\n    use")))
+
+
 def test_php(tmp_path):
     text = changed(FASTCGI, (SPLIT, "path-info ^(/.+\\.php)(/.*)?$\n    index index.php"))
     assert set(found(tmp_path, text)) == {"path-split"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.doctor.asked import findings
 from tests.doctor.haproxy.written import FASTCGI, HTTP, changed, found
 
 PAGES = "    default_backend app\n"
@@ -88,7 +89,23 @@ def test_nothing_leads_there(tmp_path, old, new, line):
     ],
 )
 def test_what_needs_no_server(tmp_path, text):
-    assert set(found(tmp_path, f"defaults\n    mode http\n{text}")) == {"configuration-read"}
+    assert set(found(tmp_path, f"defaults\n    mode http\n    option forwardfor\n{text}")) == {"configuration-read"}
+
+
+@pytest.mark.parametrize(
+    ("bind", "remedy"),
+    [
+        ("bind *:443", "bind *:443 ssl crt /etc/haproxy/site.pem"),
+        ("bind :443 crt /a.pem", "bind :443 ssl crt /a.pem"),
+        ("bind :443 ssl crt /a.pem", None),
+        ("bind :443 accept-proxy", None),
+        ("bind :8443", None),
+    ],
+)
+def test_https_without_a_certificate(tmp_path, bind, remedy):
+    found_there = findings(tmp_path / "a.cfg", changed(FASTCGI, ("bind :80", bind)))
+    assert [one.remedy for one in found_there if one.code == "tls-absent"] == ([] if remedy is None else [remedy])
+    assert found(tmp_path, changed(FASTCGI, ("bind :80", bind), ("mode http", "mode tcp"))).get("tls-absent") is None
 
 
 def test_modes_that_do_not_fit(tmp_path):

@@ -25,6 +25,7 @@ read = partial(read_with, Reader)
         ('a ""', ["a", ""]),
         ('a "${PORT-80}" "$HOST:1"', ["a", "80", "$HOST:1"]),
         ("a b\r", ["a", "b"]),
+        ("a b\\", ["a", "b\\"]),
         ("a \udcff", ["a", "\udcff"]),
     ],
 )
@@ -91,7 +92,6 @@ def test_a_condition(tmp_path):
     ("text", "line", "what"),
     [
         ("frontend a\n bind 'x\n", 2, "a quote is not closed"),
-        ("frontend a\n bind x\\\n", 2, "a backslash has nothing behind it"),
         ("# x\nmode http\n", 2, "before the first section"),
         ("frontend a\n bind :80", 2, "no line feed at its end"),
     ],
@@ -103,7 +103,7 @@ def test_what_haproxy_would_not_read(tmp_path, text, line, what):
 def test_a_part_of_a_directory(tmp_path):
     """``haproxy -f haproxy.cfg -f conf.d`` reads the files one behind the other."""
     (tmp_path / "conf.d").mkdir()
-    (tmp_path / "haproxy.cfg").write_text("defaults\n mode http\n")
+    (tmp_path / "haproxy.cfg").write_text("defaults\n mode http\n option forwardfor\n")
     (tmp_path / "conf.d" / "1.cfg").write_text("frontend a\n bind :80\n default_backend b\n")
     (tmp_path / "conf.d" / "3.cfg").mkdir()
     part = tmp_path / "conf.d" / "2.cfg"
@@ -120,7 +120,7 @@ def test_a_part_alone(tmp_path):
     [finding] = findings(tmp_path / "a.cfg", "frontend a\n bind :80\n default_backend b\n")
     assert (finding.code, finding.severity) == ("name-absent", "warning")
     text = "frontend a\n bind :80\n default_backend b\nbackend b\n use-fcgi-app c\n server x 10.0.0.1:80 proto fcgi\n"
-    assert {finding.code for finding in findings(tmp_path / "a.cfg", text)} == {"name-absent"}
+    assert {finding.code for finding in findings(tmp_path / "a.cfg", text)} == {"name-absent", "body-unmeasured"}
 
 
 def test_a_whole_one_beside_another(tmp_path):

@@ -8,7 +8,7 @@ from tests.doctor.asked import findings
 
 FASTCGI = """\
 global
-    maxconn 100
+    tune.bufsize 65536
 defaults
     mode http
     timeout client 60s
@@ -27,6 +27,7 @@ fcgi-app app
 HTTP = """\
 defaults
     mode http
+    option forwardfor
 frontend www
     bind :80
     default_backend app

@@ -15,7 +15,7 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseAJPServer, PreforkServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
+class WSGIServer(BaseAJPServer, PreforkServer):
     """Serves a WSGI application over AJP13, in processes of one thread.
 
     ``timeout`` is the time for a request, in seconds. ``kw``: ``minSpare``, ``maxSpare``, ``maxChildren``,
@@ -23,6 +23,7 @@ class WSGIServer(BaseAJPServer, PreforkServer):  # type: ignore[misc]  # run() t
     """
 
     loop = PreforkServer
+    run = BaseAJPServer._serve  # type: ignore[assignment]  # takes no socket, as flup's
 
     def __init__(
         self,

@@ -41,8 +41,8 @@ class WSGIServer(BaseFCGIServer, ThreadedServer):
     def run(self) -> bool:  # type: ignore[override]  # flup's
         """Serve until SIGHUP, SIGINT, SIGTERM or the program ends it; return whether it was SIGHUP.
 
-        Requests in hand are finished, those of classes of the program's own, too. Raises as ``Gateway.run`` does.
+        Requests in hand are finished, those of classes of the program's own, too. Raises as ``Gateway._serve`` does.
         """
-        reload = super().run()
+        reload = self._serve()
         self.shutdown()
         return reload

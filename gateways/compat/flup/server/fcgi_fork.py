@@ -14,7 +14,7 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseFCGIServer, PreforkServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
+class WSGIServer(BaseFCGIServer, PreforkServer):
     """Serves a WSGI application over FastCGI, in processes of one thread.
 
     ``timeout`` is the time for a request, in seconds. ``kw``: ``minSpare``, ``maxSpare``, ``maxChildren``,
@@ -22,6 +22,7 @@ class WSGIServer(BaseFCGIServer, PreforkServer):  # type: ignore[misc]  # run() 
     """
 
     loop = PreforkServer
+    run = BaseFCGIServer._serve  # type: ignore[assignment]  # takes no socket, as flup's
 
     def __init__(
         self,

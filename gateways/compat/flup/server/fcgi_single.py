@@ -14,10 +14,11 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseFCGIServer, SingleServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
+class WSGIServer(BaseFCGIServer, SingleServer):
     """Serves a WSGI application over FastCGI, in one thread. ``kw`` is not looked at."""
 
     loop = SingleServer
+    run = BaseFCGIServer._serve  # type: ignore[assignment]  # takes no socket, as flup's
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateways.compat.accepting import setCloseOnExec
+from gateways.compat.gateway import Gateway
 from gateways.compat.loops import ServerLoop, overridden
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class PreforkServer(ServerLoop):
     def run(self, sock: socket.socket) -> bool:
         """Serve a listening socket until a signal or the program ends it; return whether that was SIGHUP."""
         setCloseOnExec(sock)
-        if self._is_for_engine():
+        if isinstance(self, Gateway) and self._is_for_engine():
             from gateways.compat.forking import manage
 
             self._hupReceived = False

@@ -15,13 +15,14 @@ __author__ = "the gateways authors"
 __version__ = "$Revision$"
 
 
-class WSGIServer(BaseSCGIServer, ThreadedServer):  # type: ignore[misc]  # run() takes nothing here, as flup's
+class WSGIServer(BaseSCGIServer, ThreadedServer):
     """Serves a WSGI application over SCGI.
 
     ``kw``: ``minSpare``, ``maxSpare`` and ``maxThreads``; the last says how many requests are served at a time.
     """
 
     loop = ThreadedServer
+    run = BaseSCGIServer._serve  # type: ignore[assignment]  # takes no socket, as flup's
 
     def __init__(
         self,

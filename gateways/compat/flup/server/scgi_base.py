@@ -142,7 +142,8 @@ class BaseSCGIServer(LoggedGateway):
         self.logger = logging.getLogger(LoggerName)
         self.logger.setLevel(loggingLevel)
         if isinstance(scriptName, str):
-            warnings.warn(_DEPRECATED, DeprecationWarning, stacklevel=4)
+            between = 2 if hasattr(self, "loop") else 0  # the constructor of a server, and ``_set_up``
+            warnings.warn(_DEPRECATED, DeprecationWarning, stacklevel=2 + between)
 
     def _mount(self) -> str | None:
         return self.scriptName if isinstance(self.scriptName, str) else super()._mount()

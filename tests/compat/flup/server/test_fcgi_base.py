@@ -7,8 +7,9 @@ import pytest
 
 from gateways.compat.flup.server import fcgi, fcgi_base, fcgi_fork, fcgi_single
 from gateways.compat.flup.server.fcgi_base import FCGI_REQUEST_COMPLETE, FCGI_UNKNOWN_ROLE, BaseFCGIServer
+from gateways.compat.flup.server.threadedserver import ThreadedServer
 from gateways.errors import BindError
-from tests.support.compat import hello
+from tests.support.compat import hello, running
 
 
 def call(server, role=1, **params):
@@ -86,3 +87,19 @@ def test_the_variable_for_web_servers(server_class, monkeypatch):
     assert server._isClientAllowed(("10.0.0.1", 1))
     assert not server._isClientAllowed(("10.0.0.2", 1))
     assert server._isClientAllowed("")
+
+
+def test_a_server_that_a_program_puts_together():
+    """Its ``run`` is the loop's, with a socket."""
+
+    class Own(BaseFCGIServer, ThreadedServer):
+        def __init__(self):
+            BaseFCGIServer.__init__(self, hello, bindAddress=("127.0.0.1", 0))
+            ThreadedServer.__init__(self, jobClass=self._connectionClass, jobArgs=(self, None))
+
+    server = Own()
+    serve = server.run
+    server.run = lambda: serve(server._setupSocket())
+    with running(server) as run:
+        assert run.read("/a").startswith(b"hello ")
+    server._cleanupSocket(run.sock)

@@ -45,6 +45,13 @@ def test_what_is_no_netstring(data, error):
         readNetstring(sock)
 
 
+@pytest.mark.parametrize("constructor", [scgi.WSGIServer, scgi.BaseSCGIServer])
+def test_who_says_where_it_is_is_warned(constructor):
+    with pytest.warns(DeprecationWarning, match="scriptName") as found:
+        constructor(hello, scriptName="/app")
+    assert [warning.filename for warning in found] == [__file__]
+
+
 @pytest.mark.parametrize("kind", ["engine", "own"])
 def test_where_it_is(kind):
     with pytest.warns(DeprecationWarning, match="scriptName"):
