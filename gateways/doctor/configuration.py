@@ -18,9 +18,8 @@ READ = declare("configuration-read", OK, "The file was read, and nothing is wron
 SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with this setting of gateways.toml.")
 DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
 
-NGINX, APACHE, LIGHTTPD, CADDY, H2O = "nginx", "apache", "lighttpd", "caddy", "h2o"
+NGINX, APACHE, LIGHTTPD, CADDY, HAPROXY, H2O = "nginx", "apache", "lighttpd", "caddy", "haproxy", "h2o"
 GATEWAYS = "gateways.toml"
-_HAPROXY = "HAProxy"
 
 #: The first that is found in a file decides, comments left out.
 _MARKS = (
@@ -47,7 +46,14 @@ _MARKS = (
         LIGHTTPD,
         re.compile(r"^[ \t]*[\w-]+\.[\w-]+[ \t]*[+:]?=(?![=~>])|\$(HTTP|SERVER|REQUEST_HEADER)[ \t]*\[", re.MULTILINE),
     ),
-    (_HAPROXY, re.compile(r"^(global|defaults|frontend|backend|fcgi-app)\b[^{;=\n]*$", re.MULTILINE)),
+    (
+        HAPROXY,
+        re.compile(
+            r"^((global|defaults)[ \t\r]*(#.*)?|(defaults|frontend|backend|fcgi-app)[ \t]+[^{;=\n]+"
+            r"|listen[ \t]+[A-Za-z][^{;=\n]*)$",
+            re.MULTILINE,
+        ),
+    ),
     (
         APACHE,
         re.compile(
@@ -107,12 +113,10 @@ def kind_of(path: str) -> str:
         return CADDY
     for kind, mark in _MARKS:
         if mark.search(text):
-            if kind == _HAPROXY:
-                raise ConfigError(f"{path!r} is of HAProxy, whose language doctor does not know; haproxy -c -f {path}")
             return kind
     raise ConfigError(
         f"{path!r} is not a file that doctor knows: it reads scripts, .htaccess, gateways.toml, and configurations of "
-        "nginx, Apache, lighttpd, Caddy and h2o"
+        "nginx, Apache, lighttpd, Caddy, HAProxy and h2o"
     )
 
 

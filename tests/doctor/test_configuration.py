@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.doctor.configuration import APACHE, CADDY, GATEWAYS, H2O, LIGHTTPD, NGINX, kind_of
+from gateways.doctor.configuration import APACHE, CADDY, GATEWAYS, H2O, HAPROXY, LIGHTTPD, NGINX, kind_of
 from gateways.doctor.directives import read_text
 from gateways.doctor.findings import ERROR, WARNING
 from gateways.doctor.targets import Options, examine
@@ -16,12 +16,8 @@ from tests.doctor.asked import ONLY_READ, findings
 from tests.support.source import CHECKOUT
 
 CONF = CHECKOUT / "conf"
-OURS = sorted(
-    path
-    for pattern in ("nginx/*", "apache/*.conf", "lighttpd/*", "caddy/*", "h2o/*")
-    for path in CONF.glob(pattern)
-    if path.is_file()
-)
+PATTERNS = ("nginx/*", "apache/*.conf", "lighttpd/*", "caddy/*", "haproxy/*", "h2o/*")
+OURS = sorted(path for pattern in PATTERNS for path in CONF.glob(pattern) if path.is_file())
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -50,6 +46,10 @@ def test_the_files_that_we_give_away(path: Path):
         ('hosts:\n  "example.org":\n', H2O),
         ("- file.dir: /srv\n- mruby.handler: |\n    a.b = 1\n", H2O),
         ('{ "fastcgi.connect": { port: 9000 } }\n', H2O),
+        ("# server { }\nglobal # all\n    maxconn 9\n", HAPROXY),
+        ("backend app from usual\n", HAPROXY),
+        ("fcgi-app app\n", HAPROXY),
+        ("listen app\n    bind :80\n", HAPROXY),
         ("[gateways]\nworkers = 2\n", GATEWAYS),
         ("[pool.shop]\n", GATEWAYS),
     ],
@@ -74,13 +74,14 @@ def test_comments_are_passed_over_in_one_go(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["server { }\n", "<Directory />\n</Directory>\n", "server.port = 80\n", "file_server\n", "hosts: {}\n"]
+    "text",
+    ["server { }\n", "<Directory />\n</Directory>\n", "server.port = 80\n", "file_server\n", "hosts: {}\n", "global\n"],
 )
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, text):
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    for kind in (NGINX, APACHE, LIGHTTPD, CADDY, H2O):
+    for kind in (NGINX, APACHE, LIGHTTPD, CADDY, HAPROXY, H2O):
         monkeypatch.setattr(importlib.import_module(f"gateways.doctor.{kind}.syntax"), "read_text", refuse)
     with pytest.raises(ConfigError, match="Permission denied; run as"):
         findings(tmp_path / "file", text)

@@ -98,6 +98,7 @@ class Bench:
         (run / "file").touch()
         (run / "private").mkdir()
         (run / "private").chmod(0)
+        (run / "both.pem").write_bytes(Path(CERTIFICATE).read_bytes() + Path(KEY).read_bytes())
         (self.sandbox.srv / "secret.txt").write_text("secret\n")
 
     def write_all(self) -> None:
@@ -123,6 +124,9 @@ class Bench:
         for pattern, replacement in () if isinstance(case, str) else case.changes:
             text, count = re.subn(pattern, self._filled(replacement), text)
             assert count, f"{pattern!r} is not in {conf}:\n{text}"
+        if conf.startswith("haproxy/"):  # the file is all that it reads, and it runs one of them at a time
+            for literal, value in self.server.replacements().items():
+                text = text.replace(literal, value)
         port = self.ports[case]
         # Names that may be there only once in a server.
         text = text.replace("example_", f"v{number}_").replace("listen 80;", f"listen 127.0.0.1:{port};")
@@ -145,7 +149,8 @@ class Bench:
 
     def _filled(self, text: str) -> str:
         values = {"tcp": self.addresses["fastcgi"], "tls": free_port(), "crt": CERTIFICATE, "key": KEY}
-        values.update(scgi=self.addresses["scgi"], http=self.addresses["http"], run=self.sandbox.run)
+        values.update(scgi=self.addresses["scgi"], http=self.addresses["http"])
+        values.update(run=self.sandbox.run, pem=self.sandbox.run / "both.pem")
         for name, value in values.items():
             text = text.replace(f"{{{name}}}", str(value))
         return text
