@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import stat
 from collections.abc import Iterator
@@ -170,6 +171,18 @@ def test_what_a_trace_that_was_killed_has_left_is_not_overwritten(socket_dir: Pa
         with place.sock:
             place.put_back()
             assert f"a trace is just ending; try again, or if none is running: rm {behind}" in advice(address)
+
+
+def test_the_advice_can_be_typed_where_a_path_has_spaces(socket_dir: Path) -> None:
+    (socket_dir / "a b").mkdir()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(socket_dir / "a b/app.sock"))
+        sock.listen()
+        address = parse_address(f"unix:{socket_dir}/a b/app.sock")
+        with TakeOver(address).sock:
+            assert advice(address).endswith(f": rm '{address.path}{BEHIND}'")
+        remedy = advice(address).rpartition(": ")[2]
+        assert shlex.split(remedy) == ["mv", address.path + BEHIND, address.path]
 
 
 @pytest.mark.parametrize(
