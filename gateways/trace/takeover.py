@@ -11,6 +11,7 @@ name stays until those are served whom the trace has accepted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -147,8 +148,13 @@ def _listen(path: str, like: os.stat_result, backlog: int) -> socket.socket:
         sock.close()
         if os.path.lexists(path):
             os.unlink(path)
-        raise BindError(f"cannot listen on unix:{path}: {error.strerror}") from None
+        raise BindError(f"cannot listen on unix:{path}: {error.strerror}; {_remedy(error)}") from None
     return sock
+
+
+def _remedy(error: OSError) -> str:
+    refused = error.errno in (errno.EACCES, errno.EPERM)
+    return "be root or the owner of the socket and its directory, or use --listen" if refused else "use --listen"
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import socket
@@ -183,6 +184,18 @@ def test_the_advice_can_be_typed_where_a_path_has_spaces(socket_dir: Path) -> No
             assert advice(address).endswith(f": rm '{address.path}{BEHIND}'")
         remedy = advice(address).rpartition(": ")[2]
         assert shlex.split(remedy) == ["mv", address.path + BEHIND, address.path]
+
+
+def test_a_directory_that_may_not_be_written_to(
+    socket_dir: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, mode: int) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    remedy = "Permission denied; be root or the owner of the socket and its directory, or use --listen"
+    assert advice(parse_address(f"unix:{socket_dir}/app.sock")).endswith(remedy)
+    assert os.listdir(socket_dir) == ["app.sock"]
 
 
 @pytest.mark.parametrize(
