@@ -11,7 +11,7 @@ _SECRET_NAME = re.compile(
     r"|SESSION|(?:\A|_)AUTH(?!_(?:TYPE|USER|NAME)\Z)(?:_|\Z)"
 )
 _COOKIE = re.compile(r"(?:HTTP_|SET_)?COOKIE2?\Z")
-#: Variables that hold a URL with its query.
+#: Variables that hold a query, or a URL that may have no "?" before it. All others are known by that.
 _WITH_QUERY = re.compile(
     r"(?:(?:REDIRECT_)?QUERY_STRING|REQUEST_URI|(?:HTTP_)?REFERER|DOCUMENT_URI|LOCATION|REDIRECT_URL|RAW_URI"
     r"|(?:HTTP_)?X_ORIGINAL_UR[IL]|(?:HTTP_)?X_REWRITE_URL|UNENCODED_URL|X_ACCEL_REDIRECT)\Z"
@@ -19,7 +19,7 @@ _WITH_QUERY = re.compile(
 #: Names in queries, forms and JSON.
 _SECRET_WORD = re.compile(
     r"passw|passphrase|pwd|secret|token|(?:api|access|private)[_-]?key|auth(?!or(?!i[sz]))|credential|signature|csrf|xsrf|jwt|session"
-    r"|\bsid\b|\bcode\b",
+    r"|\bsid\b|\bsig\b|\bcode\b",
     re.IGNORECASE,
 )
 #: What stands between the parameters of a query or a form.
@@ -44,7 +44,7 @@ def mask_value(name: str, value: str) -> str:
     if _SECRET_NAME.search(plain):
         scheme, space, rest = value.partition(" ")
         return f"{scheme} {MASK}" if space and rest and "AUTHORIZATION" in plain else MASK if value else ""
-    if _WITH_QUERY.search(plain):
+    if "?" in value or _WITH_QUERY.search(plain):
         return mask_text(value)
     return value
 
