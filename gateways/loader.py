@@ -215,6 +215,8 @@ def _explain_missing(name: str, missing: str) -> str:
     parent, _, attribute = name.rpartition(".")
     if parent and hasattr(sys.modules.get(parent), attribute):
         return f"{parent} is a module and {attribute} is in it; did you mean '{parent}:{attribute}'?"
+    if os.path.isfile(name):  # such as mod_wsgi's shop.wsgi
+        return f"there is no module {missing!r}, but a file {name}; did you mean './{name}'?"
     package, _, last = missing.rpartition(".")
     directories = getattr(sys.modules.get(package), "__path__", []) if package else [path or "." for path in sys.path]
     candidates = {os.path.splitext(entry)[0] for directory in directories for entry in _names_in(directory)}

@@ -150,6 +150,14 @@ def test_missing_module_names_the_nearest(directory: Path, name: str) -> None:
     assert message.endswith("; did you mean 'shopfront'?")
 
 
+def test_a_file_that_looks_like_a_module_is_named(directory: Path, name: str) -> None:
+    """mod_wsgi's script, by the name that everybody types first."""
+    write(directory / f"{name}.wsgi", HELLO.format(name="application"))
+    expected = f"there is no module '{name}', but a file {name}.wsgi; did you mean './{name}.wsgi'?"
+    assert refusal(f"{name}.wsgi:application").endswith(expected)
+    assert load(f"./{name}.wsgi:application")({}, None) == [b"application"]
+
+
 def test_missing_submodule_names_the_nearest(directory: Path, name: str) -> None:
     write(directory / name / "wsgi.py")
     message = refusal(f"{name}.wsg:app")
