@@ -36,7 +36,8 @@ class BuildScripts(build_scripts):
         compiler = new_compiler()
         customize_compiler(compiler)
         try:
-            objects = compiler.compile([f"{RESIDENT}.c"], output_dir=temporary, extra_preargs=["-std=c11"])
+            sources = [f"{RESIDENT}.c", f"{RESIDENT}-relay.c"]
+            objects = compiler.compile(sources, output_dir=temporary, extra_preargs=["-std=c11"])
             compiler.link_executable(objects, "gateways-cgi", output_dir=self.build_dir)
         except CCompilerError as error:
             print(f"warning: gateways-cgi is in Python, and slower: {error}", file=sys.stderr)

@@ -23,7 +23,7 @@ class ServerConnection(Protocol):
 
     @property
     def owed(self) -> bytes:
-        """What waits for the end of the last request's input, and is to be sent before our side ends."""
+        """What waits for the end of the last request's input, and is to be sent before our side ends at the latest."""
 
     @property
     def ends_by_close(self) -> bool:
@@ -48,6 +48,10 @@ class ServerConnection(Protocol):
     @property
     def idle(self) -> bool:
         """True between requests, with nothing received of the next: the time to close a kept connection."""
+
+    @property
+    def draining(self) -> bool:
+        """True between requests, with something of the last one's body still to come, which nobody wants."""
 
     @property
     def buffered(self) -> int:

@@ -31,6 +31,8 @@ class OneRequest:
     #: Whether closing the connection is what ends a response.
     ends_by_close = True
     owed = b""
+    #: There is no other request while something of a body comes.
+    draining = False
     _encode_head: Callable[[str, Headers], bytes]
 
     __slots__ = ("_buffer", "_limits", "_remaining", "_started", "outgoing")

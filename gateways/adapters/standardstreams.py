@@ -25,7 +25,7 @@ def complete_standard_streams() -> None:
 
 
 def leave_body(stdin: int) -> None:
-    """Let the web server know that the rest of the body on a descriptor will not be read. It is closed then.
+    """Let the web server know that the rest of the body on a descriptor will not be read. A socket is closed then.
 
     mod_cgid gives a script one socket for both directions. Closed with unread bytes in it, that socket is reset,
     and Apache loses the response: so it is ended first, and then emptied of what it holds.

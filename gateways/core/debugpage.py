@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import linecache
 import os
-import reprlib
 import sys
 from base64 import b64encode
 from hashlib import sha256
@@ -18,13 +17,13 @@ from pathlib import Path
 
 from gateways import __version__
 from gateways.core.failures import cut, title_of
+from gateways.core.shortrepr import short_repr
 from gateways.errors import BootError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import FrameType, TracebackType
-    from typing import Any
 
     from gateways.core.types import Environ, Headers
 
@@ -36,8 +35,6 @@ _FRAMES = 20
 _CHAIN = 10
 #: Characters of one value.
 _VALUE = 2000
-#: Items shown of a list, dict or set.
-_ITEMS = 100
 
 #: Variables that tell of the request and hold no secret (RFC 3875, section 4.1, and what web servers add).
 _REQUEST = frozenset(
@@ -175,7 +172,8 @@ def _frames(origin: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
 def _frame(frame: FrameType, number: int, secrets: bool, opened: bool) -> str:
     code = frame.f_code
     lines = linecache.getlines(code.co_filename, frame.f_globals)
-    local = _table([(name, _repr(value), False) for name, value in sorted(frame.f_locals.items())]) if secrets else ""
+    values = sorted(frame.f_locals.items()) if secrets else ()
+    local = _table([(name, short_repr(value), False) for name, value in values]) if secrets else ""
     # co_qualname: Python 3.11
     return f"""\
 <details{" open" if opened else ""}>
@@ -224,7 +222,7 @@ def _shown(variables: Iterable[tuple[str, object]], secrets: bool) -> Iterator[t
         kind, _, rest = name.partition("." if name.startswith("wsgi.") else "_")
         open_to_all = name in _REQUEST or rest in {"HTTP": _HEADERS, "wsgi": _WSGI}.get(kind, ())
         hidden = not (secrets or open_to_all)
-        yield name, _HIDDEN if hidden else value if isinstance(value, str) else _repr(value), hidden
+        yield name, _HIDDEN if hidden else value if isinstance(value, str) else short_repr(value), hidden
 
 
 def _process() -> list[tuple[str, str, bool]]:
@@ -254,27 +252,3 @@ def _table(rows: Iterable[tuple[str, str, bool]]) -> str:
         for name, value, remark in rows
     )
     return f"<table>\n{cells}</table>\n" if cells else '<p class="about">none</p>\n'
-
-
-class _Repr(reprlib.Repr):
-    """``repr()`` of a part of what is large: an upload can be a local variable."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxstring = self.maxlong = _VALUE
-        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = _ITEMS
-
-    def repr_bytes(self, value: Any, level: int) -> str:
-        return self.repr_str(value, level)
-
-    repr_bytearray = repr_bytes
-
-    def repr_instance(self, value: object, level: int) -> str:
-        return repr(value)
-
-
-def _repr(value: object) -> str:
-    try:
-        return _Repr().repr(value)
-    except BaseException as error:  # even sys.exit()
-        return f"(its repr() raises {type(error).__name__})"

@@ -1,9 +1,12 @@
-"""What is said of an exception: in the log, on the debug page, and in one line. Loaded when there is one."""
+"""What is said of an exception: in the log, on the debug page, and in one line.
+
+A CGI script loads it when there is something to say, which may be a warning only or a client that has left: so it
+imports what makes tracebacks where one is made.
+"""
 
 from __future__ import annotations
 
 import os
-import traceback
 
 from gateways.errors import BodyTooLarge, BootError, GatewayError, HeadTooLarge, MalformedBody
 
@@ -26,7 +29,12 @@ def report(line: str, error: BaseException) -> str:
     first = f"gateways: {line}: {name}{one_line(error)}\n"
     if cause is None or isinstance(error, (BodyTooLarge, HeadTooLarge, MalformedBody)):
         return first  # no line of the program is at fault
-    text = "".join(traceback.format_exception(type(cause), cause, origin_of(cause)))
+    try:
+        import traceback  # a server has it
+
+        text = "".join(traceback.format_exception(type(cause), cause, origin_of(cause)))
+    except Exception as second:  # no file can be opened, out of memory, or an exception with a life of its own
+        text = f"the traceback cannot be shown: {type(second).__name__}"
     return first + "".join([f"  {line}\n" for line in text.rstrip("\n").split("\n")])
 
 
@@ -46,6 +54,8 @@ def title_of(error: BaseException) -> str:
     try:
         if isinstance(error, GatewayError):
             return cut(str(error), _TITLE)
+        import traceback
+
         summary = traceback.TracebackException(type(error), error, None)
         summary.__dict__["__notes__"] = None
         text = list(summary.format_exception_only())[-1].strip()

@@ -18,12 +18,21 @@ READ = declare("configuration-read", OK, "The file was read, and nothing is wron
 SETTING = declare("setting-wrong", ERROR, "`gateways serve` does not start with this setting of gateways.toml.")
 DOUBTFUL = declare("setting-doubtful", WARNING, "The setting of gateways.toml may keep `gateways serve` from starting.")
 
-NGINX, APACHE, LIGHTTPD, CADDY, HAPROXY = "nginx", "apache", "lighttpd", "caddy", "haproxy"
+NGINX, APACHE, LIGHTTPD, CADDY, HAPROXY, H2O = "nginx", "apache", "lighttpd", "caddy", "haproxy", "h2o"
 GATEWAYS = "gateways.toml"
 
 #: The first that is found in a file decides, comments left out.
 _MARKS = (
     (GATEWAYS, re.compile(r"^[ \t]*\[(gateways|pool\.[^\]]+)\][ \t]*$", re.MULTILINE)),
+    (
+        H2O,  # before those that programs in Ruby look like
+        re.compile(
+            r"""^hosts:(?=\s)|(?:^[ \t]*(?:-[ \t]+)*|[{,][ \t]*)["']?"""
+            r"""(?:fastcgi\.(?:connect|spawn|document_root|timeout\.\w+)|proxy\.reverse\.url"""
+            r"""|file\.(?:dir|file|custom-handler)|mruby\.handler(?:-file)?)["']?[ \t]*:(?=\s)""",
+            re.MULTILINE,
+        ),
+    ),
     (
         CADDY,
         re.compile(
@@ -107,7 +116,7 @@ def kind_of(path: str) -> str:
             return kind
     raise ConfigError(
         f"{path!r} is not a file that doctor knows: it reads scripts, .htaccess, gateways.toml, and configurations of "
-        "nginx, Apache, lighttpd, Caddy and HAProxy"
+        "nginx, Apache, lighttpd, Caddy, HAProxy and h2o"
     )
 
 

@@ -6,9 +6,7 @@ from gateways.doctor.directives import NotIncluded
 from gateways.doctor.findings import ERROR, NOTE, WARNING, Finding, declare
 
 SYNTAX = declare("config-syntax", ERROR, "The web server cannot read the file, so it does not start with it.")
-INCLUDE = declare(
-    "config-include", WARNING, "A file that is included is not there: nginx, lighttpd and Caddy do not start."
-)
+INCLUDE = declare("config-include", WARNING, "A file that is included is not there: the web server does not start.")
 UNREAD = declare(
     "config-unread",
     WARNING,

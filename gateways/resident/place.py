@@ -1,6 +1,6 @@
 """Where the sockets of resident processes are: a directory that is ours alone, and a name for each script.
 
-A twin of the first half of gateways-cgi.c, which has to find the same. A CGI script pays for what this imports.
+A twin of gateways-cgi.c, which has to find the same. A CGI script pays for what this imports.
 """
 
 from __future__ import annotations

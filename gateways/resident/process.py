@@ -16,7 +16,7 @@ from gateways.resident import comments, place, streams
 from gateways.resident.notes import Note
 from gateways.resident.starting import MAX_LOG, SOCKET, failures_name
 from gateways.server.launch import launch
-from gateways.server.privileges import Privileges
+from gateways.server.privileges import differing
 from gateways.server.respawning import SpawnedServer, look_at_files
 from gateways.server.unixsockets import SocketFile
 from gateways.settings import Settings
@@ -172,8 +172,8 @@ def resident_settings(keywords: Mapping[str, Any]) -> Settings:
     )
     if settings.workers:
         raise ConfigError(f"{settings.label('workers')}: a resident process is one; set threads")
-    if Privileges.of(settings, spawned=True).needed:
-        name = "user" if settings.user is not None else "group"
+    name = differing(settings)
+    if name:
         raise ConfigError(f"{settings.label(name)}: a resident process serves as the user who runs the CGI script")
     return settings
 

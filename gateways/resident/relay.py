@@ -1,4 +1,4 @@
-"""Pass one CGI request on by FastCGI: a twin of the second half of gateways-cgi.c, for where that is not.
+"""Pass one CGI request on by FastCGI: a twin of gateways-cgi-relay.c, for where that is not.
 
 A web server starts a process for each request, so this imports next to nothing, and not the client of this package.
 """
@@ -11,7 +11,7 @@ import select
 
 from gateways.adapters.standardstreams import leave_body
 
-#: As in gateways-cgi.c, with their reasons.
+#: As in gateways-cgi-relay.c, with their reasons.
 _HELD = 65536
 _MAX_HELD = 16 << 20
 _ROOM = 4096
@@ -85,7 +85,7 @@ class _Relay:
             if self._open and held < (_MAX_HELD if self._blocked else _HELD):
                 waits.register(0, select.POLLIN)
             waits.register(1, select.POLLOUT if self._blocked else 0)  # without events: when the reader has gone
-            ready = dict(waits.poll())
+            ready = dict(waits.poll())  # without end: the web server has timeouts, and ends the script at them
             if ready.get(1, 0) & _GONE:
                 self.gone = True
                 return False
@@ -208,7 +208,10 @@ def say(text: str) -> None:
 
 
 def write_all(fd: int, data: bytes | memoryview) -> bool:
-    """Write all of it, waiting as long as it takes; false when the reader has gone."""
+    """Write all of it; false when the reader has gone.
+
+    It waits as long as it takes, as any script's write does: the web server has timeouts, and ends the script at them.
+    """
     while data:
         try:
             data = data[os.write(fd, data) :]
@@ -244,7 +247,7 @@ def _length(size: int) -> bytes:
 
 
 def _body_length() -> int:
-    """Say how far standard input may be read, as gateways-cgi.c does."""
+    """Say how far standard input may be read, as gateways-cgi-relay.c does."""
     text = os.environb.get(b"CONTENT_LENGTH", b"")
     if text.isdigit():
         length = int(text[:20])  # one digit more than 2**63 has

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from contextvars import ContextVar
 from typing import Any
 
-#: The ``wsgi.errors`` of the request in hand: of this thread, or of this greenlet, which has a context of its own as
-#: well. A list, which is empty when the request is over, for what the application has started and left running.
-_request: ContextVar[list[Any] | None] = ContextVar("request", default=None)
+#: The ``wsgi.errors`` of the request in hand, and the thread or greenlet that serves it: contexts are copied, and a
+#: record that another one sends could come to stand inside one of the response. A list, which is empty when the request
+#: is over, for what the application has started and left running.
+_request: ContextVar[list[tuple[Any, int]] | None] = ContextVar("request", default=None)
 
 
 class RequestStream(io.TextIOBase):
@@ -36,15 +38,15 @@ class RequestStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write text."""
-        errors = _request.get()
-        if not errors:
+        errors = _errors()
+        if errors is None:
             return int(self._other.write(text))
-        errors[0].write(text)
+        errors.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Hand on what was written. That of a request leaves with it: its reader may be gone."""
-        if not _request.get():
+        if _errors() is None:
             self._other.flush()
 
     def close(self) -> None:
@@ -69,12 +71,24 @@ def install() -> None:
 
 def begin(errors: Any) -> None:
     """What is written from here on, in this thread or greenlet, belongs to the request with this ``wsgi.errors``."""
-    _request.set([errors])
+    _request.set([(errors, _here())])
 
 
 def end() -> None:
     """The request is over; what its posthooks have written is handed on."""
-    errors = _request.get()
-    if errors:
-        errors[0].flush()
-        errors.clear()
+    request = _request.get()
+    if request:
+        request[0][0].flush()
+        request.clear()
+
+
+def _errors() -> Any:
+    """Return the ``wsgi.errors`` of the request that this thread or greenlet serves; None where there is none."""
+    for errors, served_by in (_request.get() or ())[:1]:  # its own thread may end it in this moment
+        if served_by == _here():
+            return errors
+    return None
+
+
+def _here() -> int:
+    return threading.get_ident()  # gevent has put that of greenlets there

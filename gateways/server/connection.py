@@ -88,9 +88,19 @@ class Connection(Serving):
         """Close: the peer took too long, or a kept connection was idle for too long."""
         if not self._lingering and self.has_data():
             return  # it came in time, but all threads were busy: the poller reports it next
-        if not (self._lingering or self.protocol.idle):
-            self._service.error_log.info(f"{self.peer}: request headers not complete in time, closed")
+        if not self._lingering:
+            self._log_late()
+            self._send_at_once(self.protocol.owed)
         self.close()
+
+    def _log_late(self) -> None:
+        """Say what did not come in time; nothing of a kept connection that was idle."""
+        service = self._service
+        if not self.protocol.idle:
+            late = "request headers not complete in time"
+            if self.protocol.draining:
+                late = f"no byte of the body for {service.body_timeout:g} s"
+            service.error_log.info(f"{self.peer}: {late}, closed")
 
     def has_data(self) -> bool:
         """Say whether a byte is here, without taking it."""
@@ -101,7 +111,7 @@ class Connection(Serving):
 
     def on_stop(self) -> None:
         """The server stops: close when no request is on the way. Called by the leading thread while waiting."""
-        if self._lingering or (self.protocol.idle and not self._arriving):
+        if self._lingering or ((self.protocol.idle or self.protocol.draining) and not self._arriving):
             # A request that came in this moment is still served, and a new connection's first one awaited briefly. A
             # peer that still sends what nobody reads gets the same time to read its response.
             self.deadline = min(self.deadline, monotonic() + STOP_PATIENCE)
@@ -177,6 +187,13 @@ class Connection(Serving):
             self.waiting = True
             self.fresh = True
             self.deadline = monotonic() + service.keepalive_timeout
+        elif self.protocol.draining:
+            # In the middle of a piece of a body that nobody reads. The clock runs from the last byte.
+            if service.stopping:
+                self._end()
+                return
+            self.waiting = True
+            self.deadline = monotonic() + service.body_timeout
         elif self.waiting or self.deadline == FOREVER:
             # The clock runs from the first byte: a request that comes in drops does not push its deadline.
             self.waiting = False

@@ -96,8 +96,7 @@ class Multiplexed(SharedConnection):
             if self._in_hand or self.has_data():
                 self._yield_claim()
                 return
-            if not self._demux.idle:
-                self._server.error_log.info(f"{self.peer}: request headers not complete in time, closed")
+            self._log_late()
             self.close()
 
     def on_stop(self) -> None:
@@ -184,7 +183,8 @@ class Multiplexed(SharedConnection):
 
     def _stops(self) -> bool:
         """Say whether the server stops, and nothing can be lost here; a new connection's first request is awaited."""
-        return self._server.stopping and self._demux.idle and (self.waiting or not self.fresh)
+        over = self._demux.idle or self._demux.draining
+        return self._server.stopping and over and (self.waiting or not self.fresh)
 
     def _set_deadline(self, last: bool) -> None:
         """Note until when what is waited for may take."""
@@ -195,6 +195,9 @@ class Multiplexed(SharedConnection):
             if not self.fresh:
                 self.waiting = self.fresh = True
                 self.deadline = monotonic() + self._server.keepalive_timeout
+        elif self._demux.draining:  # in the middle of a piece of a body that nobody reads
+            self.waiting = True
+            self.deadline = monotonic() + self._server.body_timeout
         elif self.waiting or self.deadline == FOREVER:
             self.waiting = False
             self.deadline = monotonic() + self._server.header_timeout

@@ -126,6 +126,18 @@ class Privileges:
                 os.environ.pop(variable, None)
 
 
+def differing(settings: Settings) -> str:
+    """Return which setting asks for another user or group than this process has, ``"user"`` or ``"group"``; "": none.
+
+    Raises ``ConfigError`` for a user or group that does not exist.
+    """
+    if settings.user is not None and _find_user(settings.user).uid != os.geteuid():
+        return "user"
+    if settings.group is not None and _find_group(settings.group) != os.getegid():
+        return "group"
+    return ""
+
+
 def _becomes_root() -> bool:
     try:
         os.setuid(_ROOT)

@@ -6,6 +6,7 @@ import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import gateways.core.failures  # noqa: F401 - otherwise the core loads it at a failure, when there may be no descriptor
 from gateways.core import posthooks
 from gateways.core.environ import content_length
 from gateways.core.handler import handle, new_response, refuse

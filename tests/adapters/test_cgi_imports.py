@@ -46,6 +46,13 @@ def test_serving_a_request_imports_nothing_more() -> None:
     assert imported(statement) == imported("from gateways import run_with_cgi")
 
 
+def test_a_warning_costs_a_request_no_traceback() -> None:
+    application = "lambda environ, start_response: [start_response('200 OK', [('Content-Length', '4')]), b'longer'][1:]"
+    more = imported(f"from gateways import run_with_cgi; run_with_cgi({application})")
+    assert "gateways.core.failures" in more
+    assert "traceback" not in more
+
+
 def test_the_module_list_can_fail() -> None:
     assert "re" in imported("import wsgiref.handlers")
 

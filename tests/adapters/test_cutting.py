@@ -29,7 +29,6 @@ def test_any_segmentation_gives_the_same(measure: Measure, units: list[bytes], s
 
 @pytest.mark.parametrize(("measure", "unit"), [(fcgi.measure, RECORDS[1]), (AJP, PACKETS[2])])
 def test_what_is_half_here_is_pending(measure: Measure, unit: bytes) -> None:
-    cutter = Cutter(measure)
     for end in range(1, len(unit)):
         cutter = Cutter(measure)
         assert list(cutter.feed(unit[:end])) == []

@@ -39,6 +39,16 @@ def test_no_text_of_the_applications_begins_a_line() -> None:
     assert one_line(Mute()) == "(it cannot be shown as text)"
 
 
+def test_a_traceback_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("traceback.format_exception", fail)
+    assert report("GET /", ValueError("why")).splitlines() == [
+        "gateways: GET /: ValueError: why", "  the traceback cannot be shown: OSError",
+    ]  # fmt: skip
+
+
 def test_the_first_line_of_a_traceback_is_the_applications() -> None:
     def application(environ: Any, start_response: Any) -> Any:
         yield b"" + environ["nothing"]

@@ -44,15 +44,20 @@ class Hosting:
             path.write_text(text)
             path.chmod(0o755 if text.startswith("#!") else 0o644)
 
+    def leave_out(self, *commands: str) -> None:
+        """Leave the next commands of the page out; their beginnings are given, so that no other is."""
+        for command in commands:
+            line = self.commands.pop(0)
+            assert line.startswith(command), line
+
     def run(self, command: str) -> str:
-        """Run the next command of the page that begins so, and return what it prints."""
-        while not self.commands[0].startswith(command):
-            self.commands.pop(0)
+        """Run the next command of the page, which begins so, and return what it prints."""
         line = self.commands.pop(0)
+        assert line.startswith(command), line
         for place, here in (("~/venv/bin", self.machine.python.parent), ("~", self.home)):
             line = line.replace(f"{place}/", f"{here}/")
         # As us: the Python of the tests may be where the modes let nobody else go.
-        us = ["--user", str(os.geteuid())] if "gateways init" in command else []
+        us = ["--user", str(os.geteuid())] if "bin/gateways " in command else []
         done = subprocess.run([*shlex.split(line), *us], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -77,8 +82,11 @@ def hosting() -> Iterator[Hosting]:
 
 
 def test_the_tutorial(hosting: Hosting) -> None:
+    hosting.leave_out("python3 -m venv ", "~/venv/bin/pip install ")  # it is installed
     hosting.write("www/hello.cgi", "www/.htaccess")
+    hosting.run("chmod 755 ")
     assert hosting.get("/hello.cgi") == (200, "Hello from CGI\n")
+    hosting.run("~/venv/bin/gateways doctor ")
 
     hosting.write("app.py")
     assert hosting.files == []
@@ -87,6 +95,7 @@ def test_the_tutorial(hosting: Hosting) -> None:
         assert hosting.run(command).splitlines()[-1].startswith("next: open your site in a browser; ")
         assert sorted(path.name for path in (hosting.home / "www").iterdir()) == [".htaccess", script]
         assert hosting.get("/any/page") == (200, "You have asked for /any/page\n")
+    assert hosting.commands == []
 
     # 6. Change it
     application = hosting.home / "app.py"

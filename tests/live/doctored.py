@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,10 +14,10 @@ import pytest
 from gateways.doctor import asking, sockets
 from gateways.doctor.findings import ERROR, WARNING, Finding
 from gateways.doctor.targets import Options, examine
-from tests.live.deployments import DEPLOYMENTS, LIGHTTPD, SRV, UNIX
+from tests.live.deployments import DEPLOYMENTS, LIGHTTPD, PLACES, SRV, UNIX
 from tests.live.publicvenv import make_venv
 from tests.live.sandbox import ACCOUNT, PROJECT, Sandbox, free_port
-from tests.live.servers import WEB_SERVERS, WebServer, start_backend
+from tests.live.servers import WEB_SERVERS, H2o, WebServer, start_backend
 from tests.live.site import PATIENCE
 from tests.live.sitefaults import Fault, Visit
 from tests.support.tls import CERTIFICATE, KEY
@@ -133,6 +134,17 @@ class Bench:
         if "<VirtualHost *:80>" in text:
             listen = "" if number == 0 else f"Listen 127.0.0.1:{port}\n"
             text = text.replace("<VirtualHost *:80>", f"{listen}<VirtualHost 127.0.0.1:{port}>")
+        return self._own_of_h2o(text) if isinstance(self.server, H2o) else text
+
+    def _own_of_h2o(self, text: str) -> str:
+        """Its file is the whole configuration: as the account of the tests, at their port."""
+        own = {
+            literal: str(place(self.sandbox))
+            for literal, place in PLACES.items()
+            if literal.startswith(("/run/h2o", "/var/log/h2o"))
+        }
+        for literal, value in {**own, **self.server.replacements()}.items():
+            text = text.replace(literal, value)
         return text
 
     def _filled(self, text: str) -> str:
@@ -163,7 +175,8 @@ class Bench:
         try:
             yield Visit(self.server.port)
         finally:
-            self.server.stop()
+            # h2o at times takes 10 s for a connection that is closed already.
+            self.server.stop(signal.SIGKILL if isinstance(self.server, H2o) else signal.SIGTERM)
 
     def make_scripts(self) -> None:
         """Scripts of the probe, for a web server that starts them."""

@@ -64,13 +64,21 @@ def test_other_threads_have_no_part_in_it() -> None:
 
 
 def test_what_has_its_context_has_part_in_it_as_long_as_it_lasts() -> None:
-    """Such as a greenlet that it has started."""
     with printing() as other:
         with request() as errors:
             context = contextvars.copy_context()
             context.run(print, "for it")
         context.run(print, "left running")
     assert (errors.getvalue(), other.getvalue()) == ("for it\n", "left running\n")
+
+
+def test_other_threads_that_have_its_context_have_no_part_in_it() -> None:
+    """Such as the loop of an ASGI application: a record of theirs could come to stand inside one of the response."""
+    with printing() as other, request() as errors:
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(print, "elsewhere"))
+        thread.start()
+        thread.join()
+    assert (errors.getvalue(), other.getvalue()) == ("", "elsewhere\n")
 
 
 def test_it_is_a_text_stream(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,16 +191,60 @@ def refuses(sock: socket.socket, data: bytes) -> bool:
 
 
 def test_the_end_that_waits_for_the_rest_of_the_body_is_sent_when_the_server_stops() -> None:
-    """To HAProxy and h2o, which are at a loss when it comes before."""
+    """To HAProxy. h2o 2.2 ends as a whole when it comes while it sends, and bears it well when it does not come."""
+    assert sent_at_a_stop(b"HAProxy") == [wire.END]
+    assert sent_at_a_stop(b"h2o/2.2.5") == []
+
+
+def sent_at_a_stop(server: bytes) -> list[int]:
+    """Return the types of the records that a web server gets when ours stops, and it has not sent all of a body."""
     with serving(hello, "fastcgi") as served, served.connect() as sock:
-        sock.sendall(wire.request(wire.post(10, (b"SERVER_SOFTWARE", b"HAProxy")), keep=True)[:-8])
-        data = b""
-        while not data.endswith(wire.record(wire.STDOUT, 1)):
-            data += sock.recv(4096)
+        answer_early(sock, server)
         until(lambda: len(served.log.requests) == 1)
         served.stop()
+        return [record.type for record in wire.parse_records(wire.receive_all(sock))]
+
+
+def answer_early(sock: socket.socket, server: bytes = b"HAProxy") -> None:
+    """Have a request answered whose body never ends, and which ends with it only."""
+    sock.sendall(wire.request(wire.post(10, (b"SERVER_SOFTWARE", server)), keep=True)[:-8])
+    reader = wire.RecordReader(sock)
+    while reader.record().content:
+        pass  # until the empty record, the end of STDOUT
+
+
+def test_the_end_that_waits_for_the_rest_of_the_body_is_sent_at_the_deadline(tcp: bool) -> None:
+    """Of a connection that waits, when the client pauses."""
+    with serving(hello, "fastcgi", tcp, keepalive_timeout=0.3) as served, served.connect() as sock:
+        answer_early(sock)
         rest = list(wire.parse_records(wire.receive_all(sock)))
+        assert served.log.text("info") == ""
     assert [record.type for record in rest] == [wire.END]
+
+
+@pytest.mark.parametrize(("protocol", "fcgi_multiplex"), [("fastcgi", 0), ("fastcgi", 8), ("http", 0)])
+def test_half_a_piece_of_a_body_that_nobody_reads_is_no_header(protocol: str, fcgi_multiplex: int) -> None:
+    """It has the time that a piece of a body has."""
+    settings: dict[str, Any] = {"header_timeout": 600, "body_timeout": 0.3, "fcgi_multiplex": fcgi_multiplex}
+    with serving(hello, protocol, **settings) as served, served.connect() as sock:
+        if protocol == "http":
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
+        else:
+            sock.sendall(wire.request(wire.post(100), keep=True)[:-8])
+            sock.sendall(wire.record(wire.STDIN, 1, bytes(100))[:-50])
+        wire.receive_all(sock)
+        until(lambda: "no byte of the body for 0.3 s, closed" in served.log.text("info"))
+
+
+def test_half_a_piece_of_a_body_that_nobody_reads_does_not_hold_a_stop_up() -> None:
+    with serving(hello, "fastcgi", graceful_timeout=600, body_timeout=600) as served, served.connect() as sock:
+        answer_early(sock)
+        sock.sendall(wire.record(wire.STDIN, 1, bytes(10))[:-5])
+        until(lambda: len(served.log.requests) == 1)
+        (connection,) = served.server._connections.values()
+        until(lambda: connection.protocol.draining and not connection.protocol.idle)
+        served.stop()
+        assert [record.type for record in wire.parse_records(wire.receive_all(sock))] == [wire.END]
 
 
 # Faults of our own

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import wire
 from tests.support.applications import MIB, encode, read_answer
+from tests.support.program import running
 from tests.support.serving import Recorder, serving, until
 
 
@@ -26,6 +28,29 @@ def test_an_error_before_the_headers_is_a_500_page_and_a_traceback_in_the_log(pr
     if protocol == "fastcgi":
         assert b"RuntimeError: my \\x1b[31mfault" in answer.errors
         assert b"Traceback" in answer.errors
+
+
+LEAKING = """
+import os
+import resource
+
+LEAKED = []
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+def application(environ, start_response):
+    while True:
+        LEAKED.append(os.open(os.devnull, os.O_RDONLY))
+"""
+
+
+def test_an_application_that_has_used_up_all_descriptors(tmp_path: Path) -> None:
+    """Nothing that is needed to say so is in a file then."""
+    (tmp_path / "leaking.py").write_text(LEAKING)
+    with running(tmp_path, application=tmp_path / "leaking.py") as program, program.send() as sock:
+        answer = wire.answer(wire.parse_records(wire.receive_all(sock)))
+        assert answer.status == "500 Internal Server Error"
+        assert "OSError: [Errno 24]" in program.log
+        assert "Traceback" in program.log
 
 
 def test_wsgi_errors_reach_the_web_server_and_our_log(protocol: str) -> None:

@@ -29,8 +29,8 @@ from tests.support import cgi
 from tests.support.processes import is_running
 from tests.support.serving import PATIENCE, until
 
-SOURCE = cgi.ROOT / "gateways" / "resident" / "gateways-cgi.c"
-PROGRAM = SOURCE.with_suffix("")
+PROGRAM = cgi.ROOT / "gateways" / "resident" / "gateways-cgi"
+SOURCES = sorted(PROGRAM.parent.glob("*.c"))
 FLAGS = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 
 #: Looks at files and at the time follow each other quickly, so that tests need not wait for seconds.
@@ -89,7 +89,7 @@ def compiled() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="gateways-cgi-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     extra = os.environ.get("GATEWAYS_CGI_CFLAGS", "").split()
-    subprocess.run([compiler, *FLAGS, *extra, str(SOURCE), "-o", str(directory / "gateways-cgi")], check=True)
+    subprocess.run([compiler, *FLAGS, *extra, *SOURCES, "-o", str(directory / "gateways-cgi")], check=True)
     return directory / "gateways-cgi"
 
 

@@ -27,10 +27,10 @@ from gateways.conform.runner import READERS, cases_of, meet, run_cases
 from gateways.errors import ConnectError
 from tests.support.requirements import find_program
 from tests.support.serving import PATIENCE, serving, until
+from tests.support.source import CHECKOUT
 
-PROJECT = Path(__file__).resolve().parents[2]
-PAGE = PROJECT / "docs" / "reference" / "conformance.md"
-MEASURED = PROJECT / "docs" / "reference" / "conformance.json"
+PAGE = CHECKOUT / "docs" / "reference" / "conformance.md"
+MEASURED = CHECKOUT / "docs" / "reference" / "conformance.json"
 
 #: Ours has this name there.
 OURS = "gateways"
@@ -87,7 +87,7 @@ def measure(protocol: str, address: str, script: str = "", timeout: float = 3.0)
 @contextlib.contextmanager
 def _process(command: list[str], address: str) -> Iterator[str]:
     with tempfile.TemporaryFile() as log:
-        environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        environ = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environ, start_new_session=True)
         try:
             until(lambda: process.poll() is not None or _listens(address), " ".join(command))

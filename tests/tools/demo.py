@@ -16,12 +16,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from tests.support.processes import INSIST
+from tests.support.source import CHECKOUT
 from tests.tools import demo_pages
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 #: Bytes of a directory that still leave room for a socket's name: the address of a Unix socket holds 107 of them.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from pathlib import Path
 
 import gateways.doctor
 from gateways.doctor.findings import CODES, SEVERITIES
+from tests.support.source import CHECKOUT
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "doctor.md"
+PAGE = CHECKOUT / "docs" / "reference" / "doctor.md"
 
 INTRODUCTION = """\
 <!-- Written by tests/tools/doctor_reference.py from gateways/doctor: change that. -->

@@ -14,7 +14,8 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source import CHECKOUT
+
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
 TESTS = (
     *("tests/adapters/test_speedups_environ.py", "tests/adapters/test__pure.py", "tests/server/test_fastpath.py"),
@@ -48,8 +49,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gateways-sanitize-") as directory:
         copy = Path(directory)
         for name in ("gateways", "tests", "cgi-bin", "conf", "docs"):
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", copy)
+            shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+        shutil.copy(CHECKOUT / "pyproject.toml", copy)
         build(copy / "gateways")
         environ = {
             **os.environ,

@@ -21,9 +21,9 @@ from gateways import make_server
 from tests.support.browser import Browser, browsing
 from tests.support.fronting import fronting
 from tests.support.managing import managing
+from tests.support.source import CHECKOUT
 
-ROOT = Path(__file__).resolve().parents[2]
-IMAGES = ROOT / "docs" / "images"
+IMAGES = CHECKOUT / "docs" / "images"
 WIDTH, HEIGHT = 1000, 620
 
 CONFIG = """\
@@ -119,7 +119,7 @@ def debug_page(browser: Browser, path: Path, seconds: int) -> None:
     with shop() as url:
         browser.open(f"{url}/total?tea=2&cake=1")
         browser.until("document.querySelector('h1').innerText.startsWith('KeyError')")
-        rename(browser, {str(ROOT): "/srv/shop/venv/lib/python3/site-packages"})
+        rename(browser, {str(CHECKOUT): "/srv/shop/venv/lib/python3/site-packages"})
         browser.screenshot(path)
 
 

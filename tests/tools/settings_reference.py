@@ -6,15 +6,15 @@ python -m tests.tools.settings_reference
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 
 from gateways.declared import Setting
 from gateways.server.accesslog import FORMATS
 from gateways.settings import Settings
 from gateways.settings.othernames import PROGRAMS
 from gateways.values import Kind, Many, Mode, Number, Pair, Size
+from tests.support.source import CHECKOUT
 
-REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+REFERENCE = CHECKOUT / "docs" / "reference"
 PAGE = REFERENCE / "settings.md"
 OTHER_NAMES = REFERENCE / "other-names.md"
 

@@ -46,6 +46,8 @@ class ServerConnection(Answer):
     #: Whether closing the connection is what ends a response.
     ends_by_close = False
     owed = b""
+    #: There is no other request while something of a body comes.
+    draining = False
 
     __slots__ = (
         *("_asked", "_bare", "_buffer", "_closing", "_due", "_left", "_limits", "_over", "_request", "_secret"),

@@ -82,6 +82,11 @@ class Demultiplexer:
         return not (self._open or self._buffer)
 
     @property
+    def draining(self) -> bool:
+        """True when no request is in hand, with something of the input of earlier ones still to come."""
+        return bool(self._draining) and not self._open
+
+    @property
     def input_complete(self) -> bool:
         """True when nothing more can come of the requests that were answered."""
         return not (self._open or self._draining or self._buffer)

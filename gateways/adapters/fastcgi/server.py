@@ -33,8 +33,10 @@ _USUAL_PARAMS = fcgi.record(fcgi.PARAMS, 1)[:4]
 _PARAMS_END = fcgi.record(fcgi.PARAMS, 1)
 _STDIN_END = fcgi.record(fcgi.STDIN, 1)
 #: Web servers that are at a loss when a request ends before its input has (SERVER_SOFTWARE): HAProxy 2.6 waits with the
-#: client for its own timeout, and h2o 2.2 ends as a whole. Section 5.5 lets the end come later.
-_PATIENT = ("HAProxy", "h2o/")
+#: client for its own timeout, and h2o 2.2 ends as a whole. Section 5.5 lets the end come later. h2o lives when it never
+#: comes, as the connection is closed before.
+_FRAGILE = "h2o/"
+_PATIENT = ("HAProxy", _FRAGILE)
 
 
 class ServerConnection(Answer):
@@ -52,7 +54,7 @@ class ServerConnection(Answer):
 
     __slots__ = (
         *("_alone", "_buffer", "_draining", "_keep", "_limits", "_params", "_params_size", "_position"),
-        *("_late", "_state", "max_requests", "outgoing", "owed"),
+        *("_fragile", "_late", "_late_end", "_state", "max_requests", "outgoing"),
     )
 
     def __init__(self, limits: Limits | None = None, max_requests: int = 1, alone: bool = True) -> None:
@@ -64,12 +66,12 @@ class ServerConnection(Answer):
         self._draining = 0  # the id of an answered request whose body is still coming
         self._alone = alone
         self._late = False  # whether the request in hand may end only after its input
+        self._fragile = False  # and never before
+        self._late_end = b""  # of the one that is draining
         self._keep = False
         self._params: list[bytes] = []
         self._params_size = 0
         self.outgoing: list[bytes] = []
-        #: The end of the one that is draining, for a web server that needs it late.
-        self.owed = b""
         #: What FCGI_MAX_CONNS and FCGI_MAX_REQS answer: how many requests this process serves at once.
         self.max_requests = max_requests
 
@@ -85,7 +87,7 @@ class ServerConnection(Answer):
         self._state = REPLY if rest is None else STDIN
         self._request_id = 1
         self._draining = 0
-        self.owed = b""  # the end of another request with this id would be taken for that of this one
+        self._late_end = b""  # the end of another request with this id would be taken for that of this one
         self._role = fcgi.RESPONDER
         self._keep = keep
         self._buffer = rest or b""
@@ -94,11 +96,23 @@ class ServerConnection(Answer):
     def set_body_length(self, length: int, server: str = "") -> None:
         """Note which web server sends it; the body ends with its stream, whatever length was announced."""
         self._late = self._alone and self._keep and length > 0 and server.startswith(_PATIENT)
+        if self._late:
+            self._fragile = server.startswith(_FRAGILE)
 
     @property
     def idle(self) -> bool:
         """True between requests, with nothing received of the next one: the time to close a kept connection."""
         return self._state == IDLE and self._position == len(self._buffer)
+
+    @property
+    def draining(self) -> bool:
+        """True between requests, with something of the last one's input still to come, which nobody wants."""
+        return self._state == IDLE and self._draining != 0
+
+    @property
+    def owed(self) -> bytes:
+        """The end of the request that is draining, for a web server that bears it before the end of the input."""
+        return b"" if self._fragile else self._late_end
 
     @property
     def keep(self) -> bool:
@@ -304,7 +318,7 @@ class ServerConnection(Answer):
         if self._state in (STDIN, DATA) and not self._skip_input_end():
             self._draining = request_id
             if self._late:
-                self.owed = end[fcgi.HEADER_LENGTH :]
+                self._late_end = end[fcgi.HEADER_LENGTH :]
                 end = end[: fcgi.HEADER_LENGTH]
         self._state = IDLE
         self._request_id = 0
@@ -314,9 +328,9 @@ class ServerConnection(Answer):
     def _end_draining(self) -> None:
         """All input of the request that was answered before it was in has come, or will not."""
         self._draining = 0
-        if self.owed:
-            self.outgoing.append(self.owed)
-            self.owed = b""
+        if self._late_end:
+            self.outgoing.append(self._late_end)
+            self._late_end = b""
 
     def _skip_input_end(self) -> bool:
         """Skip the end of a body that is empty, or has been read, when it is here; true when it was."""

@@ -104,6 +104,11 @@ class ServerConnection(Answer):
         return self._state == IDLE and self._position == len(self._buffer)
 
     @property
+    def draining(self) -> bool:
+        """True between requests, with something of the last one's body still to come, which nobody wants."""
+        return self._state == DRAIN
+
+    @property
     def buffered(self) -> int:
         """How many received bytes wait to be parsed."""
         return len(self._buffer) - self._position

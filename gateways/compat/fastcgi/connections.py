@@ -140,8 +140,8 @@ class Connection:
         if self._params.pop(inrec.requestId, None) is not None:  # it has not begun: this is its answer (section 5.4)
             self.end_request(req)
         else:
-            req.stdin.add_data(b"")
-            req.data.add_data(b"")
+            req.stdin.break_off()
+            req.data.break_off()
 
     def _start_request(self, req: Request) -> None:
         self._run_request(req)
@@ -205,8 +205,8 @@ class MultiplexedConnection(Connection):
             for request_id in self._params:  # what is not complete will never be served
                 self._requests.pop(request_id, None)
             for req in self._requests.values():
-                req.stdin.add_data(b"")  # nothing more will come for those who wait
-                req.data.add_data(b"")
+                req.stdin.break_off()  # nothing more will come for those who wait
+                req.data.break_off()
             while self._requests:
                 self._lock.wait()
         super()._cleanupSocket()

@@ -22,9 +22,17 @@ class InputStream:
         self._pos = 0
         self._avail = 0
         self._eof = False
+        self._broken = False
+
+    def _wait(self) -> None:
+        self._conn.process_input()
 
     def _waitForData(self) -> None:
-        self._conn.process_input()
+        """Wait for more. Raises ``EOFError`` where it broke off: what has come is not the whole of it."""
+        if not self._broken:
+            self._wait()
+        if self._broken and not self._eof:
+            raise EOFError("the body broke off")
 
     def _merge(self) -> None:
         """Put what has come behind what is there, and drop what was read."""
@@ -85,6 +93,10 @@ class InputStream:
         else:
             self._eof = True
 
+    def break_off(self) -> None:
+        """Note that no more will come, and that this is not the end."""
+        self._broken = True
+
 
 class Inputs:
     """What the streams of a connection share: their lock, and how many of them have a reader that waits."""
@@ -117,7 +129,7 @@ class MultiplexedInputStream(InputStream):
         self._lock = threading.Condition(self._inputs.lock)
         self._hungry = False
 
-    def _waitForData(self) -> None:
+    def _wait(self) -> None:
         self._hungry = True
         self._inputs.hungry += 1
         self._inputs.room.notify_all()
@@ -126,6 +138,13 @@ class MultiplexedInputStream(InputStream):
         finally:
             self._inputs.hungry -= 1
             self._hungry = False
+
+    def break_off(self) -> None:
+        """Note that no more will come, and that this is not the end."""
+        with self._lock:
+            super().break_off()
+            self._lock.notify_all()
+            self._inputs.room.notify_all()
 
     def _take(self, count: int) -> bytes:
         data = super()._take(count)

@@ -149,6 +149,22 @@ def test_an_abort_behind_more_than_anybody_reads(request, served, monkeypatch):
     assert wire.answer(ask(served, data)).body == b"heard"
 
 
+def test_a_body_that_is_given_up_has_no_end(request, served):
+    """What has come of it would be taken for the whole."""
+
+    def handler(req):
+        with pytest.raises(EOFError):
+            req.stdin.read()
+        req.stdout.write(b"Status: 200 OK\r\n\r\nbroken")
+        return 0, 0
+
+    served.server.handler = handler
+    request.addfinalizer(lambda: delattr(served.server, "handler"))
+    stdin = wire.stream(5, 1, b"half", end=False)
+    data = wire.begin() + wire.stream(4, 1, wire.pairs(wire.post(8))) + stdin + wire.record(2, 1)
+    assert wire.answer(ask(served, data)).body == b"broken"
+
+
 def test_one_that_is_silent_between_requests_is_waited_for(served, monkeypatch):
     monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.01)
     with connect(served) as sock:
