@@ -14,6 +14,7 @@ from gateways.doctor.haproxy.syntax import Reader
 from gateways.doctor.targets import Options
 from tests.doctor.asked import findings, read_with
 from tests.doctor.haproxy.written import FASTCGI, HTTP, changed, found
+from tests.support.serving import PATIENCE, Recorder, serving
 
 SERVER = "127.0.0.1:9000"
 
@@ -119,3 +120,23 @@ def test_who_is_asked(tmp_path, text, asked):
     path.write_text(changed(text, ("127.0.0.1:8000", "127.0.0.1:1")))
     codes = [finding.code for finding in haproxy.examine(str(path), Options(user="root"))]
     assert ("port-closed" in codes) is asked
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken", "line"),
+    [
+        (HTTP, "fastcgi", "proto fcgi, with use-fcgi-app"),
+        (FASTCGI, "http", "(without proto fcgi and use-fcgi-app)"),
+        (FASTCGI, "scgi", None),
+    ],
+)
+def test_another_protocol(tmp_path, monkeypatch, text, spoken, line):
+    monkeypatch.setattr("gateways.doctor.asking._TRIAL", PATIENCE)
+    path = tmp_path / "a.cfg"
+    with serving(Recorder(), spoken, tcp=True) as served:
+        port = served.address[1]
+        path.write_text(changed(text, ("127.0.0.1:8000" if text == HTTP else SERVER, f"127.0.0.1:{port}")))
+        found = [one for one in haproxy.examine(str(path), Options(user="root")) if one.severity == "error"]
+    assert [one.code for one in found] == ["protocol-other"]
+    written = f"write: server one 127.0.0.1:{port} {line}"
+    assert (written in found[0].remedy) if line else found[0].remedy.startswith("gateways serve --fastcgi")

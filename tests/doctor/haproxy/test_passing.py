@@ -135,3 +135,9 @@ def test_php(tmp_path):
 def test_https_by_fastcgi(tmp_path):
     text = changed(FASTCGI, (":80", ":443 ssl crt /etc/x.pem"))
     assert set(found(tmp_path, text)) == {"configuration-read"}
+
+
+@pytest.mark.parametrize(("new", "why"), [("", "without a mode it is tcp"), ("    mode tcp\n", "there is mode tcp")])
+def test_why_it_is_tcp(tmp_path, new, why):
+    [finding] = findings(tmp_path / "a.cfg", changed(FASTCGI, ("    mode http\n", new)))
+    assert why in finding.what
