@@ -147,7 +147,8 @@ def _remedy(mount: str) -> str:
 
 
 def _examine_headers(place: Place) -> Iterator[Finding]:
-    for line in place.section.inherited("http-request"):
+    sections = dict.fromkeys([*place.frontends, place.section])
+    for line in (line for section in sections for line in section.inherited("http-request")):
         action, header, value = line.word(1), line.word(2).lower(), line.word(3)
         if not line.asked:
             continue

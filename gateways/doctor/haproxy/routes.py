@@ -76,8 +76,8 @@ def _examine_order(frontend: Section) -> Iterator[Finding]:
         sides = _sides(line, frontend)
         for earlier, wide in before if line.asked else ():
             if earlier.word(1) != line.word(1) and (wide is None or (sides and _covered(sides, wide))):
-                takes = "every request" if wide is None else " and ".join(value for one in wide for value in one.values)
-                what = f"{earlier.text} ({earlier.where.rpartition(':')[2]}) takes {takes}, so this line takes nothing"
+                number = earlier.where.rpartition(":")[2]
+                what = f"{earlier.text} (line {number}) takes all that this one is for, so this one takes nothing"
                 yield faults.ORDER.found(line.where, what, "put this line before that one")
                 break
         if not line.condition:
