@@ -51,7 +51,7 @@ def _examine_names(section: Section, configuration: Configuration) -> Iterator[F
     if section.kind in PROXIES:
         wanted: list[tuple[Line, str, tuple[str, ...]]] = []
         for line in section.all("use_backend", "default_backend"):
-            if "%[" not in line.word(1):
+            if not _is_dynamic(line):
                 wanted.append((line, line.word(1), ("backend", "listen")))
         wanted += [(line, line.word(1), ("fcgi-app",)) for line in section.all("use-fcgi-app")]
         if section.head.word(2) == "from":
@@ -68,6 +68,11 @@ def _examine_names(section: Section, configuration: Configuration) -> Iterator[F
             hint = "put spaces behind { and before }" if name[0] in "{(" else f"write {near}" if near else ""
             remedy = hint or f"add a line: acl {name} ..."
             yield NAME.found(line.where, f"there is no acl {name} in this {section.kind}", remedy)
+
+
+def _is_dynamic(line: Line) -> bool:
+    """Say whether the name in a line is made of a request, or of the environment that HAProxy starts in."""
+    return "%[" in line.word(1) or "$" in line.word(1)
 
 
 def _examine_order(frontend: Section) -> Iterator[Finding]:
@@ -150,7 +155,7 @@ def _examine_backend(place: Place, configuration: Configuration) -> Iterator[Fin
     section = place.section
     if section.kind != "backend" or not section.head.asked:
         return
-    dynamic = any("%[" in line.word(1) for front in configuration.all("frontend", "listen")
+    dynamic = any(_is_dynamic(line) for front in configuration.all("frontend", "listen")
                   for line in front.inherited("use_backend", "default_backend"))  # fmt: skip
     if not place.leads and not dynamic and configuration.whole:
         what = f"no frontend hands anything to backend {section.name}"

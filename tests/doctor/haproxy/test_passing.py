@@ -118,7 +118,15 @@ def test_https(tmp_path, line, seen):
 
 @pytest.mark.parametrize(
     ("line", "seen"),
-    [("", False), ("option forwardfor except 127.0.0.1", True), ("http-request add-header X-Real-IP %[src]", True)],
+    [
+        ("", False),
+        ("option forwardfor except 127.0.0.1", True),
+        ("http-request add-header X-Real-IP %[src]", True),
+        ("source 0.0.0.0 usesrc clientip", True),
+        ("source 10.0.0.1", False),
+        ("default-server source 0.0.0.0 usesrc clientip", True),
+        ("default-server send-proxy-v2", True),
+    ],
 )
 def test_the_address_of_the_client(tmp_path, line, seen):
     text = changed(HTTP, ("    option forwardfor\n", ""), ("    server", f"    {line}\n    server"))
