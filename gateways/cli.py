@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Callable, NoReturn
@@ -72,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns the exit code: 0, that of the ``GatewayError``, 130 for Ctrl-C, 1 where nobody reads or the disk is full.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale that cannot say it must not end a command
     try:
         code = _run(sys.argv[1:] if argv is None else list(argv))
         _flush()  # what is still buffered fails here, and not when Python exits

@@ -159,6 +159,21 @@ def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path, arguments: lis
     assert b"BrokenPipe" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "escaped"),
+    [(["trace", "--read", "{captures}"], b"c\\xf6p/1"), (["doctor", "{script}"], b"M\\xfcller.cgi")],
+)
+def test_what_the_locale_cannot_say_is_escaped(tmp_path: Path, arguments: list[str], escaped: bytes) -> None:
+    captures, script = tmp_path / "captures", tmp_path / "M\u00fcller.cgi"
+    captures.write_bytes((CORPUS / "nginx-fastcgi/root.captures").read_bytes().replace(b"cap/1", b"c\xf6p/1"))
+    script.write_text("print()\n")
+    command = [sys.executable, "-m", "gateways", *(text.format(captures=captures, script=script) for text in arguments)]
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, env=environ, timeout=PATIENCE, check=False)
+    assert b"Traceback" not in done.stderr
+    assert escaped in done.stdout
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
 @pytest.mark.parametrize("arguments", [["--version"], ["trace", "--read", str(CORPUS / "nginx-fastcgi/root.captures")]])
 def test_a_disk_that_is_full_is_one_line(arguments: list[str]) -> None:

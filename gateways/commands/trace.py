@@ -37,7 +37,7 @@ exit status:
 """
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trace until SIGINT or SIGTERM, or decode a file; return the exit status."""
+    """Trace until a signal comes, or decode a file; return the exit status."""
     colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     printer = Printer(Style(arguments.secrets, colours, arguments.json, arguments.body))
     protocol, address = backend_or_none(arguments)
@@ -113,6 +113,8 @@ def _trace(arguments: argparse.Namespace, protocol: str, address: ParsedAddress,
 
         for number in _SIGNALS:
             stack.callback(signal.signal, number, signal.signal(number, stop))
+        if arguments.take_over:  # Ctrl-Z would stop the site
+            stack.callback(signal.signal, signal.SIGTSTP, signal.signal(signal.SIGTSTP, signal.SIG_IGN))
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             where = f"{protocol} on {place.where}, passed on to {place.backend}"

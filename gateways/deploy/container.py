@@ -11,6 +11,8 @@ from gateways.deploy.description import SIMPLE, Deployment
 from gateways.deploy.kubernetes import UID
 from gateways.deploy.text import File, comment, heading, joined, refuse
 
+#: Not below ``--root``: there a venv that is in the directory of the application would be copied over it.
+VENV = "/opt/venv"
 REFUSES = {
     **behind_nginx.REFUSES,
     "tls": "the file of nginx has no certificates here; put a server in front that has them",
@@ -45,17 +47,17 @@ def _dockerfile(deployment: Deployment) -> list[str]:
         "",
         "# With a compiler, for the C part of gateways; the image that runs has none.",
         "FROM python:3.13 AS build",
-        f"RUN python -m venv {root}/venv",
+        f"RUN python -m venv {VENV}",
         "COPY requirements.txt .",
-        f"RUN {root}/venv/bin/pip install --no-cache-dir --requirement requirements.txt",
+        f"RUN {VENV}/bin/pip install --no-cache-dir --requirement requirements.txt",
         "",
         "FROM python:3.13-slim",
         "# A number, which Kubernetes can tell from root. The socket's directory: a volume there begins like this.",
         f"RUN useradd --system --uid {UID} {account} && install -d -o {account} {served.parent(deployment)}",
-        f"COPY --from=build {root}/venv {root}/venv",
+        f"COPY --from=build {VENV} {VENV}",
         f"COPY . {root}",
         f"WORKDIR {root}",
-        f'ENV PATH="{root}/venv/bin:$PATH"',
+        f'ENV PATH="{VENV}/bin:$PATH"',
         f"USER {UID}",
         "",
         "# A list: without a shell, the master is process 1, gets the signals, and collects what others leave behind.",

@@ -11,9 +11,11 @@ name stays until those are served whom the trace has accepted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
+from shlex import quote
 
 from gateways.addresses import MAX_PATH, Address
 from gateways.errors import BindError, ConfigError
@@ -76,7 +78,9 @@ class TakeOver:
             os.rename(self._path + _NEW, self._path)
         except OSError as error:
             remedy = (
-                f"do it by hand: mv {self._behind} {self._path}" if _answers(self._behind) else "restart the backend"
+                f"do it by hand: mv {quote(self._behind)} {quote(self._path)}"
+                if _answers(self._behind)
+                else "restart the backend"
             )
             return f"cannot put {self._path} back: {error.strerror}; {remedy}"
         self._is_back = True
@@ -101,18 +105,18 @@ class TakeOver:
 
 def _left(path: str, behind: str) -> str:
     """Say what to do about a name that another trace has made."""
-    there, here = _answers(behind), _answers(path)
+    there, here, remove = _answers(behind), _answers(path), f"rm {quote(behind)}"
     if there and here:
         if os.path.samefile(behind, path):
-            return f"{behind} is there already: a trace is just ending; try again, or if none is running: rm {behind}"
-        return f"{behind} is there already: another trace is running; end that first, or if none is: rm {behind}"
+            return f"{behind} is there already: a trace is just ending; try again, or if none is running: {remove}"
+        return f"{behind} is there already: another trace is running; end that first, or if none is: {remove}"
     if there:
         return (
             f"{behind} is there already: a trace was killed, and nobody listens at {path}; "
-            f"put the backend's socket back: mv {behind} {path}"
+            f"put the backend's socket back: mv {quote(behind)} {quote(path)}"
         )
     if here:
-        return f"{behind} is there already, and nobody listens there: if no other trace is running, rm {behind}"
+        return f"{behind} is there already, and nobody listens there: if no other trace is running, {remove}"
     return f"nobody listens at {path}, nor at {behind} of another trace: rm both, and start the backend again"
 
 
@@ -144,8 +148,13 @@ def _listen(path: str, like: os.stat_result, backlog: int) -> socket.socket:
         sock.close()
         if os.path.lexists(path):
             os.unlink(path)
-        raise BindError(f"cannot listen on unix:{path}: {error.strerror}") from None
+        raise BindError(f"cannot listen on unix:{path}: {error.strerror}; {_remedy(error)}") from None
     return sock
+
+
+def _remedy(error: OSError) -> str:
+    refused = error.errno in (errno.EACCES, errno.EPERM)
+    return "be root or the owner of the socket and its directory, or use --listen" if refused else "use --listen"
 
 
 def _identity(path: str) -> tuple[int, int]:

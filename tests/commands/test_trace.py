@@ -149,6 +149,19 @@ def test_a_standard_error_that_is_gone_leaves_all_as_it_was(socket_dir: Path) ->
         assert ask(path) == b"hello"
 
 
+def test_no_key_of_the_terminal_stops_the_site(socket_dir: Path) -> None:
+    """Ctrl-Z would leave the web server waiting, and Ctrl-\\ a socket where nobody listens."""
+    with scripted(Answering()) as backend:
+        path, inode = backend.address[5:], os.stat(backend.address[5:]).st_ino
+        with program("--fastcgi", backend.address, "--take-over") as process:
+            process.send_signal(signal.SIGTSTP)
+            assert ask(path) == b"hello"
+            process.send_signal(signal.SIGQUIT)
+            assert process.wait(PATIENCE) == 0
+        assert os.stat(path).st_ino == inode
+        assert ask(path) == b"hello"
+
+
 def test_a_reader_that_stops_stops_neither_the_site_nor_the_end(socket_dir: Path) -> None:
     """As less(1) does, or Ctrl-S: nobody reads what is shown, and more is asked than a pipe holds."""
     with scripted(Answering()) as backend:

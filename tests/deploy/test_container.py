@@ -36,6 +36,15 @@ def test_the_image_serves_and_asks() -> None:
     assert "unix:/run/x/a.sock" in found["container/nginx.conf"]
 
 
+def test_a_venv_of_the_machine_is_not_copied_over_that_of_the_image() -> None:
+    """The tutorial makes one in the directory of the application: ``COPY .`` brings it along."""
+    text = files(root="/srv/shop")["container/Dockerfile"]
+    [venv] = re.findall(r"^RUN python -m venv (.+)$", text, re.MULTILINE)
+    assert "COPY . /srv/shop\n" in text
+    assert not venv.startswith("/srv/shop/")
+    assert f'ENV PATH="{venv}/bin:$PATH"\n' in text
+
+
 @given(app=hostile.apps, mount=hostile.mounts)
 def test_no_value_gets_out_of_its_word(app: str, mount: str) -> None:
     text = files(app=app, mount=mount)["container/Dockerfile"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import socket
 import stat
 from collections.abc import Iterator
@@ -170,6 +172,30 @@ def test_what_a_trace_that_was_killed_has_left_is_not_overwritten(socket_dir: Pa
         with place.sock:
             place.put_back()
             assert f"a trace is just ending; try again, or if none is running: rm {behind}" in advice(address)
+
+
+def test_the_advice_can_be_typed_where_a_path_has_spaces(socket_dir: Path) -> None:
+    (socket_dir / "a b").mkdir()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(socket_dir / "a b/app.sock"))
+        sock.listen()
+        address = parse_address(f"unix:{socket_dir}/a b/app.sock")
+        with TakeOver(address).sock:
+            assert advice(address).endswith(f": rm '{address.path}{BEHIND}'")
+        remedy = advice(address).rpartition(": ")[2]
+        assert shlex.split(remedy) == ["mv", address.path + BEHIND, address.path]
+
+
+def test_a_directory_that_may_not_be_written_to(
+    socket_dir: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, mode: int) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    remedy = "Permission denied; be root or the owner of the socket and its directory, or use --listen"
+    assert advice(parse_address(f"unix:{socket_dir}/app.sock")).endswith(remedy)
+    assert os.listdir(socket_dir) == ["app.sock"]
 
 
 @pytest.mark.parametrize(
