@@ -7,6 +7,7 @@ import grp
 import ipaddress
 import os
 import re
+import shlex
 import socket
 import stat
 import sys
@@ -120,7 +121,7 @@ def entering(directory: str, path: str, account: Account) -> tuple[str, str]:
     what = f"{account.name} cannot enter {directory} ({described(directory)}), and so not reach {path}"
     if directory == "/root":
         return what, "put it somewhere else, such as /run/gateways or /srv: /root is root's own"
-    return what, f"{opening(account, directory, 'x')} {directory}"
+    return what, f"{opening(account, directory, 'x')} {shlex.quote(directory)}"
 
 
 def listeners(address: Address) -> list[str]:
@@ -193,7 +194,8 @@ def _absent(path: str, error: OSError) -> str:
 
 
 def _start(path: str, protocol: str) -> str:
-    return f"start the application (gateways serve app:application --{protocol} unix:{path}), or give its path"
+    address = shlex.quote(f"unix:{path}")
+    return f"start the application (gateways serve app:application --{protocol} {address}), or give its path"
 
 
 def _examine_units(path: str, where: str, units: tuple[str, ...]) -> Iterator[Finding]:
@@ -204,7 +206,8 @@ def _examine_units(path: str, where: str, units: tuple[str, ...]) -> Iterator[Fi
     found = sorted(name for name in units if _settings(name).get(line, "").lower() in _YES)
     if found:
         remedy = "listen below /run: --fastcgi unix:/run/gateways/app.sock"
-        what = f"with {line}= in its unit, as {' and '.join(found)} has it here, a web server does not see {path}"
+        here = f"as {' and '.join(found)} {'has' if len(found) == 1 else 'have'} it here"
+        what = f"with {line}= in its unit, {here}, a web server does not see {path}"
         yield PRIVATE.found(where, what, remedy)
 
 

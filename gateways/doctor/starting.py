@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -84,7 +85,7 @@ def run_cgi(path: str, account: Account, around: Surroundings, timeout: float) -
     environ = {**ENVIRON, **around.environ, **_variables(path)}
     begun = time.monotonic()
     kinds: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([path], env=environ, **kinds, **_start(path, account, around)) as process:
+    with subprocess.Popen([path], env=environ, **kinds, **_start(path, account, around)) as process, _watched(process):
         assert process.stdout is not None
         assert process.stderr is not None
         output, log = _Collector(process.stdout), _Collector(process.stderr)
@@ -123,6 +124,7 @@ def run_fastcgi(path: str, account: Account, around: Surroundings, timeout: floa
                 env=ENVIRON,
                 **_start(path, account, around),
             ) as process,
+            _watched(process),
         ):
             asking = _Asking(address, path, around, timeout)
             asking.start()
@@ -223,6 +225,17 @@ def _variables(path: str) -> dict[str, str]:
     pairs = variables_for("GET", f"{name}/", _HEADERS, script_name=name)
     variables = {key.decode("latin-1"): value.decode("latin-1") for key, value in pairs}
     return {**variables, "SCRIPT_FILENAME": path, "DOCUMENT_ROOT": os.path.dirname(path)}
+
+
+@contextlib.contextmanager
+def _watched(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End what was started when we are interrupted: Ctrl-C does not reach it, since it has a session of its own."""
+    try:
+        yield
+    except BaseException:
+        _end(process)
+        process.wait(_LAST)
+        raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -74,6 +74,14 @@ def test_no_directory(place):
     assert f"there is no directory {place}/run" in finding.what
 
 
+def test_remedies_for_paths_with_spaces_can_be_typed(place):
+    directory = place / "my site"
+    directory.mkdir(mode=0o700)
+    closed, absent = look(f"{directory}/app.sock", STRANGER, "here")
+    assert f"chmod o+x '{directory}'" in closed.remedy
+    assert f"--fastcgi 'unix:{directory}/app.sock'" in absent.remedy
+
+
 def test_a_file_and_a_directory(place):
     (place / "file").touch()
     (place / "directory").mkdir()

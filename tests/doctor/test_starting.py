@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from gateways.doctor import starting
 from gateways.doctor.accounts import Account, account_of
 from gateways.doctor.starting import Outcome, Surroundings, identity, run_cgi, run_fastcgi
-from tests.support.serving import PATIENCE
+from tests.support.serving import PATIENCE, until
 from tests.support.source import CHECKOUT
 
 US = account_of(os.geteuid())
@@ -116,6 +119,26 @@ def test_one_that_waits_for_ever(tmp_path: Path, run: object) -> None:
     outcome: Outcome = run(path, US, PLAIN, 0.5)  # type: ignore[operator]
     assert outcome.timed_out
     assert outcome.status is None
+
+
+@pytest.mark.parametrize(
+    ("run", "cls", "method"), [(run_cgi, subprocess.Popen, "wait"), (run_fastcgi, starting._Asking, "is_alive")]
+)
+def test_ctrl_c_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: object, cls: type, method: str) -> None:
+    lock = tmp_path / "lock"
+    text = f"import fcntl, time\nfile = open({str(lock)!r}, 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\n"
+    path = write(tmp_path, f"{text}file.write('x')\nfile.flush()\ntime.sleep(3600)\n")
+
+    def interrupted(*_: object) -> None:
+        until(lambda: lock.exists() and lock.read_text() == "x")
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cls, method, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(path, US, PLAIN, PATIENCE)  # type: ignore[operator]
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever had it is gone
 
 
 def test_one_that_never_ends_its_output(tmp_path: Path) -> None:

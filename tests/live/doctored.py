@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,21 @@ from tests.live.sandbox import ACCOUNT, PROJECT, Sandbox, free_port
 from tests.live.servers import WEB_SERVERS, H2o, WebServer, start_backend
 from tests.live.site import PATIENCE
 from tests.live.sitefaults import Fault, Visit
+from tests.support import requirements
 from tests.support.tls import CERTIFICATE, KEY
 
 TRANSPORTS = ("fastcgi", "scgi", "uwsgi", "http", "ajp")
+#: The command of each web server that says whether it starts with a file.
+TRIALS = {
+    "nginx": ("nginx", "-t", "-c"),
+    "apache": ("apache2", "-t", "-f"),
+    "lighttpd": ("lighttpd", "-tt", "-f"),
+    "caddy": ("caddy", "validate", "--adapter", "caddyfile", "--config"),
+    "haproxy": ("haproxy", "-c", "-f"),
+    "h2o": ("h2o", "-t", "-c"),
+}
+#: Those that include no files: each is the whole configuration.
+WHOLE = ("haproxy", "h2o")
 
 
 def good(faults: Iterable[Fault]) -> list[str]:
@@ -34,7 +47,9 @@ class Bench:
     """A web server with the probe behind it. ``files`` has each broken configuration, and each as it is by its name."""
 
     def __init__(self, server: str, faults: Iterable[Fault]) -> None:
+        self.name = server
         self.faults = list(faults)
+        self.at_once = False
         self.sandbox = Sandbox(applications=False)
         if self.sandbox.account:
             # Without the capability that the other tests may need: here it matters what the account may reach.
@@ -71,6 +86,7 @@ class Bench:
                 (bench.sandbox.root / name).mkdir()
             bench.write_all()
             stack.callback(bench.server.stop)
+            bench.at_once = at_once
             if at_once:
                 bench.start()
             yield bench
@@ -155,6 +171,30 @@ class Bench:
             text = text.replace(f"{{{name}}}", str(value))
         return text
 
+    def check(self, fault: Fault, tried: bool = True) -> None:
+        """Doctor names the cause and the line, and the fault is there: it is seen, or the web server does not start.
+
+        The latter unless ``tried`` is false.
+        """
+        found = [finding for finding in self.examine(fault) if finding.code == fault.code]
+        assert found, self.examine(fault)
+        assert fault.at in self.line(found[0].where), found[0]
+        if fault.seen is not None:
+            with self.visiting(fault) as visit:
+                assert fault.seen(visit), self.log
+        elif tried:
+            program, *options = TRIALS[self.name]
+            path = self.files[fault] if self.name in WHOLE else self.main(self.files[fault])
+            command = [requirements.require_program(program), *options, str(path)]
+            done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
+            assert done.returncode, done.stderr
+
+    def check_as_it_is(self, conf: str, page: str = "/page") -> None:
+        """A file of ``conf/`` has no fault, and works."""
+        assert self.faultless(conf) == []
+        with self.visiting(conf) as visit:
+            assert visit(page).environ["PATH_INFO"] == "/page"
+
     def examine(self, case: Fault | str) -> list[Finding]:
         """What the doctor finds."""
         user = ACCOUNT if self.sandbox.account else None
@@ -164,9 +204,9 @@ class Bench:
         """What it finds in a file as it is, and should not."""
         return [finding for finding in self.examine(conf) if finding.severity in (ERROR, WARNING)]
 
-    def visit(self, case: Fault | str) -> Visit:
+    def visiting(self, case: Fault | str) -> AbstractContextManager[Visit]:
         """A visitor of the site."""
-        return Visit(self.ports[case])
+        return nullcontext(Visit(self.ports[case])) if self.at_once else self.alone(case)
 
     @contextmanager
     def alone(self, case: Fault | str) -> Iterator[Visit]:

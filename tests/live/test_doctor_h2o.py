@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from tests.live.doctored import Bench, good
 from tests.live.sitefaults import Fault
 from tests.live.sitefaults_h2o import H2O
-from tests.support import requirements
 
 pytestmark = [pytest.mark.live, pytest.mark.alike]
 
@@ -23,19 +21,9 @@ def bench() -> Iterator[Bench]:
 
 @pytest.mark.parametrize("fault", H2O, ids=str)
 def test_a_fault(bench: Bench, fault: Fault) -> None:
-    found = [finding for finding in bench.examine(fault) if finding.code == fault.code]
-    assert found, bench.examine(fault)
-    assert fault.at in bench.line(found[0].where), found[0]
-    if fault.seen is not None:
-        with bench.alone(fault) as visit:
-            assert fault.seen(visit), bench.log
-    else:
-        command = [requirements.require_program("h2o"), "-t", "-c", bench.files[fault]]
-        assert subprocess.run(command, capture_output=True, check=False).returncode
+    bench.check(fault)
 
 
 @pytest.mark.parametrize("conf", good(H2O))
 def test_the_file_as_it_is(bench: Bench, conf: str) -> None:
-    assert bench.faultless(conf) == []
-    with bench.alone(conf) as visit:
-        assert visit("/page").environ["PATH_INFO"] == "/page"
+    bench.check_as_it_is(conf)

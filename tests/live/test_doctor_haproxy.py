@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +14,6 @@ from tests.live.doctored import Bench, good
 from tests.live.site import PATIENCE
 from tests.live.sitefaults import Fault
 from tests.live.sitefaults_haproxy import FASTCGI, HAPROXY
-from tests.support import requirements
 
 pytestmark = [pytest.mark.live, pytest.mark.alike]
 
@@ -28,22 +26,12 @@ def bench() -> Iterator[Bench]:
 
 @pytest.mark.parametrize("fault", HAPROXY, ids=str)
 def test_a_fault(bench: Bench, fault: Fault) -> None:
-    found = [finding for finding in bench.examine(fault) if finding.code == fault.code]
-    assert found, bench.examine(fault)
-    assert fault.at in bench.line(found[0].where), found[0]
-    if fault.seen is not None:
-        with bench.alone(fault) as visit:
-            assert fault.seen(visit), bench.log
-    else:
-        command = [requirements.require_program("haproxy"), "-c", "-f", bench.files[fault]]
-        assert subprocess.run(command, capture_output=True, check=False).returncode
+    bench.check(fault)
 
 
 @pytest.mark.parametrize("conf", good(HAPROXY))
 def test_the_file_as_it_is(bench: Bench, conf: str) -> None:
-    assert bench.faultless(conf) == []
-    with bench.alone(conf) as visit:
-        assert visit("/page").environ["PATH_INFO"] == "/page"
+    bench.check_as_it_is(conf)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")

@@ -42,7 +42,7 @@ def examine_rest(root: Directive) -> Iterator[Finding]:
     for one in root.walk():
         above = one.parent.name if one.parent else ""
         now = _OLD.get(SITE if above in BLOCKS else above, {}).get(one.name)
-        if one.asked and now:
+        if one.asked and now and not _is_global(one):  # there, layer4 has a proxy, too
             what = f"{one.name} is a word of Caddy 1, and Caddy 2 does not start with it"
             yield faults.SYNTAX.found(one.where, what, now)
         if one.asked and one.name == "write" and above == "timeouts" and one.parent and _is_global(one.parent):

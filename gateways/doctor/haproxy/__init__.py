@@ -18,6 +18,14 @@ from gateways.doctor.wholes import Server, read_whole
 
 def examine(path: str, options: Options) -> Iterator[Finding]:
     """Yield what is wrong with the file. A part without ``global`` and ``defaults`` has those of its haproxy.cfg."""
+    seen: set[Finding] = set()
+    for finding in _examine(path, options):
+        if finding not in seen:  # several backends may have one frontend
+            seen.add(finding)
+            yield finding
+
+
+def _examine(path: str, options: Options) -> Iterator[Finding]:
     whole = yield from read_whole(_SERVER, path)
     if whole is None:
         return
@@ -30,8 +38,8 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
     for place in found:
         yield from _examine_servers(place, configuration, backends)
         yield from passing.examine(place)
+        yield from limits.examine(place, measured=bool(configuration.word("tune.bufsize")))
     yield from passing.examine_applications(configuration, found)
-    yield from limits.examine_all(configuration, found)
 
 
 def _examine_servers(place: Place, configuration: Configuration, backends: Backends) -> Iterator[Finding]:

@@ -52,6 +52,8 @@ def _examine_server(
     wrong = _wrong(server, place)
     if wrong:
         what, address = wrong
+        if address.startswith("/") and _root(configuration):
+            address = "127.0.0.1:9000"  # from inside a chroot it would not be found
         yield faults.ADDRESS.found(where, what, _written(server, address))
         return
     address = plain_address(server, configuration)

@@ -9,7 +9,7 @@ from gateways.doctor import faults
 from gateways.doctor.findings import WARNING, Finding, declare
 from gateways.doctor.haproxy.conditions import alternatives, number_above
 from gateways.doctor.haproxy.places import Place, seconds
-from gateways.doctor.haproxy.syntax import Configuration, Line, Section
+from gateways.doctor.haproxy.syntax import Line, Section
 
 REPEATED = declare(
     "request-repeated",
@@ -49,17 +49,6 @@ def examine(place: Place, measured: bool) -> Iterator[Finding]:
             yield faults.UNMEASURED.found(used.where, what, "in global: tune.bufsize 65536 (memory of each connection)")
     for section in sections:
         yield from _examine_timeouts(section)
-
-
-def examine_all(configuration: Configuration, found: list[Place]) -> Iterator[Finding]:
-    """Yield what is wrong with the limits of all places, each line once."""
-    measured = bool(configuration.word("tune.bufsize"))
-    seen = set()
-    for place in found:
-        for finding in examine(place, measured):
-            if (finding.code, finding.where) not in seen:
-                seen.add((finding.code, finding.where))
-                yield finding
 
 
 def _examine_timeouts(section: Section) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def examine(place: Place) -> Iterator[Finding]:
         what = "X-Forwarded-Proto is not passed, and clients come by https"
         remedy = "http-request set-header X-Forwarded-Proto https if { ssl_fc }"
         yield faults.HTTPS.found(where, what, remedy)
-    if not _tells(place, _ADDRESS, "forwarded", "forwardfor"):
+    if not _is_transparent(place) and not _tells(place, _ADDRESS, "forwarded", "forwardfor"):
         what = "the application takes HAProxy for the client: no header has the client's address"
         remedy = "http-request set-header X-Forwarded-For %[src]"
         yield REMOTE.found(where, what, remedy, severity=WARNING)
@@ -147,7 +147,8 @@ def _remedy(mount: str) -> str:
 
 
 def _examine_headers(place: Place) -> Iterator[Finding]:
-    for line in place.section.inherited("http-request"):
+    sections = dict.fromkeys([*place.frontends, place.section])
+    for line in (line for section in sections for line in section.inherited("http-request")):
         action, header, value = line.word(1), line.word(2).lower(), line.word(3)
         if not line.asked:
             continue
@@ -156,6 +157,14 @@ def _examine_headers(place: Place) -> Iterator[Finding]:
             yield faults.HOST.found(line.where, what, "leave that line out: the host is passed as it came")
         if action == "del-header" and header == "authorization" and not line.condition:
             yield faults.AUTHORIZATION.found(line.where, "the Authorization header is taken out", "leave that line out")
+
+
+def _is_transparent(place: Place) -> bool:
+    """Say whether HAProxy connects from the address of the client, or tells it by the PROXY protocol."""
+    source = place.section.setting("source")
+    if source is not None and "usesrc" in source.words:
+        return True
+    return all(any(word.startswith(("usesrc", "send-proxy")) for word in one.options) for one in place.servers)
 
 
 def _tells(place: Place, header: re.Pattern[str], *options: str) -> bool:

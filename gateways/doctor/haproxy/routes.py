@@ -51,7 +51,7 @@ def _examine_names(section: Section, configuration: Configuration) -> Iterator[F
     if section.kind in PROXIES:
         wanted: list[tuple[Line, str, tuple[str, ...]]] = []
         for line in section.all("use_backend", "default_backend"):
-            if "%[" not in line.word(1):
+            if not _is_dynamic(line):
                 wanted.append((line, line.word(1), ("backend", "listen")))
         wanted += [(line, line.word(1), ("fcgi-app",)) for line in section.all("use-fcgi-app")]
         if section.head.word(2) == "from":
@@ -70,14 +70,19 @@ def _examine_names(section: Section, configuration: Configuration) -> Iterator[F
             yield NAME.found(line.where, f"there is no acl {name} in this {section.kind}", remedy)
 
 
+def _is_dynamic(line: Line) -> bool:
+    """Say whether the name in a line is made of a request, or of the environment that HAProxy starts in."""
+    return "%[" in line.word(1) or "$" in line.word(1)
+
+
 def _examine_order(frontend: Section) -> Iterator[Finding]:
     before: list[tuple[Line, list[PathTest] | None]] = []
     for line in frontend.all("use_backend"):
         sides = _sides(line, frontend)
         for earlier, wide in before if line.asked else ():
             if earlier.word(1) != line.word(1) and (wide is None or (sides and _covered(sides, wide))):
-                takes = "every request" if wide is None else " and ".join(value for one in wide for value in one.values)
-                what = f"{earlier.text} ({earlier.where.rpartition(':')[2]}) takes {takes}, so this line takes nothing"
+                number = earlier.where.rpartition(":")[2]
+                what = f"{earlier.text} (line {number}) takes all that this one is for, so this one takes nothing"
                 yield faults.ORDER.found(line.where, what, "put this line before that one")
                 break
         if not line.condition:
@@ -150,7 +155,7 @@ def _examine_backend(place: Place, configuration: Configuration) -> Iterator[Fin
     section = place.section
     if section.kind != "backend" or not section.head.asked:
         return
-    dynamic = any("%[" in line.word(1) for front in configuration.all("frontend", "listen")
+    dynamic = any(_is_dynamic(line) for front in configuration.all("frontend", "listen")
                   for line in front.inherited("use_backend", "default_backend"))  # fmt: skip
     if not place.leads and not dynamic and configuration.whole:
         what = f"no frontend hands anything to backend {section.name}"

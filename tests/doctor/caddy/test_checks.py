@@ -104,3 +104,8 @@ def test_global_options(tmp_path):
     text = "{\nservers {\ntimeouts {\nwrite 5s\n}\n}\n}\na.org {\n}\n"
     assert codes(tmp_path / "Caddyfile", text) == {"timeout-short": 4}
     assert "timeout-short" not in codes(tmp_path / "Caddyfile", text.replace("5s", "5m"))
+
+
+def test_words_of_caddy_1_that_a_plugin_has(tmp_path):
+    text = "{\nlayer4 {\n:5000 {\n@ssh ssh\nroute @ssh {\nproxy localhost:22\n}\n}\n}\n}\na.org {\n}\n"
+    assert set(codes(tmp_path / "Caddyfile", text)) == {"configuration-read"}

@@ -12,8 +12,9 @@ from gateways.doctor.haproxy.addresses import plain_address
 from gateways.doctor.haproxy.places import places
 from gateways.doctor.haproxy.syntax import Reader
 from gateways.doctor.targets import Options
-from tests.doctor.asked import read_with
+from tests.doctor.asked import findings, read_with
 from tests.doctor.haproxy.written import FASTCGI, HTTP, changed, found
+from tests.support.serving import PATIENCE, Recorder, serving
 
 SERVER = "127.0.0.1:9000"
 
@@ -56,8 +57,6 @@ def test_as_gateways_writes_it(tmp_path, address, text):
     ],
 )
 def test_not_written_as_haproxy_reads_it(tmp_path, address, remedy):
-    from tests.doctor.asked import findings
-
     [finding] = findings(tmp_path / "a.cfg", changed(FASTCGI, (SERVER, address)))
     assert (finding.code, finding.remedy, finding.where[-3:]) == ("pass-address", remedy, ":12")
 
@@ -74,13 +73,17 @@ def test_no_port_in_mode_tcp(tmp_path):
 
 def test_a_chroot(tmp_path):
     """Without looking, only what cannot be is an error."""
-    from tests.doctor.asked import findings
-
     for path, severity in (("/run/a", "warning"), ("/srv/run/a", "error")):
         text = changed(FASTCGI, ("tune.bufsize 65536", "tune.bufsize 65536\n    chroot /srv/"), (SERVER, path))
         [finding] = findings(tmp_path / "a.cfg", text)
         assert (finding.code, finding.severity, finding.where[-3:]) == ("socket-chroot", severity, ":13")
         assert f"/srv{path}" in finding.what
+
+
+def test_a_remedy_for_a_chroot(tmp_path):
+    text = changed(FASTCGI, ("defaults", "    chroot /srv\ndefaults"), (SERVER, "unix:/run/a"))
+    [finding] = findings(tmp_path / "a.cfg", text)
+    assert finding.remedy == "server one 127.0.0.1:9000 proto fcgi"
 
 
 def test_a_socket_in_the_chroot(tmp_path):
@@ -117,3 +120,23 @@ def test_who_is_asked(tmp_path, text, asked):
     path.write_text(changed(text, ("127.0.0.1:8000", "127.0.0.1:1")))
     codes = [finding.code for finding in haproxy.examine(str(path), Options(user="root"))]
     assert ("port-closed" in codes) is asked
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken", "line"),
+    [
+        (HTTP, "fastcgi", "proto fcgi, with use-fcgi-app"),
+        (FASTCGI, "http", "(without proto fcgi and use-fcgi-app)"),
+        (FASTCGI, "scgi", None),
+    ],
+)
+def test_another_protocol(tmp_path, monkeypatch, text, spoken, line):
+    monkeypatch.setattr("gateways.doctor.asking._TRIAL", PATIENCE)
+    path = tmp_path / "a.cfg"
+    with serving(Recorder(), spoken, tcp=True) as served:
+        port = served.address[1]
+        path.write_text(changed(text, ("127.0.0.1:8000" if text == HTTP else SERVER, f"127.0.0.1:{port}")))
+        found = [one for one in haproxy.examine(str(path), Options(user="root")) if one.severity == "error"]
+    assert [one.code for one in found] == ["protocol-other"]
+    written = f"write: server one 127.0.0.1:{port} {line}"
+    assert (written in found[0].remedy) if line else found[0].remedy.startswith("gateways serve --fastcgi")

@@ -85,8 +85,16 @@ def test_fastcgi(tmp_path, old, new, code, line):
 )
 def test_headers(tmp_path, rule, code):
     for text in (HTTP, FASTCGI):
-        result = found(tmp_path, changed(text, ("    server one", f"    {rule}\n    server one")))
-        assert result == ({code: rule} if code else {"configuration-read": ""})
+        for old in ("    server one", "    default_backend"):
+            result = found(tmp_path, changed(text, (old, f"    {rule}\n{old}")))
+            assert result == ({code: rule} if code else {"configuration-read": ""})
+
+
+def test_a_frontend_of_two_backends(tmp_path):
+    rule = "http-request set-header Host a"
+    text = changed(HTTP, (PAGES, f"    {rule}\n    use_backend two if {{ path /2 }}\n{PAGES}"))
+    two = findings(tmp_path / "a.cfg", f"{text}backend two\n    server one 127.0.0.1:1\n")
+    assert [finding.code for finding in two] == ["host-lost"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +118,15 @@ def test_https(tmp_path, line, seen):
 
 @pytest.mark.parametrize(
     ("line", "seen"),
-    [("", False), ("option forwardfor except 127.0.0.1", True), ("http-request add-header X-Real-IP %[src]", True)],
+    [
+        ("", False),
+        ("option forwardfor except 127.0.0.1", True),
+        ("http-request add-header X-Real-IP %[src]", True),
+        ("source 0.0.0.0 usesrc clientip", True),
+        ("source 10.0.0.1", False),
+        ("default-server source 0.0.0.0 usesrc clientip", True),
+        ("default-server send-proxy-v2", True),
+    ],
 )
 def test_the_address_of_the_client(tmp_path, line, seen):
     text = changed(HTTP, ("    option forwardfor\n", ""), ("    server", f"    {line}\n    server"))
@@ -127,3 +143,9 @@ def test_php(tmp_path):
 def test_https_by_fastcgi(tmp_path):
     text = changed(FASTCGI, (":80", ":443 ssl crt /etc/x.pem"))
     assert set(found(tmp_path, text)) == {"configuration-read"}
+
+
+@pytest.mark.parametrize(("new", "why"), [("", "without a mode it is tcp"), ("    mode tcp\n", "there is mode tcp")])
+def test_why_it_is_tcp(tmp_path, new, why):
+    [finding] = findings(tmp_path / "a.cfg", changed(FASTCGI, ("    mode http\n", new)))
+    assert why in finding.what

@@ -31,8 +31,9 @@ def test_names_that_are_not_there(tmp_path, old, new, line):
     assert found(tmp_path, changed(FASTCGI, (old, new)))["name-absent"] == line
 
 
-def test_names_that_are_known_when_it_runs(tmp_path):
-    text = changed(FASTCGI, ("default_backend app", "use_backend %[req.hdr(host)]"))
+@pytest.mark.parametrize("line", ["use_backend %[req.hdr(host)]", 'default_backend "${BACKEND}"'])
+def test_names_that_are_known_when_it_runs(tmp_path, line):
+    text = changed(FASTCGI, ("default_backend app", line))
     assert set(found(tmp_path, text)) == {"configuration-read"}
 
 
