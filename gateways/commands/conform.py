@@ -82,12 +82,16 @@ def run(arguments: argparse.Namespace) -> int:
             print(json.dumps({"protocol": protocol, "address": address, "error": str(error)}, indent=1))
         raise
     results: list[Result] = []
+    headed = False
     if not arguments.json:
         what = "is ours: all is checked" if met.strict else "is not ours: what it was given cannot be checked"
-        print(f"{protocol} at {address}; the application {what}\n\n{table.heading()}", flush=True)
+        print(f"{protocol} at {address}; the application {what}", flush=True)
     for result in run_cases(met, cases):
         results.append(result)
         if not (arguments.json or (arguments.quiet and result.grade == PASS)):
+            if not headed:
+                print(f"\n{table.heading()}")
+            headed = True
             print(table.row(result), flush=True)
     print(as_json(met, results, len(cases)) if arguments.json else f"\n{summary(results, len(cases))}")
     return int(len(results) < len(cases) or any(result.grade == FAIL for result in results))

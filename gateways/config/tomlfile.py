@@ -79,7 +79,7 @@ def _parser(name: str) -> Any:
     except ImportError:
         version = "{}.{}".format(*sys.version_info)
         raise ConfigError(
-            f"{name} cannot be read: Python {version} has no parser for TOML; pip install gateways[config], or give "
+            f"{name} cannot be read: Python {version} has no parser for TOML; pip install 'gateways[config]', or give "
             "flags and variables instead"
         ) from None
 

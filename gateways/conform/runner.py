@@ -98,8 +98,17 @@ def cases_of(protocol: str, fair: Fair, numbers: Iterable[str] = ()) -> list[Cas
         if number in reasons:
             raise ConfigError(f"case {number} cannot be run: {reasons[number]}")
         if number not in known:
-            raise ConfigError(f"there is no case {number!r} for {protocol}; there are {', '.join(known)}")
+            raise ConfigError(f"there is no case {number!r} for {protocol}{_hint(number, protocol, fair)}")
     return [known[number] for number in numbers] or found
+
+
+def _hint(number: str, protocol: str, fair: Fair) -> str:
+    """Return what to ask for instead of a case that is none of the protocol's."""
+    for other in READERS:
+        module = import_module(f"gateways.conform.cases_{other}")
+        if number in module.NOT_RUN or any(number == one.number for one in module.cases(fair)):
+            return f"; it is one of --{other}"
+    return f"; gateways conform --{protocol} ADDR --list prints them"
 
 
 def not_run(protocol: str, fair: Fair) -> dict[str, str]:

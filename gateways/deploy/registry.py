@@ -213,7 +213,7 @@ def generate(deployment: Deployment) -> list[File]:
         if reason and deployment.has(item.name):
             raise ConfigError(f"--{item.name.replace('_', '-')} with {row.title}: {reason}")
     if deployment.variant not in ("", *row.variants):
-        known = f"there are {', '.join(row.variants)}" if row.variants else "it has none; leave it out"
+        known = f"it has {', '.join(row.variants) or 'none; leave it out'}"
         raise ConfigError(f"--variant {deployment.variant} with {row.title}: {known}")
     if row.web:
         _check_use(row, deployment)

@@ -69,7 +69,7 @@ class Listening(Declared):
         (),
         Many(Address()),
         LISTENING,
-        "Serve HTTP/1.1 on this address. Needs the package h11: pip install gateways[http]. Can be given several "
+        "Serve HTTP/1.1 on this address. Needs the package h11: pip install 'gateways[http]'. Can be given several "
         "times.",
     )
     listen: tuple[str, ...] = setting(

@@ -84,13 +84,19 @@ def read(path: str) -> Iterator[Piece]:
         raise ConfigError(f"cannot read captures from {path}: {error.strerror}") from None
     with file:
         counted = _Counted(file)
+        begun = False
         while first := counted.read(1):
             try:
                 name, _, data = _netstring(counted, first), _netstring(counted), _netstring(counted)
                 if counted.read(1) not in (b"\n", b""):
                     raise ValueError("no line feed behind a capture")
+            except EOFError:
+                if begun:
+                    raise ConfigError(f"{path} ends in the middle of a capture: what came before it is whole") from None
+                raise ConfigError(f"{path} is no file of captures: it ends before byte {counted.position}") from None
             except ValueError as error:
                 raise ConfigError(f"{path} is no file of captures: {error}, before byte {counted.position}") from None
+            begun = True
             yield _piece(name, data)
 
 
@@ -119,6 +125,8 @@ def _netstring(file: _Counted, first: bytes = b"") -> bytes:
     digits = b""
     byte = first or file.read(1)
     while byte != b":":
+        if not byte:
+            raise EOFError
         digits += byte
         if not byte.isdigit() or len(digits) > _MAX_DIGITS:
             raise ValueError("no netstring")
@@ -127,6 +135,9 @@ def _netstring(file: _Counted, first: bytes = b"") -> bytes:
     if not digits or size > _MOST:
         raise ValueError("no netstring")
     data = file.read(size)
-    if len(data) < size or file.read(1) != b",":
-        raise ValueError("a netstring that breaks off")
+    end = file.read(1)
+    if not end:
+        raise EOFError
+    if end != b",":
+        raise ValueError("no netstring")
     return data

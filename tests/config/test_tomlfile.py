@@ -115,6 +115,6 @@ def test_a_python_without_a_parser(path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(tomlfile, "import_module", absent)
     version = "{}.{}".format(*sys.version_info)
     assert refusal(path) == (
-        f"x.toml cannot be read: Python {version} has no parser for TOML; pip install gateways[config], or give flags "
-        "and variables instead"
+        f"x.toml cannot be read: Python {version} has no parser for TOML; pip install 'gateways[config]', or give "
+        "flags and variables instead"
     )

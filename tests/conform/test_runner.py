@@ -104,7 +104,12 @@ def test_nobody_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "reason"), [("F99", "there is no case 'F99' for fastcgi; there are F01, "), ("F55", "header timeout")]
+    ("number", "reason"),
+    [
+        ("F99", "there is no case 'F99' for fastcgi; gateways conform --fastcgi ADDR --list prints them"),
+        ("S01", "there is no case 'S01' for fastcgi; it is one of --scgi"),
+        ("F55", "header timeout"),
+    ],
 )
 def test_a_case_that_cannot_be_run(number: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):

@@ -84,11 +84,11 @@ def test_http_is_served(served: Served, app: Recorder) -> None:
 
 def test_http_without_its_package_is_said(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
-        raise ConfigError("pip install gateways[http]")
+        raise ConfigError("pip install 'gateways[http]'")
 
     monkeypatch.setitem(anyport.TRANSPORTS, "http", TRANSPORTS["http"]._replace(require=missing))
     assert rest_of_request(served, b"GET / HTTP/1.1\r\n\r\n") == b""
-    until(lambda: "this is HTTP: pip install gateways[http]" in served.log.text("warning"))
+    until(lambda: "this is HTTP: pip install 'gateways[http]'" in served.log.text("warning"))
 
 
 def rest_of_request(served: Served, data: bytes) -> bytes:

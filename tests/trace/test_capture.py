@@ -45,13 +45,28 @@ def test_every_file_of_the_corpus_can_be_read() -> None:
         assert [(piece.name, piece.data) for piece in read(str(path))] == wanted
 
 
-@pytest.mark.parametrize(
-    "data", [b"hello", b"5:hel", b"5:hello;", b"1:a,1:b,1:c,x", b"99999999999:", b":,", b"1:a,0:,"]
-)
+@pytest.mark.parametrize("data", [b"hello", b"5:hello;", b"1:a,1:b,1:c,x", b"99999999999:", b":,", b"1:a,0:,"])
 def test_another_file(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "file").write_bytes(data)
     with pytest.raises(ConfigError, match=r"is no file of captures: .* before byte"):
         list(read(str(tmp_path / "file")))
+
+
+def test_the_beginning_of_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"5:hel")
+    with pytest.raises(ConfigError, match=r"is no file of captures: it ends before byte 5$"):
+        list(read(str(tmp_path / "file")))
+
+
+@pytest.mark.parametrize("left", range(1, 12))
+def test_a_file_that_breaks_off(tmp_path: Path, left: int) -> None:
+    """As a full disk leaves it."""
+    whole = b"1:a,1:b,1:c,\n"
+    (tmp_path / "file").write_bytes(whole + whole[:left])
+    pieces = read(str(tmp_path / "file"))
+    assert next(pieces).data == b"c"
+    with pytest.raises(ConfigError, match="ends in the middle of a capture"):
+        next(pieces)
 
 
 def test_what_cannot_be_sought_in() -> None:

@@ -53,7 +53,7 @@ def require() -> None:
     try:
         import h11  # noqa: F401
     except ImportError:
-        raise ConfigError("HTTP needs the package h11, which is not installed: pip install gateways[http]") from None
+        raise ConfigError("HTTP needs the package h11, which is not installed: pip install 'gateways[http]'") from None
 
 
 def check_line(line: bytes, first: bool) -> None:

@@ -81,5 +81,5 @@ def test_without_h11_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
 
     require()
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigError, match=r"pip install gateways\[http\]"):
+    with pytest.raises(ConfigError, match=r"pip install 'gateways\[http\]'"):
         require()
