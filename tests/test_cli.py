@@ -181,6 +181,16 @@ def test_without_a_standard_output_nothing_is_flushed(monkeypatch: pytest.Monkey
     assert main([]) == 7
 
 
+def test_a_path_that_the_terminal_cannot_show(tmp_path: Path) -> None:
+    script = tmp_path / "näh.cgi"
+    script.touch()
+    command = [sys.executable, "-X", "utf8", "-m", "gateways", "doctor", script]
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, env=environ, timeout=PATIENCE, check=False)
+    assert rb"/n\xe4h.cgi: " in done.stdout
+    assert b"Traceback" not in done.stderr
+
+
 def test_an_error_of_the_system_that_is_not_about_writing_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(argv: list[str]) -> int:
         raise OSError(errno.ENOTDIR, "not there")
