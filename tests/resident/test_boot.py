@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.resident import BEGIN, SCRIPT, Host
+from tests.support.resident import BEGIN, SCRIPT, Host, answer_of
 from tests.support.serving import until
 
 
@@ -50,6 +50,19 @@ def test_a_failing_script_does_not_stay_for_ever(one_host: Host) -> None:
     answer = one_host.ask("/", variables={"GATEWAYS_IDLE_TIMEOUT": "0.2"})
     assert "it has ended with exit status 3" in answer.log
     until(lambda: one_host.sockets() == [])
+
+
+def test_a_script_that_never_serves_can_be_found_and_stopped(one_host: Host) -> None:
+    """Such as one that starts a server of its own: after it was mended, who waits is served."""
+    one_host.install(BEGIN + "time.sleep(3600)\n")
+    with one_host.start("/count") as process:
+        until(lambda: one_host.running() != [])
+        [resident] = one_host.running()
+        assert (resident.script, resident.requests) == (str(one_host.script), 0)
+        one_host.install()
+        stopped = one_host.run("resident", "stop", "app.cgi")
+        assert stopped.stdout == f"{one_host.script}: process {resident.pid} has ended\n"
+        assert answer_of(process).body == b"1"
 
 
 def test_a_script_of_the_standard_library(one_host: Host) -> None:
