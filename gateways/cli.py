@@ -73,8 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns the exit code: 0, that of the ``GatewayError``, 130 for Ctrl-C, 1 where nobody reads or the disk is full.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # a locale that cannot say it must not end a command
+    _let_all_be_printed()
     try:
         code = _run(sys.argv[1:] if argv is None else list(argv))
         _flush()  # what is still buffered fails here, and not when Python exits
@@ -93,6 +92,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _let_all_be_printed() -> None:
+    """Have a path that the terminal's encoding cannot say printed with escapes, as ``sys.stderr`` does by itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict" and not sys.stdout.closed:
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from gateways.adapters.cgihead import encode_head
 from gateways.core import debugpage
+from gateways.core.failures import one_line
 from gateways.core.input import Errors
 from gateways.core.response import error_body
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _STATUS = "500 Internal Server Error"
 _QUIET = "The script failed. The reason is in the error log."
+#: What the debug page says of itself here.
+_WORDS = ("cgitb.enable() is on", "Write cgitb.enable(display=False) on a public site", "hidden")
 #: Bytes of a page that are kept until it is complete, so that a failure can still take its place.
 MAX_HELD = 1 << 20
 
@@ -91,7 +94,10 @@ class Hook:
             return error_body(_STATUS, _QUIET)
         if self._format == "html" and debugpage.is_wanted(environ):
             line = f"{environ.get('REQUEST_METHOD', '')} {environ.get('REQUEST_URI', environ.get('SCRIPT_NAME', ''))}"
-            return debugpage.render(_STATUS, line.strip(), environ, error, trace, False)
+            try:
+                return debugpage.render(_STATUS, line.strip(), environ, error, trace, False, words=_WORDS)
+            except Exception as failure:  # whatever an exception of the script does when it is looked at
+                _log(f"gateways: the debug page failed: {type(failure).__name__}: {one_line(failure)}\n")
         return error_body(_STATUS, report)
 
 

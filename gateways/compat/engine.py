@@ -130,12 +130,17 @@ def read_settings(gateway: Gateway, **given: Any) -> Settings:
 
 def thread_setting(gateway: Any) -> dict[str, int]:
     """Return the setting that says how many requests are served at a time."""
+    return program_threads(gateway) or ({} if "GATEWAYS_THREADS" in os.environ else {"threads": THREADS})
+
+
+def program_threads(gateway: Any) -> dict[str, int]:
+    """Return the same, where the program itself sets a limit."""
     pool = gateway._threadPool
     if pool is None or not gateway.multithreaded:
         return {"threads": 1}
     if pool._maxThreads < sys.maxsize:
         return {"threads": max(1, min(int(pool._maxThreads), _MOST_THREADS))}
-    return {} if "GATEWAYS_THREADS" in os.environ else {"threads": THREADS}
+    return {}
 
 
 def lend(gateway: Gateway, sock: socket.socket, error_log: ErrorLog) -> Listener:

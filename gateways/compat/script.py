@@ -1,4 +1,4 @@
-"""Serve the one request of a CGI script, for a gateway of flup's names."""
+"""Serve a CGI script, for a gateway of flup's names: its one request, or as the process that stays for it."""
 
 from __future__ import annotations
 
@@ -44,3 +44,20 @@ def serve_script(gateway: Gateway, reason: str) -> None:
         )
         raise SystemExit(2)
     run_with_cgi(Script(gateway), script_name=gateway._mount(), debug=gateway._shows_errors())
+
+
+def serve_resident(gateway: Gateway) -> None:
+    """Serve as the process that stays for a CGI script (resident/), until nobody needs it.
+
+    Raises ``SystemExit`` as ``run`` does. What the program does not say, comments in the script and variables may.
+    """
+    from gateways.compat.engine import Served, program_threads
+    from gateways.runners import run
+
+    given: dict[str, Any] = program_threads(gateway)
+    if gateway._shows_errors():
+        given["debug"] = True
+    mount = gateway._mount()
+    if mount is not None:
+        given["script_name"] = mount
+    run(Served(gateway), **given)

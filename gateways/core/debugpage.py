@@ -33,6 +33,8 @@ _CONTEXT = 4
 _FRAMES = 20
 #: Exceptions shown of a chain of causes.
 _CHAIN = 10
+#: Lines shown of the notes of an exception.
+_NOTES = 50
 #: Characters of one value.
 _VALUE = 2000
 
@@ -73,7 +75,8 @@ _WSGI = frozenset(
         *("url_scheme", "version"),
     )
 )
-_HIDDEN = "hidden; --debug-secrets shows it"
+#: What the page says of itself: why it is shown, what to do against that, and what is said for a secret.
+SETTING = ("The setting debug is on", "Switch it off on a public site", "hidden; --debug-secrets shows it")
 _REMARK = ' class="hidden"'
 
 #: What the page may do: show itself, in its own style.
@@ -86,13 +89,21 @@ def is_wanted(environ: Environ) -> bool:
 
 
 def render(
-    status: str, line: str, environ: Environ, error: BaseException, origin: TracebackType | None, secrets: bool
+    status: str,
+    line: str,
+    environ: Environ,
+    error: BaseException,
+    origin: TracebackType | None,
+    secrets: bool,
+    *,
+    words: tuple[str, str, str] = SETTING,
 ) -> tuple[Headers, bytes]:
     """Return headers and body of the page.
 
     ``line`` is the request in one line, ``origin`` the first frame of ``error`` that is of interest; ``secrets`` shows
-    local variables and the values of all variables.
+    local variables and the values of all variables. ``words`` are those of whoever shows the page.
     """
+    reason, remedy, hidden = words
     style = Path(__file__).with_suffix(".css").read_text(encoding="ascii")
     digest = b64encode(sha256(style.encode()).digest()).decode()
     title = title_of(error)
@@ -113,10 +124,10 @@ def render(
 <p class="about">{escape(status)} · {escape(line)}</p>
 <h1>{escape(title)}</h1>
 {"".join(failures)}<h2>Request</h2>
-{_table(_shown(_request(environ), secrets))}<h2>Other variables</h2>
-{_table(_shown(_others(environ), secrets))}<h2>Process</h2>
+{_table(_shown(_request(environ), secrets, hidden))}<h2>Other variables</h2>
+{_table(_shown(_others(environ), secrets, hidden))}<h2>Process</h2>
 {_table(_process())}{_environment(environ) if secrets else ""}<footer>
-<p>The setting debug is on: everybody who meets this failure sees this page. Switch it off on a public site; the same \
+<p>{reason}: everybody who meets this failure sees this page. {remedy}; the same \
 traceback is in the error log.</p>
 </footer>
 </body>
@@ -153,7 +164,15 @@ def _failure(
     if left_out > 0:
         rows.append(f'<p class="about">{left_out} calls are left out here.</p>\n')
     rows += [_frame(frame, number, secrets, False) for frame, number in frames[_FRAMES:][-_FRAMES:]]
-    return f"<h2>{escape(title)}</h2>\n{_members(error)}{_syntax(error)}{''.join(rows)}"
+    return f"<h2>{escape(title)}</h2>\n{_notes(error)}{_members(error)}{_syntax(error)}{''.join(rows)}"
+
+
+def _notes(error: BaseException) -> str:
+    """Return what was added to an exception (PEP 678, Python 3.11)."""
+    notes = getattr(error, "__notes__", None)
+    texts = [note for note in notes if isinstance(note, str)] if isinstance(notes, (list, tuple)) else []
+    lines = [line for text in texts for line in text.splitlines()]
+    return "".join(f"<p>{escape(cut(line, _VALUE))}</p>\n" for line in lines[:_NOTES])
 
 
 def _members(error: BaseException) -> str:
@@ -217,12 +236,12 @@ def _others(environ: Environ) -> Iterator[tuple[str, object]]:
             yield name, environ[name]
 
 
-def _shown(variables: Iterable[tuple[str, object]], secrets: bool) -> Iterator[tuple[str, str, bool]]:
+def _shown(variables: Iterable[tuple[str, object]], secrets: bool, remark: str) -> Iterator[tuple[str, str, bool]]:
     for name, value in variables:
         kind, _, rest = name.partition("." if name.startswith("wsgi.") else "_")
         open_to_all = name in _REQUEST or rest in {"HTTP": _HEADERS, "wsgi": _WSGI}.get(kind, ())
         hidden = not (secrets or open_to_all)
-        yield name, _HIDDEN if hidden else value if isinstance(value, str) else short_repr(value), hidden
+        yield name, remark if hidden else value if isinstance(value, str) else short_repr(value), hidden
 
 
 def _process() -> list[tuple[str, str, bool]]:

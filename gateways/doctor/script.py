@@ -47,7 +47,9 @@ def examine_script(path: str, options: Options) -> Iterator[Finding]:
     interpreter = found.interpreter
     compiled = interpreter is not None and interpreter.program == path
     if interpreter is not None and not compiled:
-        findings += examine_interpreter_modes(path, interpreter.program, account)
+        programs = dict.fromkeys((interpreter.program, behind(interpreter).program))
+        closed = (list(examine_interpreter_modes(path, program, account)) for program in programs)
+        findings += next(filter(None, closed), [])
     if interpreter is not None and not compiled and options.run and not _wrong(findings):
         findings += examine_interpreter(path, data, interpreter, account, suggestion, options.timeout)
     findings += _around(path, account, options)

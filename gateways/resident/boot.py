@@ -6,10 +6,11 @@ The listening socket is descriptor 0, so ``run`` in the script serves it. Run as
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import gateways.server.origin
-from gateways.resident import streams
+from gateways.resident import notes, streams
 from gateways.resident.starting import SOCKET
 from gateways.server import rerun
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the script that ``sys.argv`` names, as Python runs it."""
     streams.install()
+    notes.begin(os.environ[SOCKET], sys.argv[1])
     _take_over_wsgiref()
     rerun.main(_answer_for)
 

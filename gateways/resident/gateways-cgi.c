@@ -160,7 +160,7 @@ static int open_place(void)
     static char path[PATH_MAX];
     const char *given = getenv("GATEWAYS_RESIDENT_DIR");
     if (given && *given)
-        return open_private(given);
+        return *given == '/' ? open_private(given) : -1; /* the process's working directory is another */
     struct passwd *account = getpwuid(geteuid());
     struct utsname machine;
     int fd = -1;

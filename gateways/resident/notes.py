@@ -60,6 +60,10 @@ class Note:
                 return
             os.close(fd)  # somebody has taken it for one that was left behind
 
+    def is_for(self, socket: str) -> bool:
+        """Say whether it is for the process at that socket."""
+        return self._facts.socket == socket
+
     def write(self, requests: int) -> None:
         """Say how many requests were served."""
         if requests != self._facts.requests:
@@ -81,6 +85,22 @@ class Note:
             except OSError:
                 pass
             os.close(fd)
+
+
+#: The note of this process, from its start until it serves.
+_begun: list[Note] = []
+
+
+def begin(socket: str, script: str) -> None:
+    """Note this process before its script is run, which may come to no end: it can be found then, and stopped."""
+    _begun[:] = [Note(socket, script)]
+
+
+def own(socket: str, script: str) -> Note:
+    """Return the note of this process, from ``begin`` if it was called."""
+    found = [note for note in _begun if note.is_for(socket)]
+    _begun.clear()
+    return found[0] if found else Note(socket, script)
 
 
 def running() -> list[Resident]:

@@ -124,6 +124,7 @@ def candidates() -> Iterator[str]:
 
 def open_private(path: str) -> int:
     """Open a directory that nobody else can have made or can use. Raises ``OSError``: absent, or not like that."""
+    _check(path)
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     found = os.fstat(fd)
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & _OTHERS:
@@ -149,7 +150,14 @@ def make() -> Place:
     return _make(last)
 
 
+def _check(path: str) -> None:
+    """Refuse one that depends on the working directory: the process's is another, and so is a person's."""
+    if not path.startswith("/"):
+        raise OSError(22, f"{VARIABLE} has to be a whole path", path)
+
+
 def _make(path: str) -> Place:
+    _check(path)
     _make_directories(path)
     return Place(path, open_private(path))
 

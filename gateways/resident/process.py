@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from gateways.adapters.fastcgi import records as fcgi
 from gateways.declared import Layer
 from gateways.errors import ConfigError
-from gateways.resident import comments, place, streams
-from gateways.resident.notes import Note
+from gateways.resident import comments, notes, place, streams
 from gateways.resident.starting import MAX_LOG, SOCKET, failures_name
 from gateways.server.launch import launch
 from gateways.server.privileges import differing
@@ -92,7 +91,7 @@ class ResidentServer(SpawnedServer):
         self._idle_timeout = settings.idle_timeout if "idle_timeout" in settings.given else IDLE
         self._idle_since = time.monotonic()
         self._seen = 0
-        self._note = Note(self._path, sys.argv[0])
+        self._note = notes.own(self._path, sys.argv[0])
 
     def begin(self, connection: Link, environ: Environ | None = None) -> None:
         """The application is about to run for this connection, and what it prints belongs to the request."""

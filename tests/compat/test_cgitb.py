@@ -38,8 +38,18 @@ def test_a_failure_is_answered_with_500_and_the_page(tmp_path: Path) -> None:
     assert "ZeroDivisionError: division by zero" in page
     assert "half" not in page.replace("print(&#x27;half&#x27;)", "")
     assert "very-secret" not in page.replace("password = &#x27;very-secret&#x27;", "")
+    assert "cgitb.enable(display=False)" in page, "what to do, in the words of the script"
+    assert "debug-secrets" not in page
     assert "ZeroDivisionError" in answer.log
     assert answer.code == 1
+
+
+def test_a_page_that_cannot_be_made_is_text(tmp_path: Path) -> None:
+    answer = run(tmp_path, "class MyExceptionGroup(Exception): pass", "raise MyExceptionGroup('no members')")
+    assert answer.status == "500 Internal Server Error"
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert b"MyExceptionGroup: no members" in answer.body
+    assert "gateways: the debug page failed: AttributeError" in answer.log
 
 
 def test_a_script_that_does_not_fail_is_not_disturbed(tmp_path: Path) -> None:

@@ -69,6 +69,15 @@ def test_it_says_what_where_and_for_which_request() -> None:
     assert "Traceback" in answered.log, "the log has it, too"
 
 
+def test_it_shows_the_notes_of_an_exception() -> None:
+    """``add_note`` (PEP 678); before Python 3.11 it is an attribute that libraries set."""
+    error = ValueError("no such thing")
+    error.__notes__ = [f"try {EVIL}\nor another", 5]  # type: ignore[attr-defined]
+    page, _ = shown(error)
+    assert f"try {EVIL}" in page.text
+    assert "or another" in page.text
+
+
 def test_its_headers() -> None:
     _, answered = shown(ValueError())
     assert answered.header("Content-Type") == "text/html; charset=utf-8"

@@ -111,3 +111,20 @@ def test_the_python_of_a_script_whose_process_stays_is_named(place: Path, monkey
     path.chmod(0o755)
     [finding] = examine_script(str(path), US)
     assert finding.remedy == f"{place.parent}/python3 -m pip install nothing_there"
+
+
+def test_the_python_of_a_script_whose_process_stays_is_out_of_reach(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a rule it is a link to one in somebody's home directory."""
+    program, python = place.parent / "gateways-cgi", place.parent / "python3"
+    program.touch(0o755)
+    python.symlink_to(sys.executable)
+    closed = {str(python): str(place)}
+    monkeypatch.setattr(modes, "closed_directory", lambda account, path: closed.get(path, ""))
+    path = place / "app.cgi"
+    path.write_text(f"#!{program}\n{GOOD}")
+    path.chmod(0o755)
+    [finding] = examine_script(str(path), US)
+    assert finding.code == "interpreter-closed"
+    assert f"above its interpreter {python}" in finding.what

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.resident import BEGIN, SCRIPT, Host
+import pytest
+
+from tests.support.resident import BEGIN, SCRIPT, Host, answer_of
 from tests.support.serving import until
 
 
@@ -50,6 +52,19 @@ def test_a_failing_script_does_not_stay_for_ever(one_host: Host) -> None:
     until(lambda: one_host.sockets() == [])
 
 
+def test_a_script_that_never_serves_can_be_found_and_stopped(one_host: Host) -> None:
+    """Such as one that starts a server of its own: after it was mended, who waits is served."""
+    one_host.install(BEGIN + "time.sleep(3600)\n")
+    with one_host.start("/count") as process:
+        until(lambda: one_host.running() != [])
+        [resident] = one_host.running()
+        assert (resident.script, resident.requests) == (str(one_host.script), 0)
+        one_host.install()
+        stopped = one_host.run("resident", "stop", "app.cgi")
+        assert stopped.stdout == f"{one_host.script}: process {resident.pid} has ended\n"
+        assert answer_of(process).body == b"1"
+
+
 def test_a_script_of_the_standard_library(one_host: Host) -> None:
     one_host.install(
         SCRIPT.replace(
@@ -57,6 +72,30 @@ def test_a_script_of_the_standard_library(one_host: Host) -> None:
         )
     )
     assert [one_host.get("/count") for _ in range(2)] == ["1", "2"]
+
+
+FLUP = {
+    "flup.server.fcgi": "WSGIServer(application, environ={'MINE': 'm'})",
+    "flup.server.fcgi_fork": "WSGIServer(application, environ={'MINE': 'm'}, forceCGI=True)",
+    "flipflop": "WSGIServer(application)",
+}
+
+
+@pytest.mark.parametrize("module", FLUP)
+def test_a_script_of_flup(one_host: Host, module: str) -> None:
+    """It stays as others do: it is known, its prints are the request's, and it ends when it is idle, or told to."""
+    package = module.partition(".")[0]
+    imports = f"from gateways.compat.{package} import install\ninstall()\nfrom {module} import WSGIServer\n"
+    text = SCRIPT.replace("run_with_cgi(application)", f"print(WSGIServer, file=sys.stderr)\n{FLUP[module]}.run()")
+    one_host.install(imports + text, comment="# gateways: renew_on=never")
+    assert [one_host.get("/count") for _ in range(2)] == ["1", "2"]
+    assert one_host.ask("/print").log == "printed on stdout\nprinted on stderr\n"
+    assert ("'MINE': 'm'" in one_host.ask("/environ").body.decode()) is (package == "flup")
+    [resident] = one_host.running()
+    stopped = one_host.run("resident", "stop", "--all")
+    assert stopped.stdout == f"{one_host.script}: process {resident.pid} has ended\n"
+    assert one_host.sockets() == []
+    assert "failed" not in one_host.log
 
 
 def test_the_script_is_run_as_python_runs_it(one_host: Host) -> None:

@@ -69,6 +69,15 @@ def _stop(host: Host, place: Path) -> None:
     assert host.run("resident", "stop", "--all").returncode == 0
 
 
+@pytest.mark.parametrize("place", ["place", "~/place"])
+def test_a_directory_that_depends_on_the_working_directory_is_not_used(host: Host, place: str) -> None:
+    host.install(WHERE)
+    answer = host.ask("/where", variables={"GATEWAYS_RESIDENT_DIR": place}, cwd=host.root)
+    assert where(answer) == "plain CGI"
+    assert f"GATEWAYS_RESIDENT_DIR has to be a whole path ({place}); served as plain CGI" in answer.log
+    assert sorted(path.name for path in host.root.iterdir()) == ["bin", "cgi-bin"]
+
+
 @pytest.mark.parametrize("mode", [0o750, 0o701, 0o777])
 def test_a_directory_that_others_can_use_is_not_used(host: Host, mode: int) -> None:
     host.install(WHERE)

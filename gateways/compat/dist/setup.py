@@ -10,7 +10,8 @@ from pathlib import Path
 
 from setuptools import setup
 
-OURS = re.search('^__version__ = "(.+)"', (Path(__file__).parents[2] / "__init__.py").read_text("utf-8"), re.M).group(1)
+PACKAGE = Path(__file__).resolve().parents[2]  # a setuptools of old gives no whole path
+OURS = re.search('^__version__ = "(.+)"', (PACKAGE / "__init__.py").read_text("utf-8"), re.M).group(1)
 NAME = os.environ.get("GATEWAYS_FLUP_NAME", "gateways-flup")
 #: By the name of flup it is a version of flup: that whose signatures it has, with a label of ours (PEP 440).
 VERSION = "1.0.3+gateways.1" if NAME == "flup" else OURS

@@ -115,6 +115,11 @@ class BaseFCGIServer(Gateway):
         self._web_server_addrs = web_server_addresses()
         if self._bindAddress is not None:
             return super()._setupSocket()
+        if "GATEWAYS_RESIDENT" in os.environ:  # the process that stays for a CGI script, and knows when to end
+            from gateways.compat.script import serve_resident
+
+            serve_resident(self)
+            sys.exit(0)
         from gateways.server.inherited import take_socket, why_not_listening
 
         forced = self.forceCGI or os.environ.get("FCGI_FORCE_CGI", "N").upper().startswith("Y")

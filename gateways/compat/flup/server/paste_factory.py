@@ -34,7 +34,7 @@ def _run(module: str, given: dict[str, Any]) -> None:
     if given["debug"] is NoDefault:
         given["debug"] = settings.get("debug", False)
     host, port = given.pop("host"), given.pop("port")
-    address = _fcgi_address(host, port, given.pop("socket")) if "socket" in given else (host, int(port))
+    address = _fcgi_address(host, port, given.pop("socket")) if "socket" in given else (host, _port(port))
     for name, value in list(given.items()):
         if value is None and name in _COUNTS:
             del given[name]
@@ -62,7 +62,14 @@ def _fcgi_address(host: Any, port: Any, socket: Any) -> Any:
         return None
     if host is None or port is None:
         raise ConfigError("host and port belong together")
-    return (host, int(port))
+    return (host, _port(port))
+
+
+def _port(port: Any) -> int:
+    try:
+        return number(str(port))
+    except ValueError as error:
+        raise ConfigError(f"port: {error}") from None
 
 
 #: The server says itself how many, where nobody does.

@@ -80,6 +80,12 @@ def test_a_number_that_is_none(made):
         paste_factory.run_fcgi_thread("app", {}, maxThreads="many")
 
 
+@pytest.mark.parametrize(("runner", "given"), [("scgi_thread", {}), ("fcgi_fork", {"host": "localhost"})])
+def test_a_port_that_is_none(made, runner, given):
+    with pytest.raises(ConfigError, match="port: '80x' is not a number"):
+        getattr(paste_factory, f"run_{runner}")(None, {}, port="80x", **given)
+
+
 @pytest.mark.parametrize(("given", "expected"), [("Yes ", True), ("0", False), (1, True), (None, False)])
 def test_asbool(given, expected):
     assert paste_factory.asbool(given) is expected
