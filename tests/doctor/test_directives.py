@@ -8,6 +8,7 @@ import re
 import pytest
 
 from gateways.doctor.directives import MAX_SIZE, Directive, glob_expression, read_text
+from tests.doctor.asked import codes
 
 
 def test_where_and_what():
@@ -32,6 +33,14 @@ def test_a_file_is_not_read_without_an_end(tmp_path):
         file.truncate(MAX_SIZE + 10)
     assert len(read_text(str(path))) == MAX_SIZE
     assert read_text(str(path))[0] == "\udcff"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.conf", "http {\n}\n%s\ninclude x\0/*;\n"), ("a.cfg", "global\n%s\nuser x\0y\n")]
+)
+def test_a_nul_byte(tmp_path, name, text):
+    found = codes(tmp_path / name, text % ("#" * 300))
+    assert found["config-syntax"] == text.count("\n", 0, text.index("\0")) + 1
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
