@@ -13,6 +13,9 @@ from gateways.doctor.speaking import names
 from gateways.doctor.targets import Options
 from gateways.errors import ConfigError
 
+#: What says nothing where it is not known what is spoken: it may be TLS, which is no protocol of ours.
+_NOT_SPOKEN = (asking.UNKNOWN.name, asking.SILENT.name)
+
 
 class Backends:
     """Examines each address once for each protocol, however often a file names it.
@@ -49,7 +52,8 @@ class Backends:
             return
         found = asking.protocol_of(address, self.options, where, protocol or None)
         if isinstance(found, Finding):
-            yield found
+            if protocol or found.code not in _NOT_SPOKEN:
+                yield found
         elif protocol and found != protocol:
             what = f"{address} speaks {names(found)}, and is spoken to in {names(protocol)}"
             written = line(found)

@@ -109,12 +109,20 @@ def check_depth(directive: Directive) -> None:
 
 
 def read_text(path: str) -> str:
-    """Return the text of a file, with any bytes in it. Raises ``OSError``, for a pipe or a device as well."""
+    """Return the text of a file, with any bytes in it but NUL.
+
+    Raises ``OSError``, for a pipe or a device as well, and ``Fault`` for a NUL: no name of a file or user can have one.
+    """
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(0, "it is no file", path)  # a pipe would be waited for
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        return file.read(MAX_SIZE)
+        text = file.read(MAX_SIZE)
+    before, nul, _ = text.partition("\0")
+    if nul:
+        line = before.count("\n") + 1
+        raise Fault(f"{path}:{line}", "there is a NUL byte: the file is damaged, or no text")
+    return text
 
 
 def glob_expression(pattern: str) -> str:

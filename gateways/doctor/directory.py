@@ -23,6 +23,12 @@ NOTHING = declare(
 #: What is looked at, before a person is asked to name the one that is meant.
 _MAX_SCRIPTS = 20
 
+#: Files that tell that a directory is no site.
+_MAINS = (
+    *("nginx.conf", "apache2.conf", "httpd.conf", "lighttpd.conf", "Caddyfile", "haproxy.cfg", "h2o.conf"),
+    *("gateways.toml", "error.log"),
+)
+
 
 def examine_directory(path: str, options: Options) -> Iterator[Finding]:
     """Yield what is wrong with the scripts of a directory, and with its ``.htaccess``."""
@@ -36,11 +42,19 @@ def examine_directory(path: str, options: Options) -> Iterator[Finding]:
     if not scripts and os.path.isfile(htaccess):  # each script has it looked at
         yield from examine_htaccess(htaccess, options)
     if not scripts:
-        yield NOTHING.found(path, "there is no script in it", f"gateways init {shlex.quote(path)}")
+        yield NOTHING.found(path, "there is no script in it", _instead(path))
     elif len(scripts) > _MAX_SCRIPTS:
         raise ConfigError(f"{path!r} has {len(scripts)} scripts: name those that do not work")
     for script in scripts:
         yield from examine_script(script, options)
+
+
+def _instead(path: str) -> str:
+    """Return the remedy: the main file of a web server's directory, or an application for that of a site."""
+    main = next((name for name in _MAINS if os.path.isfile(os.path.join(path, name))), None)
+    if main:
+        return f"name the file: gateways doctor {shlex.quote(os.path.join(path, main))}"
+    return f"gateways init {shlex.quote(path)}"
 
 
 def scripts_in(path: str) -> list[str]:

@@ -184,6 +184,9 @@ _PATTERNS = (
     ),
 )
 
+#: Apache writes \xc3\xbc for a letter such as ü.
+_ESCAPED = re.compile(r"(?:\\x[89a-f][0-9a-f])+")
+
 
 def examine_errorlog(path: str, options: Options) -> Iterator[Finding]:
     """Yield what the last lines of a log say, the newest first, each cause once. ``options`` are not needed."""
@@ -210,8 +213,9 @@ def explain_line(path: str, line: str) -> Finding | None:
     for pattern in _PATTERNS:
         match = pattern.expression.search(line)
         if match:
-            groups = {name: one_line(value, 200) for name, value in match.groupdict("").items()}
-            place = match.groupdict("").get("path", "")
+            said = {name: _ESCAPED.sub(_unescaped, value) for name, value in match.groupdict("").items()}
+            groups = {name: one_line(value, 200) for name, value in said.items()}
+            place = said.get("path", "")
             words = {
                 "path": shlex.quote(place),
                 "directory": shlex.quote(os.path.dirname(place)),
@@ -219,6 +223,15 @@ def explain_line(path: str, line: str) -> Finding | None:
             }
             return pattern.code.found(path, pattern.what.format(**groups), pattern.remedy.format(**words))
     return None
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """Return the letters that Apache has written byte by byte, if it is such that a person can type."""
+    try:
+        text = bytes.fromhex(match[0].replace("\\x", "")).decode()
+    except UnicodeDecodeError:
+        return match[0]
+    return text if text.isprintable() else match[0]
 
 
 def _message(line: str) -> str:

@@ -169,7 +169,12 @@ def _syntax(path: str, line: int, message: str) -> Finding:
 
 def _install(path: str, interpreter: Interpreter, prefix: str, suggestion: str) -> str:
     if os.path.exists(os.path.join(prefix, "pyvenv.cfg")):
-        return f"{interpreter.program} -m pip install gateways"
+        return f"{shlex.quote(interpreter.program)} -m pip install gateways"
+    if suggestion == interpreter.program:  # there is no other
+        venv = "~/venv"
+        return (
+            f"python3 -m venv {venv} && {venv}/bin/pip install gateways, and name {venv}/bin/python by its whole path"
+        )
     return replace_line(path, suggestion)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ _FILE_ENDINGS = (".conf", ".toml", ".htaccess", ".txt", ".ini", ".cfg", ".sock",
 _LOG = re.compile(r"\.log(\.1)?$|error[._-]?log", re.IGNORECASE)
 #: A request takes that many times as long as a peer may be silent (--timeout), if it says a little now and then.
 LONGEST = 2
+#: What gzip begins with: old logs are kept like that.
+_GZIP = b"\x1f\x8b"
 #: Bytes of a file that are looked at to tell a script.
 _BEGINNING = 256
 
@@ -105,6 +108,8 @@ def _kind_of_file(path: str) -> str:
     if os.path.basename(path).endswith(".htaccess"):
         return HTACCESS
     if _LOG.search(os.path.basename(path)):
+        if _beginning(path).startswith(_GZIP):
+            raise ConfigError(f"{path!r} is compressed: zcat {shlex.quote(path)} > /tmp/error.log, and give that")
         return LOG
     if path.endswith(_SCRIPT_ENDINGS):
         return SCRIPT

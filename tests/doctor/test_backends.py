@@ -66,6 +66,16 @@ def test_nobody_answers():
     assert finding.code == "backend-silent"
 
 
+def test_tls_is_none_of_our_protocols():
+    def alert(peer):
+        peer.sock.recv(1000)
+        peer.send(b"\x15\x03\x03\x00\x02\x02\x46")
+
+    with scripted(alert) as backend:
+        assert check("", backend.address) == []
+        assert [finding.code for finding in check("http", backend.address)] == ["protocol-unknown"]
+
+
 def test_a_file_in_the_place_of_a_socket(tmp_path):
     (tmp_path / "app.sock").touch()
     [finding] = check("fastcgi", f"unix:{tmp_path}/app.sock")

@@ -42,6 +42,14 @@ def test_every_script_and_the_htaccess(tmp_path: Path) -> None:
     assert sorted(found) == ["htaccess-options-mixed", "script-not-executable", "shebang-missing"]
 
 
+def test_the_directory_of_a_web_server(tmp_path: Path) -> None:
+    [finding] = examine_directory(str(tmp_path), US)
+    assert finding.remedy == f"gateways init {tmp_path}"
+    (tmp_path / "nginx.conf").touch()
+    [finding] = examine_directory(str(tmp_path), US)
+    assert finding.remedy == f"name the file: gateways doctor {tmp_path}/nginx.conf"
+
+
 def test_an_htaccess_alone(tmp_path: Path) -> None:
     (tmp_path / ".htaccess").write_text("Options ExecCGI -Indexes\n")
     found = [finding.code for finding in examine_directory(str(tmp_path), US)]

@@ -61,6 +61,15 @@ def test_a_line(line: str, code: str, words: str) -> None:
     assert words in finding.what
 
 
+def test_letters_that_apache_writes_byte_by_byte() -> None:
+    finding = explain_line("log", HEAD + r"(8)Exec format error: exec of '/srv/g\xc3\xa4ste/\xff\xc2\x9b.cgi' failed")
+    assert finding is not None
+    assert r"/srv/gäste/\xff\xc2\x9b.cgi: Exec" in finding.what
+    finding = explain_line("log", HEAD + r"(8)Exec format error: exec of '/srv/g\xc3\xa4ste/\xc2\x9b.cgi' failed")
+    assert finding is not None
+    assert finding.remedy == r"gateways doctor '/srv/gäste/\xc2\x9b.cgi'"
+
+
 def test_other_lines() -> None:
     assert explain_line("error.log", HEAD + "AH00489: Apache/2.4.71 configured -- resuming normal operations") is None
 

@@ -52,6 +52,15 @@ def test_gateways_is_missing(script: Path) -> None:
     assert examine(script, b"print()\n", program) == []
 
 
+def test_gateways_is_nowhere(script: Path) -> None:
+    program = stand_in(
+        script.parent, """echo '{"version": [3, 11, 1], "prefix": "/", "gateways": null, "wrong": null}'"""
+    )
+    script.write_bytes(GOOD)
+    [finding] = examine_interpreter(str(script), GOOD, Interpreter(program, (), program), US, program, PATIENCE)
+    assert finding.remedy.startswith("python3 -m venv ")
+
+
 def test_the_source_cannot_be_read(script: Path) -> None:
     [finding] = examine(script, b"one = 1\ntwo = (\n")
     assert finding.code == "syntax-error"

@@ -80,12 +80,14 @@ def test_a_file_is_not_taken_for_a_host(tmp_path: Path, monkeypatch: pytest.Monk
         ("x:y", "is not an address"),
         ("/dev/null", "neither a file"),
         ("{0}/program", "is no text"),
+        ("{0}/error.log.2.gz", "is compressed: zcat {0}/error.log.2.gz > "),
         ("{0}/loop", "run as a user who may see it"),
     ],
 )
 def test_what_cannot_be_examined(tmp_path: Path, what: str, message: str) -> None:
     (tmp_path / "app.cgi").touch()
     (tmp_path / "program").write_bytes(b"\x7fELF\0\0")
+    (tmp_path / "error.log.2.gz").write_bytes(b"\x1f\x8b\x08\0")
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(ConfigError) as caught:
         kind_of(what.format(tmp_path))

@@ -42,7 +42,7 @@ def examine_order(root: Directive) -> Iterator[Finding]:
         if directive.name != "proxypass" or len(directive.args) < 2 or directive.value.startswith(("unix:", "http")):
             continue
         wider = next(
-            (one for one in before if one.parent is directive.parent and directive.value.startswith(one.value)), None
+            (one for one in before if one.parent is directive.parent and _takes(one.value, directive.value)), None
         )
         if wider is not None and directive.asked and not excluded(wider):
             what = (
@@ -50,6 +50,11 @@ def examine_order(root: Directive) -> Iterator[Finding]:
             )
             yield faults.ORDER.found(directive.where, what, f"put it above line {wider.line}")
         before.append(directive)
+
+
+def _takes(wider: str, path: str) -> bool:
+    """Say whether a ProxyPass for one path takes the other: ``/app`` does not take ``/apple``."""
+    return path.startswith(wider) and (wider.endswith("/") or path[len(wider) : len(wider) + 1] in ("", "/"))
 
 
 def _examine_address(place: Place, backends: Backends) -> Iterator[Finding]:

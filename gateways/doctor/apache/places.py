@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from gateways.doctor.apache.syntax import covers, handler_of
 from gateways.doctor.directives import Directive
 
-#: The protocols by the schemes of mod_proxy, with the ports that it takes where there is none.
+#: The protocols by the schemes of mod_proxy, with the ports that it takes where there is none; "" for what is none of
+#: ours, or more than HTTP.
 SCHEMES = {"fcgi": ("fastcgi", 8000), "scgi": ("scgi", 4000), "uwsgi": ("uwsgi", 3031), "ajp": ("ajp", 8009),
-           "http": ("http", 80), "https": ("", 443)}  # fmt: skip
+           "http": ("http", 80), "https": ("", 443), "ws": ("", 80), "wss": ("", 443), "h2c": ("", 80),
+           "h2": ("", 443)}  # fmt: skip
 
 _URL = re.compile(r"(?:unix:(?P<path>/[^|]*)\|)?(?P<scheme>[a-z0-9]+)://(?P<host>\[[^\]]*\][:\d]*|[^/]*)(?P<rest>/.*)?")
 _HANDLERS = {"cgi-script": "cgi", "fcgid-script": "fcgid"}
@@ -22,8 +24,8 @@ _HANDLERS = {"cgi-script": "cgi", "fcgid-script": "fcgid"}
 class Place:
     """One of them. ``url`` is the path it is for, or None where a regular expression says it.
 
-    ``protocol`` is fastcgi, scgi, uwsgi, ajp, http, "" for https, or cgi and fcgid for a script. ``target`` is the URL
-    of mod_proxy as it is written, or the path of the script. ``options`` are the worker's: enablereuse, ttl, ...
+    ``protocol`` is fastcgi, scgi, uwsgi, ajp, http, "" for https and others, or cgi and fcgid for a script. ``target``
+    is the URL of mod_proxy as it is written, or the path of the script. ``options`` are the worker's: enablereuse, ...
     """
 
     directive: Directive

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gateways.doctor import faults
-from gateways.doctor.directives import read_text
+from gateways.doctor.directives import Fault, read_text
 from gateways.doctor.findings import NOTE, Finding, declare
 from gateways.doctor.h2o import addresses, checks, hosts
 from gateways.doctor.h2o.places import PASSES, levels, places
@@ -62,9 +62,11 @@ def _examine(path: str, options: Options) -> Iterator[Finding]:
 
 def _server_of(path: str) -> Server[Configuration]:
     """A file with hosts is a configuration of its own, whatever is beside it."""
-    if _HOSTS.search(read_text(path)):
-        return replace(_SERVER, mains=(), test=f"h2o -t -c {path}")
-    return _SERVER
+    try:
+        alone = _HOSTS.search(read_text(path)) is not None
+    except Fault:
+        alone = True
+    return replace(_SERVER, mains=(), test=f"h2o -t -c {path}") if alone else _SERVER
 
 
 def _unread(where: str, what: str, path: str) -> Finding:

@@ -7,6 +7,8 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import itemgetter
 
 from gateways.doctor.directives import Fault, Files, NotIncluded, read_text
 
@@ -83,9 +85,18 @@ class Section:
         name = self.head.word(1)
         return "" if name == "from" else name
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[tuple[int, Line]]]:
+        """The lines, with their numbers, by their first words: a frontend may lead to thousands of backends."""
+        found: dict[str, list[tuple[int, Line]]] = {}
+        for numbered in enumerate(self.lines):
+            found.setdefault(numbered[1].name, []).append(numbered)
+        return found
+
     def all(self, *names: str) -> Iterator[Line]:
-        """Give its own lines that begin with one of these words."""
-        return (line for line in self.lines if line.name in names)
+        """Give its own lines that begin with one of these words. All of it has to have been read."""
+        found = [numbered for name in names for numbered in self._by_name.get(name, ())]
+        return (line for _, line in (found if len(names) == 1 else sorted(found, key=itemgetter(0))))
 
     def inherited(self, *names: str) -> Iterator[Line]:
         """Give the lines that begin with one of these words, first those of its defaults."""
@@ -95,7 +106,8 @@ class Section:
 
     def setting(self, *words: str) -> Line | None:
         """Return the line with these words at its beginning that is in force, if any: the last of its own counts."""
-        found = next((line for line in reversed(self.lines) if line.words[: len(words)] == words), None)
+        named = self._by_name.get(words[0], [])
+        found = next((line for _, line in reversed(named) if line.words[: len(words)] == words), None)
         if found is None and self.defaults is not None:
             return self.defaults.setting(*words)
         return None if found is None or found.negated else found

@@ -65,6 +65,15 @@ def test_order(tmp_path):
     assert "pass-order" not in codes(tmp_path / "a", f"ProxyPass /static/ !\n{FCGI}")
     assert codes(tmp_path / "a", "ProxyPass /a scgi://x:1\nProxyPass /a/b scgi://x:2\n")["pass-order"] == 2
     assert "pass-order" not in codes(tmp_path / "a", "ProxyPass /a/ !\nProxyPass /a/b scgi://x:2\n")
+    assert "pass-order" not in codes(tmp_path / "a", "ProxyPass /a scgi://x:1\nProxyPass /ab scgi://x:2\n")
+    assert codes(tmp_path / "a", "ProxyPass /a/ scgi://x:1/\nProxyPass /a/b scgi://x:2\n")["pass-order"] == 2
+
+
+@pytest.mark.parametrize(
+    "line", ["ProxyPass /ws wss://x:1/ws", "RewriteRule ^/?(.*) ws://localhost:3000/$1 [P,L]", "ProxyPass /h h2c://x/h"]
+)
+def test_web_sockets(tmp_path, line):
+    assert not {"pass-address", "authorization-lost"} & {*codes(tmp_path / "a", line)}
 
 
 def test_an_address_without_a_protocol(tmp_path):

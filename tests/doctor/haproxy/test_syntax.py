@@ -51,6 +51,13 @@ def test_sections(tmp_path):
     assert configuration.named("c", "frontend") is None
 
 
+def test_lines_of_several_names_are_in_their_order(tmp_path):
+    text = "frontend a\n redirect x\n http-request y\n bind z\n redirect w\n"
+    [section] = read(tmp_path / "a.cfg", text).sections
+    assert [line.word(1) for line in section.all("http-request", "redirect")] == ["x", "y", "w"]
+    assert list(section.all("acl", "server")) == []
+
+
 def test_what_is_inherited(tmp_path):
     text = """\
 defaults one
