@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
 
 from gateways.commands.arguments import add_backend, backend_or_none, kind, secret
 from gateways.doctor.apache.facts import read_once
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found; return the exit status."""
     refused: list[str] = []
-    with read_once():
+    with _ended_in_order(), read_once():
         findings = worst_first(_examine(arguments, refused))
     if arguments.json and (findings or not refused):
         print(as_json(findings))
@@ -66,6 +69,24 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         print(f"gateways: {summary(findings)}", file=sys.stderr)
     return 1 if any(finding.severity == ERROR for finding in findings) else 0
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let signals end this as Ctrl-C does, so that a program that was started is not left behind."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    # nohup asks for SIGHUP to be ignored.
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _examine(arguments: argparse.Namespace, refused: list[str]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from gateways.compat.loops import overridden
+from gateways.errors import ConfigError
 
 if TYPE_CHECKING:
     import socket
@@ -153,6 +154,8 @@ class Gateway:
 
     def _setupSocket(self) -> socket.socket:
         """Listen where the program said. Raises ``BindFailed`` and ``ConfigError``."""
+        if "GATEWAYS_RESIDENT" in os.environ:  # requests come by the socket of gateways-cgi
+            raise ConfigError("under gateways-cgi a server has no bindAddress of its own: leave it out, with FastCGI")
         from gateways.compat.binding import bind
 
         sock, self._socketFile = bind(self._bindAddress, self._umask)

@@ -33,6 +33,9 @@ FILES_ONLY = declare(
 INTERNAL = declare(
     "location-internal", ERROR, "`internal` keeps clients from the location, and the application has no other."
 )
+SERVER_TWICE = declare(
+    "server-twice", WARNING, "Two sites have the same name and port: the first is served, and the other never."
+)
 NOT_RUN = declare(
     "script-not-run", ERROR, "Nothing makes the web server run the script: it answers 403, or its source."
 )

@@ -100,7 +100,8 @@ def run_cgi(path: str, account: Account, around: Surroundings, timeout: float) -
         _end(process)
         output.wait(_LAST)
         log.wait(_LAST)
-    return Outcome(status, output.data, log.data, timed_out, seconds=time.monotonic() - begun)
+    took = timeout if timed_out else time.monotonic() - begun
+    return Outcome(status, output.data, log.data, timed_out, seconds=took)
 
 
 def run_fastcgi(path: str, account: Account, around: Surroundings, timeout: float) -> Outcome:
@@ -137,9 +138,8 @@ def run_fastcgi(path: str, account: Account, around: Surroundings, timeout: floa
             _end(process)
             asking.join(timeout)
             said = _both_ends(log)
-    return Outcome(
-        status, b"", said + asking.stderr, asking.timed_out, asking.answer, asking.failure, time.monotonic() - begun
-    )
+    took = timeout if asking.timed_out else time.monotonic() - begun
+    return Outcome(status, b"", said + asking.stderr, asking.timed_out, asking.answer, asking.failure, took)
 
 
 class _Asking(threading.Thread):

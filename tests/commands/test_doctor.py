@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +20,7 @@ from gateways.commands import doctor
 from gateways.doctor.findings import ERROR, OK, Finding
 from gateways.doctor.targets import Options
 from gateways.errors import ConfigError
+from tests.support.serving import PATIENCE, until
 
 Capture = pytest.CaptureFixture[str]
 
@@ -78,3 +86,21 @@ def test_what_cannot_be_examined_does_not_hide_the_rest(asked: Any, capsys: Capt
 def test_nothing_to_look_at_is_a_wrong_use(capsys: Capture) -> None:
     assert main(["doctor"]) == 2
     assert "nothing to look at" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_script_that_was_started_ends_with_us(tmp_path: Path, number: int) -> None:
+    """As by Ctrl-C: it has a session of its own."""
+    lock = tmp_path / "lock"
+    script = tmp_path / "app.cgi"
+    text = f"import fcntl, time\nfile = open({str(lock)!r}, 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\n"
+    script.write_text(f"#!{sys.executable}\n{text}file.write('x')\nfile.flush()\ntime.sleep(3600)\n")
+    script.chmod(0o755)
+    us = pwd.getpwuid(os.geteuid()).pw_name
+    command = [sys.executable, "-m", "gateways", "doctor", "--user", us, script]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        until(lambda: lock.exists() and lock.read_text() == "x")
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 128 + number
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever had it is gone

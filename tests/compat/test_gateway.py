@@ -106,3 +106,10 @@ def test_the_socket_goes_with_its_file(tmp_path):
     server._cleanupSocket(sock)
     assert not (tmp_path / "s").exists()
     assert sock.fileno() == -1
+
+
+def test_under_gateways_cgi_there_is_one_socket(monkeypatch):
+    """Requests come by that alone: who listens elsewhere would keep them waiting."""
+    monkeypatch.setenv("GATEWAYS_RESIDENT", "/run/socket")
+    with pytest.raises(ConfigError, match="under gateways-cgi"):
+        WSGIServer(None, bindAddress=("127.0.0.1", 0)).run()

@@ -119,6 +119,7 @@ def test_one_that_waits_for_ever(tmp_path: Path, run: object) -> None:
     outcome: Outcome = run(path, US, PLAIN, 0.5)  # type: ignore[operator]
     assert outcome.timed_out
     assert outcome.status is None
+    assert outcome.seconds == 0.5, "as it was asked for, without the time for what it still said"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class Site:
             raise ConfigError(f"{url!r}: the port is not a number from 0 to 65535") from None
         if not parts.hostname:
             raise ConfigError(f"{url!r} has no host name; write http://example.org/")
-        self.url = url
+        self.url = url if parts.password is None else url.replace(f":{parts.password}@", ":***@", 1)
         self.https = parts.scheme == "https"
         self.host = parts.hostname
         self.port = port or (443 if self.https else 80)

@@ -25,6 +25,7 @@ def examine(path: str, options: Options) -> Iterator[Finding]:
         yield from reach.examine(place)
         yield from variables.examine(place)
         yield from limits.examine(place, root)
+    yield from reach.examine_servers(root)
     yield from limits.examine_aliases(root)
 
 

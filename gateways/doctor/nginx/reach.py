@@ -27,6 +27,31 @@ def examine(place: Place) -> Iterator[Finding]:
         yield faults.INTERNAL.found(internal.where, what, "leave internal out")
 
 
+def examine_servers(root: Directive) -> Iterator[Finding]:
+    """Yield which servers are never asked, as others have their name and port already (nginx -t: conflicting)."""
+    first: dict[tuple[str, str], Directive] = {}
+    for server in root.walk():
+        if server.name != "server" or server.children is None:
+            continue
+        names = [name.lower() for directive in server.all("server_name") for name in directive.args] or [""]
+        ports = [_port(directive.value) for directive in server.all("listen")] or ["80"]
+        for port in dict.fromkeys(ports):
+            for name in dict.fromkeys(names):
+                other = first.setdefault((port, name), server)
+                if other is not server and (server.asked or other.asked):
+                    what = (
+                        f"of the servers {name or 'without a name'} at port {port} nginx asks the one at {other.where}"
+                    )
+                    yield faults.SERVER_TWICE.found(server.where, what, "move its locations there, or rename it")
+
+
+def _port(listen: str) -> str:
+    """Return what stands behind ``listen``, in one way of writing it."""
+    for every in ("*:", "0.0.0.0:"):
+        listen = listen[len(every) :] if listen.startswith(every) else listen
+    return listen
+
+
 def _examine_files(place: Place) -> Iterator[Finding]:
     location = place.location
     found = list(location.all("try_files")) if location else []

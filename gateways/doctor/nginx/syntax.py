@@ -19,7 +19,12 @@ _TOKEN = re.compile(
 _ESCAPED = re.compile(r"\\([\"' ;{}\\#])")
 #: A block of these holds no directives but a program.
 _PROGRAM = re.compile("_by_lua_block$")
-_OPENED = re.compile("[{}]")
+_LUA = re.compile(
+    r"""--\[(?P<remark>=*)\[ | --[^\n]*
+    | \[(?P<text>=*)\[ | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
+    | (?P<brace>[{}])""",
+    re.VERBOSE | re.DOTALL,
+)
 
 #: What begins a line as a name, and is hardly ever an argument.
 _NAME = re.compile(
@@ -180,12 +185,20 @@ def _tokens(text: str, path: str) -> Iterator[tuple[str, str, int]]:
 
 
 def _skip(text: str, at: int) -> int:
-    """Return the place behind the } that closes a block with a program."""
+    """Return the place behind the } that closes a block with a program: those in its strings and comments do not."""
     depth = 1
-    for match in _OPENED.finditer(text, at):
-        depth += 1 if match[0] == "{" else -1
-        if not depth:
-            return match.end()
+    while match := _LUA.search(text, at):
+        at = match.end()
+        level = match["text"] if match["remark"] is None else match["remark"]
+        if match["brace"]:
+            depth += 1 if match["brace"] == "{" else -1
+            if not depth:
+                return at
+        elif level is not None:
+            end = f"]{level}]"
+            at = text.find(end, at) + len(end)
+            if at < len(end):
+                break
     return len(text)
 
 

@@ -186,3 +186,8 @@ def test_a_stream():
         status, seconds = site(served).stream("/", {})
     assert status == 200
     assert seconds >= 0
+
+
+def test_a_password_is_not_printed() -> None:
+    site = Site("http://me:secret@example.org:81/", 1.0)
+    assert (site.url, site.named) == ("http://me:***@example.org:81/", "example.org:81")

@@ -57,3 +57,18 @@ def test_something_leads_there(tmp_path, beside):
 
 def test_a_part_of_a_file(tmp_path):
     assert "location-internal" not in codes(tmp_path / "a", "location / { internal; fastcgi_pass x:1; }")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "line"),
+    [
+        ("listen 80; server_name a.org b.org;", "server_name c.org A.org;", 2),
+        ("listen *:80;", "listen 0.0.0.0:80 reuseport;", 2),
+        ("listen 80; server_name a.org;", "listen 8080; server_name a.org;", None),
+        ("listen 80; server_name a.org;", "listen 127.0.0.1:80; server_name a.org;", None),
+        ("server_name a.org;", "server_name b.org;", None),
+    ],
+)
+def test_two_servers_of_one_name(tmp_path, first, second, line):
+    text = f"server {{ {first} }}\nserver {{ {second} }}\nupstream x {{ server a:1; server a:1; }}\n"
+    assert codes(tmp_path / "a", text).get("server-twice") == line

@@ -27,6 +27,10 @@ read = partial(read_with, Reader)
         (r"a b\ c \;;", [("a", "b c", ";")]),
         (r"location ~ (?s)^(?<m>/app)(?<p>/.*)?$ { }", [("location", "~", r"(?s)^(?<m>/app)(?<p>/.*)?$", [])]),
         ("x_by_lua_block { local a = { 1 }; } b;", [("x_by_lua_block",), ("b",)]),
+        ("x_by_lua_block { say('}') --}\n } b;", [("x_by_lua_block",), ("b",)]),
+        ('x_by_lua_block { say("\\"}") --[[ }\n } ]] } b;', [("x_by_lua_block",), ("b",)]),
+        ("x_by_lua_block { say([==[ ]] } ]==]) } b;", [("x_by_lua_block",), ("b",)]),
+        ("x_by_lua_block { say([[ } b;", [("x_by_lua_block",)]),
         ("", []),
     ],
 )
