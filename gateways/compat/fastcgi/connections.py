@@ -151,14 +151,15 @@ class Connection:
         try:
             req.run()
         except BaseException:  # SystemExit too: the connection would wait for a request that is no more
-            if not req.aborted:
-                traceback.print_exc(file=req.stderr)
-            self._requests.pop(req.requestId, None)
-            self._keepGoing = False
             try:
+                if not req.aborted:
+                    traceback.print_exc(file=req.stderr)
                 req.stderr.flush()
-            except OSError:
-                pass  # the peer is gone
+            except (OSError, ValueError):
+                pass  # the peer is gone, perhaps after all was said
+            finally:
+                self._keepGoing = False
+                self._requests.pop(req.requestId, None)
 
     def _do_params(self, inrec: Record) -> None:
         req = self._requests.get(inrec.requestId)

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from gateways.compat.fastcgi.connections import MAX_PARAMS, Connection, MultiplexedConnection
+from gateways.compat.fastcgi.requests import Request
 from gateways.compat.fastcgi.streams import MultiplexedInputStream
 from gateways.compat.flup.server import fcgi
 from gateways.compat.waiting import wait
@@ -115,6 +116,20 @@ def test_a_peer_that_stays_silent_in_the_middle_of_a_body(served, monkeypatch):
     monkeypatch.setattr("gateways.compat.waiting.SILENCE", 0.1)
     data = wire.begin() + wire.stream(4, 1, wire.pairs(wire.post(5))) + wire.record(5, 1, b"x")
     assert ask(served, data)[-1].type == 3, "the connection ends, whatever the application makes of that"
+
+
+def test_a_peer_that_is_gone_when_all_is_said(request, served):
+    """What cannot be written to its log any more does not keep the request in hand."""
+
+    class Late(Request):
+        def run(self):
+            self.stderr.write("said")
+            self.stderr.close()
+            raise BrokenPipeError
+
+    served.server.request_class = Late
+    request.addfinalizer(lambda: delattr(served.server, "request_class"))
+    assert [record.type for record in ask(served, wire.request(wire.GET))] == [7, 7]
 
 
 def test_a_filter_that_reads_its_file_first(request, served):
