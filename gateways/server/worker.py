@@ -302,7 +302,8 @@ class Server(Crew):
 
     def _sweep(self, now: float) -> None:
         """Close connections whose deadline has passed, and note the next deadline."""
-        next_sweep = now + max(1.0, min(self.header_timeout, self.keepalive_timeout))
+        # Another thread may set one of these meanwhile, and does not wake this one for it.
+        next_sweep = now + max(1.0, min(self.header_timeout, self.keepalive_timeout, self.body_timeout))
         for connection in self._waiting():
             if connection.deadline <= now:
                 self._take_turn(connection, connection.on_deadline)

@@ -236,6 +236,29 @@ def test_half_a_piece_of_a_body_that_nobody_reads_is_no_header(protocol: str, fc
         until(lambda: "no byte of the body for 0.3 s, closed" in served.log.text("info"))
 
 
+@pytest.mark.parametrize(("protocol", "fcgi_multiplex"), [("fastcgi", 0), ("fastcgi", 8), ("http", 0)])
+def test_a_thread_that_waits_for_all_hears_of_a_time_that_another_has_set(protocol: str, fcgi_multiplex: int) -> None:
+    """Though nothing wakes it."""
+    begun, go = threading.Event(), threading.Event()
+
+    def wait(environ: Any, start_response: Any) -> Any:
+        begun.set()
+        go.wait(PATIENCE)
+        return hello(environ, start_response)
+
+    times = {"header_timeout": 600, "keepalive_timeout": 600, "body_timeout": 0.3}
+    with serving(wait, protocol, threads=2, fcgi_multiplex=fcgi_multiplex, **times) as served, served.connect() as sock:
+        if protocol == "http":
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
+        else:
+            sock.sendall(wire.request(wire.post(100), keep=True)[:-8])
+            sock.sendall(wire.record(wire.STDIN, 1, bytes(100))[:-50])
+        assert begun.wait(PATIENCE)
+        time.sleep(1.5)  # so that the other thread sleeps, as it does without this nearly always
+        go.set()
+        wire.receive_all(sock)
+
+
 def test_half_a_piece_of_a_body_that_nobody_reads_does_not_hold_a_stop_up() -> None:
     with serving(hello, "fastcgi", graceful_timeout=600, body_timeout=600) as served, served.connect() as sock:
         answer_early(sock)
