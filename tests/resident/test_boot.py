@@ -54,9 +54,10 @@ def test_a_failing_script_does_not_stay_for_ever(one_host: Host) -> None:
 
 def test_a_script_that_never_serves_can_be_found_and_stopped(one_host: Host) -> None:
     """Such as one that starts a server of its own: after it was mended, who waits is served."""
-    one_host.install(BEGIN + "time.sleep(3600)\n")
+    asleep = one_host.root / "asleep"
+    one_host.install(f"{BEGIN}open({str(asleep)!r}, 'w').close()\ntime.sleep(3600)\n")
     with one_host.start("/count") as process:
-        until(lambda: one_host.running() != [])
+        until(asleep.exists)  # before that it would run the mended script
         [resident] = one_host.running()
         assert (resident.script, resident.requests) == (str(one_host.script), 0)
         one_host.install()
